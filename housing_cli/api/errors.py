@@ -1,0 +1,33 @@
+"""What only a server can fail at: refusals that no other room of the package knows."""
+
+from __future__ import annotations
+
+from housing_cli.errors import HousingError
+
+
+class NoModel(HousingError):
+    """No version is loaded that could answer."""
+
+
+class NotFinite(HousingError):
+    """The model's price for a row is not a finite number."""
+
+
+class BatchTooLarge(HousingError):
+    """A batch has more rows than `api.max_batch_rows`."""
+
+
+class Overloaded(HousingError):
+    """Too much work is waiting already; later there may be room."""
+
+
+class BodyTooLarge(HousingError):
+    """A body has more bytes than `api.max_body_bytes`."""
+
+
+class BodyTooSlow(HousingError):
+    """A body did not arrive within `serve.request_timeout`."""
+
+
+class ClientGone(Exception):
+    """The client hung up while it was sending."""

@@ -1,0 +1,158 @@
+"""Reloader: keeps a predictor at the version that its REF names.
+
+A new version is loaded, verified and warmed up in a thread beside the old one, then one reference
+is swapped: no request is dropped or held. What cannot be served is refused, the old version keeps
+answering, and the reason stands in the metrics and in `/readyz`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from housing_cli.api.served import Served, load_served, same_columns
+from housing_cli.errors import HousingError, RegistryError, SchemaMismatch
+from housing_cli.prediction_log import open_log
+
+if TYPE_CHECKING:
+    from housing_cli.api.early import EarlyLoad
+    from housing_cli.api.predictor import Predictor
+    from housing_cli.config import Settings
+    from housing_cli.registry import ModelRegistry
+    from housing_cli.schemas import FeatureSchema
+
+logger = logging.getLogger("housing.serve")
+
+RETRY_SECONDS = 5.0
+"""A refused version is tried again this often: its files may be restored."""
+
+_PINNED = re.compile(r"v?[1-9][0-9]*")
+
+
+class Reloader:
+    """Watches the alias file by `stat`, which costs 2 us, and loads what it comes to name.
+
+    `schema_changed` is called with the schema of each version that comes into service; the first
+    may be among what `early` holds.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        registry: ModelRegistry,
+        settings: Settings,
+        schema_changed: Callable[[FeatureSchema], None],
+        early: EarlyLoad | None = None,
+    ) -> None:
+        self._predictor = predictor
+        self._registry = registry
+        self._settings = settings
+        self._schema_changed = schema_changed
+        self._early = early
+        self._ref = settings.serve.version
+        self._seen: object = None
+        self._next_try = 0.0
+        self._refused = ""
+
+    def load(self) -> None:
+        """Bring the version that the REF names into service, or note why not. Blocks."""
+        self._seen = self._stamp()
+        served = self._try_load()
+        if served is not None:
+            self._swap(served)
+
+    async def watch(self) -> None:
+        """Follow the REF until canceled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._settings.serve.reload_seconds)
+            self._predictor.metrics.flush()
+            try:
+                stamp = self._stamp()
+                due = self._predictor.why_not_newer or self._predictor.served is None
+                if stamp == self._seen and not (due and loop.time() >= self._next_try):
+                    continue
+                self._seen = stamp
+                self._next_try = loop.time() + RETRY_SECONDS
+                served = await asyncio.to_thread(self._try_load)
+                if served is not None:
+                    self._swap(served)
+            except Exception:  # a watch that ended would pin the server to what it serves now
+                logger.exception("reload_failed")
+
+    def _try_load(self) -> Served | None:
+        """Return the version to swap in; `None` when it is served already or is refused."""
+        predictor = self._predictor
+        try:
+            name = self._registry.resolve(self._ref)
+            if predictor.served is not None and predictor.served.name == name:
+                predictor.why_not_newer = self._refused = ""
+                predictor.metrics.reload_settled()
+                return None
+            early, self._early = self._early, None
+            served = (early and early.take(name)) or load_served(self._registry, name)
+            if predictor.served is not None and not same_columns(
+                served.schema, predictor.served.schema
+            ):
+                raise SchemaMismatch(
+                    f"{name} expects other features than the served {predictor.served.name}",
+                    "restart the server to serve it",
+                )
+        except HousingError as error:
+            self._refuse(error)
+            return None
+        except OSError as error:
+            self._refuse(RegistryError(f"the registry cannot be read: {error.strerror or error}"))
+            return None
+        return served
+
+    def _swap(self, served: Served) -> None:
+        predictor = self._predictor
+        before = predictor.served
+        if before is None:
+            self._adopt_columns(served)
+        if before is None or before.schema != served.schema:
+            self._schema_changed(served.schema)
+        predictor.use(served)
+        self._refused = ""
+        logger.info(
+            "model_loaded",
+            extra={"version": served.name, "instead_of": before.name if before else None},
+        )
+
+    def _adopt_columns(self, served: Served) -> None:
+        """Let the first version decide the columns of the log: nothing was recorded before it."""
+        if same_columns(served.schema, self._settings.schema()):
+            return
+        log = self._settings.log
+        predictor = self._predictor
+        predictor.close_log()
+        predictor.use_log(open_log(log.url, served.schema, fsync=log.fsync))
+
+    def _refuse(self, error: HousingError) -> None:
+        predictor = self._predictor
+        if predictor.served is None:
+            predictor.why_no_model = error.message
+        else:
+            predictor.why_not_newer = error.message
+        if error.message != self._refused:  # once, not at every try
+            self._refused = error.message
+            predictor.metrics.reload_refused()
+            logger.warning("model_refused", extra={"ref": self._ref, "reason": error.message})
+
+    def _stamp(self) -> object:
+        """Return what changes when the REF may name another version; `None` if it never does."""
+        if _PINNED.fullmatch(self._ref):
+            return None
+        path = self._registry.alias_path(self._ref)
+        if self._ref == "latest" or not os.path.lexists(path):
+            path = self._registry.root / "versions"
+        try:
+            status = os.stat(path)  # noqa: PTH116
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size

@@ -1,0 +1,160 @@
+"""One verified model version in memory, with all that answers are made of."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from housing_cli.api.bodies import Bodies
+from housing_cli.errors import VersionCorrupt
+from housing_cli.intervals import IntervalModel
+from housing_cli.scoring import CompiledModel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from housing_cli.registry import ModelRegistry, Version
+    from housing_cli.schemas import FeatureSchema
+
+MODEL_FILE = "model.onnx"
+INTERVALS_FILE = "intervals.json"
+WARM_UP_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A version whose file hash and golden rows were checked, ready to score.
+
+    `intervals` is `None` for versions that carry none.
+    """
+
+    version: Version
+    model: CompiledModel
+    bodies: Bodies
+    intervals: IntervalModel | None
+
+    @property
+    def name(self) -> str:
+        """Return the version's name, `v3`."""
+        return self.version.name
+
+    def answer(self, price: float, prediction_id: str) -> str:
+        """Return the JSON object that answers one row."""
+        # `repr` of a finite float is valid JSON.
+        head = f'{{"predicted_price":{price!r},"id":"{prediction_id}","model_version":"{self.name}"'
+        if self.intervals is None:
+            return head + "}"
+        low, high = self.intervals.interval(price)
+        return f'{head},"interval":[{low:.6g},{high:.6g}],"coverage":{self.intervals.coverage:g}}}'
+
+    def answers(self, prices: NDArray[np.float64]) -> list[list[str]]:
+        """Return the texts of the prices, and those of the ends of their intervals if it has any.
+
+        Numbers become text ten times faster together than one by one.
+        """
+        texts = [_json_numbers(prices.tolist())]
+        if self.intervals is not None:
+            ends = _six_digits(self.intervals.intervals(prices))
+            texts += [_json_numbers(column) for column in ends.T.tolist()]
+        return texts
+
+    def join_answers(self, ids: Sequence[str], texts: Sequence[Sequence[str]]) -> bytes:
+        """Return the body that answers a batch; `texts`: of all rows, as `answers` returns them."""
+        end = f'","model_version":"{self.name}"'
+        if self.intervals is None:
+            rows = [
+                f'{{"predicted_price":{price},"id":"{key}{end}}}'
+                for key, price in zip(ids, *texts, strict=True)
+            ]
+        else:
+            end += ',"interval":['
+            last = f'],"coverage":{self.intervals.coverage:g}}}'
+            rows = [
+                f'{{"predicted_price":{price},"id":"{key}{end}{low},{high}{last}'
+                for key, price, low, high in zip(ids, *texts, strict=True)
+            ]
+        return f'{{"predictions":[{",".join(rows)}]}}'.encode()
+
+    def interval(self, price: float) -> tuple[float, float] | None:
+        """Return the ends of the interval around `price`, as the answer says them."""
+        if self.intervals is None:
+            return None
+        low, high = self.intervals.interval(price)
+        return float(f"{low:.6g}"), float(f"{high:.6g}")
+
+    @property
+    def coverage(self) -> float | None:
+        """Return how much of reality the intervals are made to hold."""
+        return None if self.intervals is None else self.intervals.coverage
+
+    @property
+    def schema(self) -> FeatureSchema:
+        """Return the features that the version expects."""
+        return self.version.metadata.schema
+
+
+def load_served(registry: ModelRegistry, ref: str) -> Served:
+    """Load the version that `ref` names; nothing is unpickled.
+
+    The bytes that are hashed are the bytes that are loaded. The golden rows are scored, which
+    also warms the session up.
+
+    Raises:
+        VersionNotFound: `ref` names nothing.
+        VersionCorrupt: a hash, the graph, the golden rows or the intervals are wrong.
+    """
+    version = registry.get(ref)
+    metadata = version.metadata
+    raw = registry.read_file(version, MODEL_FILE)
+    model = CompiledModel(raw, len(metadata.schema.features))
+    model.check_golden(metadata.golden.inputs, metadata.golden.outputs)
+    empty: Sequence[float | None] = [None] * model.n_features
+    for _ in range(WARM_UP_ROWS):
+        model.score_row(empty)
+    del raw
+    _give_memory_back()
+    return Served(version, model, Bodies(metadata.schema), _intervals(registry, version))
+
+
+def _intervals(registry: ModelRegistry, version: Version) -> IntervalModel | None:
+    if INTERVALS_FILE not in version.metadata.files:
+        return None
+    try:
+        return IntervalModel.from_json(registry.read_file(version, INTERVALS_FILE))
+    except ValueError as error:
+        raise VersionCorrupt(
+            f"`{INTERVALS_FILE}` of {version.name} holds no prediction intervals",
+            "train the version anew, or use another one",
+        ) from error
+
+
+def _json_numbers(values: list[float]) -> list[str]:
+    return msgspec.json.encode(values).decode()[1:-1].split(",")
+
+
+def _six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round to six significant digits, as the format `.6g` does."""
+    with np.errstate(divide="ignore"):
+        decimals = 5 - np.floor(np.log10(np.abs(values)))
+    fine, coarse = 10.0 ** np.clip(decimals, 0, 300), 10.0 ** np.clip(-decimals, 0, 300)
+    rounded: NDArray[np.float64] = np.where(
+        decimals < 0, np.rint(values / coarse) * coarse, np.rint(values * fine) / fine
+    )
+    return rounded
+
+
+def same_columns(one: FeatureSchema, other: FeatureSchema) -> bool:
+    """Return whether rows of both fit into one log and one meaning; limits may differ."""
+    return one.features == other.features and one.target == other.target
+
+
+def _give_memory_back() -> None:
+    """Return to the system what loading needed only for a moment: 47 of 93 MB for 300 trees."""
+    with contextlib.suppress(OSError, AttributeError):  # only the GNU C library has it
+        ctypes.CDLL(None).malloc_trim(0)

@@ -1,0 +1,206 @@
+"""The `housing` command: registers the verbs; the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from housing_cli import errors
+from housing_cli.commands import evaluate, promote, registry, retrain, serve, train, values
+from housing_cli.errors import ExitCode, HousingError
+from housing_cli.output import Result, emit, failure
+
+# Typer carries its own copy of Click; a bad parameter is a usage error, and that the base of all.
+_FrameworkError: type[Exception] = typer.BadParameter.__mro__[2]
+
+_PROPOSAL = re.compile(r"\(?(?:Possible options:|Did you mean)(.*?)[?)]?$")
+
+# What only learning needs; an image that only serves goes without.
+_LEARNING = frozenset({"scipy", "sklearn", "pandas", "joblib", "skl2onnx", "onnx"})
+
+EXIT_CODES: dict[type[HousingError], tuple[ExitCode, str]] = {
+    errors.UsageError: (ExitCode.USAGE, "usage"),
+    errors.GateRefused: (ExitCode.REFUSED, "refused"),
+    HousingError: (ExitCode.FAILURE, "error"),
+}
+
+
+class HousingGroup(TyperGroup):
+    """Runs a verb, prints its result, and exits with the contract's codes."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the verb that `args` name."""
+        words = list(sys.argv[1:] if args is None else args)
+        # Looked up before parsing: a usage error is JSON too where JSON was asked for.
+        as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+        try:
+            outcome = self._run(
+                words, prog_name or "housing", complete_var, windows_expand_args, extra
+            )
+        except Exception as error:
+            # A bug. Whoever reads JSON gets an object, and everyone the traceback.
+            if as_json:
+                emit(_bug(_command_name(words, self), error), as_json=True)
+            raise
+        code = emit(outcome, as_json=as_json) if isinstance(outcome, Result) else int(outcome or 0)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def _run(
+        self,
+        words: list[str],
+        prog_name: str,
+        complete_var: str | None,
+        windows_expand_args: bool,
+        extra: dict[str, Any],
+    ) -> Result | int | None:
+        command = _command_name(words, self)
+        values.install(self)
+        try:
+            outcome: Result | int | None = super().main(
+                words,
+                prog_name=prog_name,
+                complete_var=complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+        except HousingError as error:
+            kinds = type(error).__mro__
+            # scikit-learn judges these values when it fits, long after the options were read.
+            if isinstance(error, errors.ModelError) and _sets_the_model(words):
+                kinds = errors.UsageError.__mro__
+            code, status = next(EXIT_CODES[kind] for kind in kinds if kind in EXIT_CODES)
+            return failure(command, error, code, status)
+        except _FrameworkError as error:
+            return failure(command, _usage_error(error, command), ExitCode.USAGE, "usage")
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in _LEARNING:
+                raise
+            missing = HousingError(
+                f"this installation serves only: `{error.name}` is not installed",
+                "install all of `housing`, or use the full image",
+            )
+            return failure(command, missing, ExitCode.FAILURE)
+        except typer.Abort:
+            outcome = ExitCode.INTERRUPTED
+        if outcome == ExitCode.INTERRUPTED and not isinstance(outcome, Result):
+            return _interrupted(command)
+        return outcome
+
+
+def _sets_the_model(words: list[str]) -> bool:
+    return any(word.removeprefix("--set=").startswith("model.") for word in words)
+
+
+def _interrupted(command: str) -> Result:
+    error = HousingError("interrupted", "nothing is half-written; run it again")
+    return failure(command, error, ExitCode.INTERRUPTED, "interrupted")
+
+
+def _bug(command: str, error: Exception) -> Result:
+    message = f"{type(error).__name__}: {error}".splitlines()[0]
+    described = HousingError(message, "this is a bug; report it with the traceback")
+    return failure(command, described, ExitCode.FAILURE, "bug")
+
+
+def _usage_error(error: Exception, command: str) -> HousingError:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        # The message is the help text.
+        print(error, file=sys.stderr)  # noqa: T201
+        message = "no verb given"
+    else:
+        message = str(getattr(error, "format_message", lambda: error)())
+    message = " ".join(message.split()).rstrip(".").replace("'", "`")
+    verb = f" {command}" if command else ""
+    hint = f"see `housing{verb} --help`"
+    if proposed := _PROPOSAL.search(message):
+        message = message[: proposed.start()].rstrip(" .")
+        names = " or ".join(f"`{name.strip('` ')}`" for name in proposed[1].split(","))
+        hint = f"did you mean {names}? {hint}"
+    message = re.sub(r"(no such option): (\S+)", r"\1 `\2`", message, flags=re.IGNORECASE)
+    message = re.sub(r"got unexpected extra argument\(?s?\)? \((.*)\)", r"unexpected `\1`",
+                     message, flags=re.IGNORECASE)  # fmt: skip
+    return errors.UsageError(message[:1].lower() + message[1:], hint)
+
+
+def _command_name(words: list[str], group: Any) -> str:
+    """Return `registry ls` for the words `registry ls --json`; empty where no verb is named."""
+    names: list[str] = []
+    for word in words:
+        if word.startswith("-"):
+            continue
+        child = getattr(group, "commands", {}).get(word)
+        if child is None:
+            break
+        names.append(word)
+        group = child
+    return " ".join(names)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from housing_cli import __version__
+
+        print(f"housing {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=HousingGroup,
+    epilog="Example: housing train --tag baseline && housing serve",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def housing(
+    version: bool = typer.Option(
+        False, "--version", help="Show the version of housing.", is_eager=True,
+        callback=_show_version,
+    ),
+) -> None:  # fmt: skip
+    """Train, serve, judge, retrain and promote a house-price model."""
+
+
+app.command("train", epilog="Example: housing train --data-path data/HousingData.csv --tag first")(
+    train.command
+)
+app.command("evaluate", epilog="Example: housing evaluate --threshold 0.1 --window 30d --json")(
+    evaluate.command
+)
+app.command("retrain", epilog="Example: housing retrain --promote --tag after-the-shift")(
+    retrain.command
+)
+app.command("serve", epilog="Example: housing serve --host 0.0.0.0 --port 8000 --workers 2")(
+    serve.command
+)
+app.command("promote", epilog="Example: housing promote v3 --reason 'wins on recent rows'")(
+    promote.command
+)
+app.add_typer(registry.app, name="registry")
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(prog_name="housing")
+    except KeyboardInterrupt:  # before the verb began, or while its result was printed
+        sys.exit(ExitCode.INTERRUPTED)

@@ -1,0 +1,81 @@
+"""`housing evaluate`: how you ask whether production got worse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from housing_cli.commands.options import Config, Json, Sets, VersionRef
+from housing_cli.output import Result
+
+
+def command(
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", metavar="X", help="Degraded above 1 + X; default 0.1."),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option("--window", metavar="WINDOW", help="30d, 24h, or a number of newest rows."),
+    ] = None,
+    min_samples: Annotated[
+        int | None, typer.Option("--min-samples", metavar="N", help="Below: insufficient.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="rmse|mae", help="What is compared.")
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option("--confidence", metavar="P", help="Degraded only if also significant."),
+    ] = None,
+    version: VersionRef = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 3 where the evidence is too little.")
+    ] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Drifted inputs are a degradation too, labels or not.")
+    ] = False,
+    power: Annotated[
+        bool, typer.Option("--power", help="Say how many labels show how large a degradation.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page as well.")
+    ] = None,
+    prometheus: Annotated[
+        str | None,
+        typer.Option(
+            "--prometheus",
+            metavar="FILE|URL",
+            help="Leave the verdict in a textfile or Pushgateway.",
+        ),
+    ] = None,
+    sets: Sets = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Result:
+    """Judge a version on the real prices that came in; exit 2 when it is degraded."""
+    from housing_cli.commands.evaluation import result_of
+    from housing_cli.config import load_settings
+    from housing_cli.evaluate import evaluate
+
+    options = {
+        "evaluate.threshold": threshold,
+        "evaluate.window": window,
+        "evaluate.min_samples": min_samples,
+        "evaluate.metric": metric,
+        "evaluate.confidence": confidence,
+    }
+    settings = load_settings(config, options, sets or ())
+    judged = evaluate(settings, version or "production", drift_decides=drift)
+    if report is not None:
+        from housing_cli.report import write_report
+
+        write_report(report, judged)
+    result = result_of(judged, strict=strict, power=power, report=report)
+    if prometheus is not None:
+        from housing_cli.commands.prometheus import with_verdict_left
+
+        result = with_verdict_left(result, prometheus)
+    return result

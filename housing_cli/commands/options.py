@@ -1,0 +1,69 @@
+"""Options that several verbs share, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings file; default configs/housing.toml."),
+]
+# Read by `cli.HousingGroup` from the words themselves, so that it holds for usage errors too.
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Any setting, e.g. model.params.n_estimators=500."
+    ),
+]
+DataPath = Annotated[
+    str | None,
+    typer.Option(
+        "--data-path", "--data_path", metavar="FILE", help="CSV or Parquet table to learn from."
+    ),
+]
+Tag = Annotated[str | None, typer.Option("--tag", metavar="TEXT", help="Name for the new version.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the history.")
+]
+
+
+def complete_ref(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Yield versions, aliases and tags of the registry that start with `incomplete`."""
+    from housing_cli.config import load_settings
+    from housing_cli.errors import HousingError
+    from housing_cli.registry import ModelRegistry
+
+    try:
+        registry = ModelRegistry(load_settings().registry.path)
+        choices = dict(registry.aliases())
+        for version in reversed(registry.survey()[0]):
+            choices[version.name] = version.metadata.tag or version.metadata.created[:10]
+            if version.metadata.tag:
+                choices.setdefault(version.metadata.tag, version.name)
+    except HousingError:  # a shell that completes is no place for errors
+        return
+    yield from ((ref, text) for ref, text in choices.items() if ref.startswith(incomplete))
+
+
+Ref = Annotated[
+    str,
+    typer.Argument(
+        metavar="REF",
+        help="v3, 3, latest, an alias or a unique tag.",
+        autocompletion=complete_ref,
+    ),
+]
+VersionRef = Annotated[
+    str | None,
+    typer.Option(
+        "--version",
+        metavar="REF",
+        help="Version, alias or tag; default production.",
+        autocompletion=complete_ref,
+    ),
+]

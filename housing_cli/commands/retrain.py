@@ -1,0 +1,39 @@
+"""`housing retrain`: how you ask for a challenger."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
+from housing_cli.output import Result, progress_bars
+
+
+def command(
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make the challenger production if it wins.")
+    ] = False,
+    tag: Tag = None,
+    data_path: DataPath = None,
+    if_degraded: Annotated[
+        bool, typer.Option("--if-degraded", help="Evaluate first; a healthy model stays as it is.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Accept the challenger even if it does not win.")
+    ] = False,
+    sets: Sets = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Result:
+    """Learn from base data and real prices; compare the challenger with production."""
+    from housing_cli.commands.challenge import not_needed, result_of
+    from housing_cli.config import load_settings
+    from housing_cli.retrain import needed, retrain
+
+    settings = load_settings(config, {"data.path": data_path}, sets or ())
+    if if_degraded and (judged := needed(settings)) is not None:
+        return not_needed(judged)
+    with progress_bars() as progress:
+        done = retrain(settings, tag=tag, promote=promote, force=force, progress=progress)
+    return result_of(done)

@@ -1,0 +1,50 @@
+"""`housing serve`: how you start the API."""
+
+from __future__ import annotations
+
+import gc
+from typing import Annotated
+
+import typer
+
+from housing_cli.commands.options import Config, Sets, VersionRef
+
+
+def command(
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="ADDRESS", help="Default 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", help="Default 8000; 0: any free one.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Server processes; default 1.")
+    ] = None,
+    version: VersionRef = None,
+    sets: Sets = None,
+    config: Config = None,
+) -> int:
+    """Serve predictions over HTTP until SIGTERM or Ctrl-C."""
+    from housing_cli.config import load_settings
+
+    options = {
+        "serve.host": host,
+        "serve.port": port,
+        "serve.workers": workers,
+        "serve.version": version,
+    }
+    settings = load_settings(config, options, sets or ())
+    early = None
+    if settings.serve.workers == 1:
+        # Hundreds of modules are about to be made, and none of them is garbage: looking for some
+        # would take a tenth of the time. The application collects again when it is ready.
+        gc.disable()
+        from housing_cli.api.early import EarlyLoad
+
+        early = EarlyLoad(settings)
+    try:
+        from housing_cli.api.server import run
+
+        return run(settings, early)
+    finally:
+        gc.enable()

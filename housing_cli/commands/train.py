@@ -1,0 +1,81 @@
+"""`housing train`: how you ask for a new version."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
+from housing_cli.commands.tuning import stop_key, tuning_notes
+from housing_cli.output import Result, Table, progress_bars
+
+
+def command(
+    data_path: DataPath = None,
+    tag: Tag = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Random seed; default 42.")
+    ] = None,
+    tune: Annotated[
+        int | None,
+        typer.Option(
+            "--tune",
+            metavar="N",
+            help="Try N sets of parameters first (Optuna), on all rows and again within each fold "
+            "of the baseline: about 3 N (folds x repeats + 1) fits. Ctrl-C goes on with the best "
+            "so far. Default 0.",
+        ),
+    ] = None,
+    promote: Annotated[
+        bool | None,
+        typer.Option(
+            "--promote/--no-promote",
+            help="Make it production; by default only the first version is.",
+        ),
+    ] = None,
+    sets: Sets = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Result:
+    """Check the data, fit and measure a model, and register it as a new version."""
+    from housing_cli.config import load_settings
+    from housing_cli.train import train
+
+    options = {"data.path": data_path, "train.seed": seed, "train.tune": tune}
+    settings = load_settings(config, options, sets or ())
+    with progress_bars() as progress:
+        trained = train(settings, tag=tag, promote=promote, progress=progress, stop_key=stop_key)
+    version = trained.version
+    metadata = version.metadata
+    score = {name: metadata.metrics[name] for name in ("rmse", "mae", "r2")}
+    what = "is production now" if trained.production else "is registered"
+    measured = Table(
+        ["version", "tag", "rows", "RMSE", "MAE", "R2"],
+        [[version.name, metadata.tag, metadata.data.rows, *score.values()]],
+    )
+    following = (
+        "next: housing serve" if trained.production else f"next: housing promote {version.name}"
+    )
+    return Result(
+        "train",
+        {
+            "version": version.name,
+            "tag": metadata.tag,
+            "production": trained.production,
+            "metrics": dict(metadata.metrics),
+            "rows": metadata.data.rows,
+            "dropped": trained.dropped,
+            "data_sha256": metadata.data.sha256,
+            "model_sha256": metadata.files["model.onnx"],
+            "tuning": metadata.evidence.get("tuning"),
+            "path": str(version.directory),
+        },
+        show=[f"{version.name} {what}", measured],
+        notes=[
+            *(f"note: left out {why}: {n}" for why, n in trained.dropped.items()),
+            *tuning_notes(metadata.evidence),
+            following,
+        ],
+        outputs={"version": version.name, "production": trained.production, **score},
+    )

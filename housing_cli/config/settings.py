@@ -1,0 +1,179 @@
+"""Every setting: sections, types, ranges and built-in defaults."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from housing_cli.schemas import FeatureSchema, Limits
+
+Text = Annotated[str, Meta(min_length=1)]
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+Fraction = Annotated[float, Meta(gt=0, lt=1)]
+Metric = Literal["rmse", "mae"]
+
+# A number of rows, or of seconds, minutes, hours, days or weeks; not zero.
+_WINDOW = re.compile(r"(?=.*[1-9])([0-9]+|[0-9]+(\.[0-9]+)?[smhdw])")
+
+
+class Data(Struct, frozen=True, forbid_unknown_fields=True):
+    """The table: where it lies and which of its columns are what."""
+
+    path: Text = "data/HousingData.csv"
+    features: Annotated[tuple[Text, ...], Meta(min_length=1)] = (
+        "CRIM",
+        "ZN",
+        "INDUS",
+        "CHAS",
+        "NOX",
+        "RM",
+        "AGE",
+        "DIS",
+        "RAD",
+        "TAX",
+        "PTRATIO",
+        "B",
+        "LSTAT",
+    )
+    target: Text = "MEDV"
+    limits: Limits = {}
+
+    def __post_init__(self) -> None:
+        """Refuse column names that would collide; msgspec turns it into a validation error."""
+        columns = [*self.features, self.target]
+        twice = sorted({name for name in columns if columns.count(name) > 1})
+        taken = sorted({"id", "timestamp", "model_version", "predicted_price"} & set(columns))
+        if twice:
+            raise ValueError(f"column `{twice[0]}` is named twice")
+        if taken:
+            raise ValueError(f"column `{taken[0]}` is a column of the prediction log")
+        for name in columns:
+            if name != name.strip() or not name.isprintable():
+                raise ValueError(f"column {name!r} begins or ends with a blank, or breaks the line")
+        for name, (low, high) in self.limits.items():
+            if name not in self.features:
+                raise ValueError(f"limits for `{name}`, which is not a feature")
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"limits for `{name}` exclude every value: {low:g} to {high:g}")
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is fitted: a scikit-learn regressor behind an imputer."""
+
+    regressor: Text = "RandomForestRegressor"
+    params: dict[str, Any] = msgspec.field(
+        default_factory=lambda: {"n_estimators": 300, "max_features": 0.4}
+    )
+    imputer: Literal["mean", "median", "most_frequent"] = "median"
+
+
+class Train(Struct, frozen=True, forbid_unknown_fields=True):
+    """How it is fitted and how the baseline is measured."""
+
+    # Each repeat adds one to the seed, and NumPy takes 32 bits.
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 42
+    folds: Annotated[int, Meta(ge=2)] = 5
+    repeats: Annotated[int, Meta(ge=1, le=1000)] = 5
+    jobs: Annotated[int, Meta(ge=-1)] = -1
+    tune: Annotated[int, Meta(ge=0, le=10_000)] = 0
+
+    def __post_init__(self) -> None:
+        """Refuse zero cores."""
+        if self.jobs == 0:
+            raise ValueError("`train.jobs` is 0: give a number of cores, or -1 for all")
+
+
+class Evaluate(Struct, frozen=True, forbid_unknown_fields=True):
+    """When recent reality counts as worse than the baseline."""
+
+    threshold: Annotated[float, Meta(ge=0)] = 0.1
+    window: str | int = "30d"
+    min_samples: Positive = 30
+    metric: Metric = "rmse"
+    confidence: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no window; msgspec turns it into a validation error."""
+        if not _WINDOW.fullmatch(str(self.window).strip()):
+            raise ValueError(
+                f"`{self.window}` is not a window: use `30d`, `24h`, or a number of newest "
+                "labeled rows"
+            )
+
+
+class Retrain(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a challenger is made and compared."""
+
+    holdout: Fraction = 0.3
+    min_samples: Positive = 30
+    max_level: Annotated[float, Meta(gt=1)] = 3.0
+    max_unexplained: Annotated[float, Meta(ge=0, le=1)] = 0.1
+
+
+class Registry(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the versions live."""
+
+    path: Text = "artifacts"
+    lock_timeout: Seconds = 60.0
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where predictions and real prices are recorded."""
+
+    url: Text = "csv:logs"
+    fsync: bool = False
+
+
+class Serve(Struct, frozen=True, forbid_unknown_fields=True):
+    """The server process."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    workers: Positive = 1
+    version: Text = "production"
+    reload_seconds: Seconds = 0.5
+    grace_seconds: Seconds = 10.0
+    header_timeout: Seconds = 10.0
+    request_timeout: Seconds = 30.0
+    access_log: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Api(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may call the API, and with how much."""
+
+    keys: tuple[Text, ...] = ()
+    keys_file: Text | None = None
+    protect_metrics: bool = False
+    max_body_bytes: Positive = 8 * 1024 * 1024
+    max_batch_rows: Positive = 10_000
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Every setting of one command, checked and frozen."""
+
+    data: Data = Data()
+    model: Model = msgspec.field(default_factory=Model)
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    retrain: Retrain = Retrain()
+    registry: Registry = Registry()
+    log: Log = Log()
+    serve: Serve = Serve()
+    api: Api = Api()
+
+    def schema(self) -> FeatureSchema:
+        """Return the feature schema of the configured table."""
+        return FeatureSchema(self.data.features, self.data.target, self.data.limits)
+
+
+SECTIONS: dict[str, type[Struct]] = get_type_hints(Settings)
+
+
+def hints(section: str) -> dict[str, Any]:
+    """Return the type of every key of `section`, with its range."""
+    return get_type_hints(SECTIONS[section], include_extras=True)

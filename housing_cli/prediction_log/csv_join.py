@@ -1,0 +1,224 @@
+"""Joins whole csv files column by column, for windows of millions of rows.
+
+Both files are read once, block by block: feedback into compact sorted arrays (about 40 bytes a
+row), predictions past them. Only rows of the window are kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from housing_cli.prediction_log import Labeled, Predictions
+from housing_cli.prediction_log.csv_columns import (
+    BLOCK,
+    Block,
+    ahead,
+    keys_of,
+    prediction_blocks,
+    price_columns,
+)
+from housing_cli.prediction_log.csv_reader import LineReader
+from housing_cli.prediction_log.csv_rows import ID_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from housing_cli.prediction_log.csv_columns import Floats, Keys
+
+
+class Ids(Sequence[str]):
+    """Ids in 36 bytes each, where a list of str would take 93."""
+
+    def __init__(self, texts: NDArray[np.bytes_]) -> None:
+        self._texts = texts
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Ids: ...
+    def __getitem__(self, index: int | slice) -> str | Ids:
+        if isinstance(index, slice):
+            return Ids(self._texts[index])
+        return bytes(self._texts[index]).decode()
+
+
+def labeled(
+    rows: LineReader,
+    prices: LineReader,
+    width: int,
+    version: str | None,
+    newest: int | None,
+    since: datetime | None,
+    *,
+    features: bool = True,
+) -> Labeled:
+    """Return labeled rows of a log whose ids are ordered by time, oldest first."""
+    index = _Prices(prices)
+    window = _Window(width if features else 0, len(index), extra=2)
+    skipped = index.skipped
+    for block in ahead(prediction_blocks(rows, width, since, features=features)):
+        skipped += block.skipped
+        at = index.find(block.ids)
+        mask = (at >= 0) & block.made_by(version)
+        window.add(block, mask, (index.times[at[mask]], index.prices[at[mask]]))
+    window.cut(newest)
+    return Labeled(
+        ids=Ids(window.ids),
+        timestamps=window.times,
+        labeled_at=window.extra[0],
+        versions=window.versions,
+        features=window.features,
+        predicted=window.predicted,
+        real=window.extra[1],
+        skipped=skipped,
+    )
+
+
+def predictions(
+    rows: LineReader,
+    prices: LineReader,
+    width: int,
+    version: str | None,
+    newest: int | None,
+    since: datetime | None,
+) -> Predictions:
+    """Return predictions of a log whose ids are ordered by time, oldest first."""
+    index = _Prices(prices)
+    window = _Window(width, 1 << 16, extra=1)
+    skipped = index.skipped
+    for block in ahead(prediction_blocks(rows, width, since)):
+        skipped += block.skipped
+        mask = block.made_by(version)
+        window.add(block, mask, ((index.find(block.ids) >= 0)[mask],))
+    window.cut(newest)
+    return Predictions(
+        ids=Ids(window.ids),
+        timestamps=window.times,
+        versions=window.versions,
+        features=window.features,
+        predicted=window.predicted,
+        labeled=window.extra[0] > 0,
+        skipped=skipped,
+    )
+
+
+class _Prices:
+    """The last real price of every id, sorted by the id's time."""
+
+    def __init__(self, reader: LineReader) -> None:
+        parts: list[tuple[Keys, Keys, Floats, Floats]] = []
+        self.skipped = 0
+        for ids, times, prices, skipped in ahead(map(price_columns, reader.forward(BLOCK))):
+            self.skipped += skipped
+            parts.append((*keys_of(ids), times, prices))
+        columns: list[Any] = [
+            np.concatenate([part[place] for part in parts]) if parts else np.empty(0)
+            for place in range(4)
+        ]
+        parts.clear()
+        order = _last_of_each(columns[0].astype(np.uint64), columns[1].astype(np.uint64))
+        self._keys: Keys = columns[0][order].astype(np.uint64, copy=False)
+        self._rest: Keys = columns[1][order].astype(np.uint64, copy=False)
+        self.times: Floats = columns[2][order]
+        self.prices: Floats = columns[3][order]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def find(self, ids: NDArray[np.bytes_]) -> NDArray[np.intp]:
+        """Return where each id stands, -1 for none."""
+        keys, rest = keys_of(ids)
+        found = np.full(len(keys), -1, dtype=np.intp)
+        if not len(keys) or not len(self._keys):
+            return found
+        low = int(np.searchsorted(self._keys, keys.min()))
+        high = int(np.searchsorted(self._keys, keys.max(), side="right"))
+        place = low + np.searchsorted(self._keys[low:high], keys)
+        open_ = np.flatnonzero(place < high)
+        while len(open_):
+            here = place[open_]
+            same = self._keys[here] == keys[open_]
+            hit = same & (self._rest[here] == rest[open_])
+            found[open_[hit]] = here[hit]
+            open_ = open_[same & ~hit]  # another id of the same key: look at the next
+            place[open_] += 1
+            open_ = open_[place[open_] < high]
+        return found
+
+
+class _Window:
+    """Rows that are kept, in arrays that grow; only pages that are written take memory."""
+
+    def __init__(self, width: int, capacity: int, extra: int) -> None:
+        self._size = 0
+        capacity = max(capacity, 1)
+        self.ids = np.empty(capacity, dtype=f"S{ID_BYTES}")
+        self.times = np.empty(capacity)
+        self.predicted = np.empty(capacity)
+        self.features = np.empty((capacity, width))
+        self.extra = [np.empty(capacity) for _ in range(extra)]
+        self.versions: list[str] = []
+
+    def add(self, block: Block, mask: NDArray[np.bool_], extra: tuple[NDArray[Any], ...]) -> None:
+        count = int(mask.sum())
+        if not count:
+            return
+        begin, end = self._size, self._size + count
+        if end > len(self.ids):
+            self._resize(max(end, 2 * len(self.ids)))
+        self.ids[begin:end] = block.ids[mask]
+        self.times[begin:end] = block.times[mask]
+        for place, column in enumerate(block.columns[: self.features.shape[1]]):
+            self.features[begin:end, place] = column[mask]
+        self.predicted[begin:end] = block.columns[-1][mask]
+        for target, values in zip(self.extra, extra, strict=True):
+            target[begin:end] = values
+        names = [sys.intern(name) for name in block.names]
+        if len(names) == 1:
+            self.versions += names * count
+        else:
+            self.versions += [names[code] for code in block.codes[mask].tolist()]
+        self._size = end
+
+    def cut(self, newest: int | None) -> None:
+        """Keep the newest rows alone."""
+        begin = 0 if newest is None else max(0, self._size - newest)
+        window = slice(begin, self._size)
+        self.ids, self.times = self.ids[window], self.times[window]
+        self.predicted, self.features = self.predicted[window], self.features[window]
+        self.extra = [values[window] for values in self.extra]
+        self.versions = self.versions[window] if begin else self.versions
+
+    def _resize(self, size: int) -> None:
+        for array in (self.ids, self.times, self.predicted, *self.extra):
+            array.resize(size, refcheck=False)
+        self.features.resize((size, self.features.shape[1]), refcheck=False)
+
+
+def _last_of_each(keys: Keys, rest: Keys) -> NDArray[np.intp]:
+    """Return the places, sorted by key, of the last row of every id."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    equal = ordered[1:] == ordered[:-1]
+    if not equal.any():
+        return order
+    shared = np.zeros(len(order), dtype=np.bool_)
+    shared[1:] |= equal
+    shared[:-1] |= equal
+    places = np.flatnonzero(shared)
+    rows = order[places]
+    by_id = np.lexsort((rows, rest[rows], keys[rows]))
+    rows = rows[by_id]
+    repeated = (keys[rows][1:] == keys[rows][:-1]) & (rest[rows][1:] == rest[rows][:-1])
+    order[places] = rows
+    keep = np.ones(len(order), dtype=np.bool_)
+    keep[places[:-1][repeated]] = False
+    return order[keep]

@@ -1,0 +1,175 @@
+"""The tables of the SQL log.
+
+`predictions` has a row a prediction. `feedback` has a row a real price: a correction is a further
+row with the next `revision`, and the highest one counts; two servers that correct one price at
+once collide on the primary key instead of losing one. `log_schema` says what the columns mean.
+Ids are ordered by time, so the primary keys answer every question about the newest rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from housing_cli.errors import LogSchemaMismatch
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Dialect
+
+LOG_SCHEMA = 1
+"""Version of the tables; tables without a `log_schema` beside them have version 1."""
+
+_MAX_NAME_BYTES = 63  # PostgreSQL cuts longer names
+_FIXED = ("id", "timestamp", "model_version", "predicted_price")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables for one list of features; `columns` are the features' column names."""
+
+    features: tuple[str, ...]
+    columns: tuple[str, ...]
+    metadata: sa.MetaData
+    predictions: sa.Table
+    feedback: sa.Table
+    log_schema: sa.Table
+
+    def names(self) -> list[str]:
+        """Return the columns of `predictions` in the order in which rows are written."""
+        return ["id", "timestamp", "model_version", *self.columns, "predicted_price"]
+
+
+def column_names(features: Sequence[str]) -> tuple[str, ...]:
+    """Return a column name for every feature: its own, unless no database would take it.
+
+    Names that are empty, too long or differ in case alone from another get their position.
+    """
+    names: list[str] = []
+    taken = set(_FIXED)
+    for position, feature in enumerate(features):
+        name = feature
+        if (
+            not name
+            or "\0" in name
+            or len(name.encode()) > _MAX_NAME_BYTES
+            or name.lower() in taken
+        ):
+            name = f"feature_{position}"
+        taken.add(name.lower())
+        names.append(name)
+    return tuple(names)
+
+
+def tables_for(features: Sequence[str]) -> Tables:
+    """Return the tables of a log with these features."""
+    metadata = sa.MetaData()
+    key = sa.Text().with_variant(postgresql.UUID(as_uuid=False), "postgresql")
+    moment = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
+    number: sa.Double[float] = sa.Double()
+    columns = column_names(features)
+    predictions = sa.Table(
+        "predictions",
+        metadata,
+        sa.Column("id", key, primary_key=True),
+        sa.Column("timestamp", moment, nullable=False),
+        sa.Column("model_version", sa.Text, nullable=False),
+        *(sa.Column(name, number) for name in columns),
+        sa.Column("predicted_price", number, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    feedback = sa.Table(
+        "feedback",
+        metadata,
+        sa.Column("id", key, primary_key=True),
+        sa.Column("revision", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("timestamp", moment, nullable=False),
+        sa.Column("model_version", sa.Text, nullable=False),
+        sa.Column("real_price", number, nullable=False),
+        sa.Index("feedback_by_version", "model_version", "id"),
+        sqlite_with_rowid=False,
+    )
+    log_schema = sa.Table(
+        "log_schema",
+        metadata,
+        sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("features", sa.Text, nullable=False),
+    )
+    return Tables(tuple(features), columns, metadata, predictions, feedback, log_schema)
+
+
+def exist(connection: Connection, tables: Tables, where: str) -> bool:
+    """Return whether the log's tables exist. Raises `LogSchemaMismatch` for other features."""
+    inspector = sa.inspect(connection)
+    present = set(inspector.get_table_names())
+    if "predictions" not in present:
+        return False
+    hint = "use another database or schema: `HOUSING_LOG_URL=...`"
+    if "log_schema" in present:
+        row = connection.execute(sa.select(tables.log_schema)).first()
+        if row is None:
+            return False
+        if row.version > LOG_SCHEMA:
+            raise LogSchemaMismatch(
+                f"the log in `{where}` has schema {row.version}, this program knows {LOG_SCHEMA}",
+                "use the newer `housing` that wrote it, or another log",
+            )
+        found = json.loads(row.features)
+        if found != list(tables.features):
+            raise LogSchemaMismatch(
+                f"the log in `{where}` was written for other features: {', '.join(found)}", hint
+            )
+    else:
+        columns = [column["name"] for column in inspector.get_columns("predictions")]
+        if columns != tables.names():
+            raise LogSchemaMismatch(
+                f"`{where}` has a table `predictions` with other columns: {', '.join(columns)}",
+                hint,
+            )
+    return "feedback" in present
+
+
+def create(connection: Connection, tables: Tables) -> None:
+    """Create what is missing; nobody else creates tables at the moment."""
+    tables.metadata.create_all(connection)
+    if connection.execute(sa.select(tables.log_schema)).first() is None:
+        connection.execute(
+            sa.insert(tables.log_schema),
+            {"version": LOG_SCHEMA, "features": json.dumps(tables.features)},
+        )
+
+
+@dataclass(frozen=True)
+class Statements:
+    """The hot statements as driver SQL with positional parameters."""
+
+    insert_prediction: str
+    copy_predictions: str
+    find: str
+    insert_feedback: str
+
+
+def statements_for(tables: Tables, dialect: Dialect) -> Statements:
+    """Return the hot statements in a dialect's own words."""
+    quote = dialect.identifier_preparer.quote_identifier
+    mark = "%s" if dialect.name == "postgresql" else "?"
+    names = ", ".join(quote(name) for name in tables.names())
+    marks = ", ".join([mark] * len(tables.names()))
+    return Statements(
+        insert_prediction=f"INSERT INTO predictions ({names}) VALUES ({marks})",  # noqa: S608
+        # Without parameters psycopg leaves percent signs alone.
+        copy_predictions=f"COPY predictions ({names.replace('%%', '%')}) FROM STDIN (FORMAT csv)",
+        find=(
+            "SELECT p.model_version, p.predicted_price, f.revision, f.real_price"  # noqa: S608
+            " FROM predictions p LEFT JOIN feedback f ON f.id = p.id"
+            f" WHERE p.id = {mark} ORDER BY f.revision DESC LIMIT 1"
+        ),
+        insert_feedback=(
+            "INSERT INTO feedback (id, revision, timestamp, model_version, real_price)"  # noqa: S608
+            f" VALUES ({', '.join([mark] * 5)}) ON CONFLICT (id, revision) DO NOTHING"
+        ),
+    )

@@ -1,0 +1,94 @@
+"""The history: one event a line, each linked to the line before it by its SHA-256.
+
+A changed, removed or inserted line breaks the chain; what the lines say, replayed from the first,
+gives the versions and aliases that there must be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from housing_cli.errors import VersionCorrupt
+from housing_cli.registry.metadata import Event
+from housing_cli.registry.names import PREVIOUS, PRODUCTION, is_version
+from housing_cli.registry.transaction import DIGEST, GENESIS, digest_line, line_hash
+
+RESTORE = "restore the file from a backup"
+# What of an event is asked for when a name is given or checked; the evidence may be long.
+_NUMBERED = re.compile(rb'"event":"registered","from":[^,]*,"to":"v([0-9]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the history says there is: versions with the SHA-256 of their metadata, and aliases."""
+
+    versions: dict[str, str]
+    aliases: dict[str, str]
+    events: int
+
+
+def read_history(file: Path) -> bytes:
+    """Return the complete lines of `file`; a line without its newline is still being written."""
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        return b""
+    return raw[: raw.rfind(b"\n") + 1]
+
+
+def parse_history(raw: bytes, file: Path) -> list[Event]:
+    """Return the events of `raw`, oldest first. Raises `VersionCorrupt` at a line that is none."""
+    events = []
+    for number, line in enumerate(raw.splitlines(), start=1):
+        try:
+            events.append(msgspec.json.decode(line, type=Event))
+        except msgspec.MsgspecError:
+            raise VersionCorrupt(f"line {number} of `{file}` is not an event", RESTORE) from None
+    return events
+
+
+def highest_number(raw: bytes) -> int:
+    """Return the highest version number that was ever registered; 0 where none was."""
+    return max((int(number) for number in _NUMBERED.findall(raw)), default=0)
+
+
+def check_chain(raw: bytes, file: Path) -> Recorded:
+    """Return what the lines of `raw` say there is. Raises `VersionCorrupt` at a broken link."""
+    previous = GENESIS
+    events = parse_history(raw, file)
+    for number, (line, event) in enumerate(zip(raw.splitlines(), events, strict=True)):
+        if event.prev != previous:
+            raise VersionCorrupt(
+                f"line {max(number, 1)} of `{file}` was changed after it was written", RESTORE
+            )
+        previous = line_hash(line)
+    digest = file.with_name(DIGEST)
+    if events and (not digest.is_file() or digest.read_bytes() != digest_line(raw)):
+        raise VersionCorrupt(
+            f"line {len(events)} of `{file}` is not the last one that was written "
+            f"(SHA-256 differs from `{digest.name}`)",
+            RESTORE,
+        )
+    return replay(events)
+
+
+def replay(events: Sequence[Event]) -> Recorded:
+    """Return the versions and aliases that there must be after `events`."""
+    versions: dict[str, str] = {}
+    aliases: dict[str, str] = {}
+    for event in events:
+        if event.event == "registered" and event.to:
+            versions[event.to] = str(event.evidence.get("metadata_sha256", ""))
+        elif event.event == "removed" and event.from_:
+            versions.pop(event.from_, None)
+        elif event.alias and event.to:
+            aliases[event.alias] = event.to
+            before = event.from_
+            if event.alias == PRODUCTION and before != event.to and is_version(before):
+                aliases[PREVIOUS] = str(before)
+    return Recorded(versions, aliases, len(events))

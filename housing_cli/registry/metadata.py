@@ -1,0 +1,90 @@
+"""What the registry says of a version and of an event: the records in its JSON files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from housing_cli.schemas import FeatureSchema
+
+
+class DataInfo(Struct, frozen=True):
+    """The table that a version learned from; `sha256` is that of the file's bytes.
+
+    `rows` are the rows used, `dropped` says how many were left out and why, `feedback_rows` how
+    many of `rows` came from labeled predictions.
+    """
+
+    path: str
+    sha256: str
+    rows: int
+    dropped: dict[str, int] = {}
+    feedback_rows: int = 0
+    feedback_sha256: str | None = None
+
+
+class GitInfo(Struct, frozen=True):
+    """The commit that the training code stood at; `None` outside a git checkout."""
+
+    commit: str | None = None
+    dirty: bool | None = None
+
+
+class Golden(Struct, frozen=True):
+    """Rows and the prices that the fitted model gave for them; `null` is a missing feature."""
+
+    inputs: list[list[float | None]] = []
+    outputs: list[float] = []
+
+
+class Metadata(Struct, frozen=True):
+    """`metadata.json` of one version. `metrics` is the cross-validated baseline."""
+
+    created: str
+    schema: FeatureSchema
+    regressor: str
+    parameters: dict[str, Any]
+    imputer: str
+    seed: int
+    metrics: dict[str, float]
+    data: DataInfo
+    git: GitInfo
+    libraries: dict[str, str]
+    golden: Golden
+    files: dict[str, str] = {}
+    tag: str | None = None
+    parent: str | None = None
+    evidence: dict[str, Any] = {}
+    format: int = 1
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One line of `history.jsonl`; `prev` is the SHA-256 of the line before (64 zeros at first)."""
+
+    when: str
+    who: str
+    event: str
+    from_: str | None = msgspec.field(default=None, name="from")
+    to: str | None = None
+    why: str = ""
+    alias: str | None = None
+    evidence: dict[str, Any] = {}
+    prev: str = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One registered model: `name` is `v3`, `directory` holds its files."""
+
+    name: str
+    directory: Path
+    metadata: Metadata
+
+    @property
+    def number(self) -> int:
+        """Return 3 for `v3`."""
+        return int(self.name[1:])

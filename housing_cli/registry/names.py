@@ -1,0 +1,53 @@
+"""What versions, aliases and tags may be called, so that a REF is never two of them."""
+
+from __future__ import annotations
+
+import re
+
+from housing_cli.errors import UsageError
+
+PRODUCTION = "production"
+PREVIOUS = "previous"
+LATEST = "latest"
+
+VERSION_NAME = re.compile(r"v[1-9][0-9]*")
+VERSION_REF = re.compile(r"v?([1-9][0-9]*)")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RULE = "use up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit; not a"
+
+
+def is_version(text: str | None) -> bool:
+    """Say whether `text` is the name of a version: `v3`."""
+    return text is not None and VERSION_NAME.fullmatch(text) is not None
+
+
+def check_tag(tag: str) -> None:
+    """Raise `UsageError` unless `tag` can be told from versions and aliases in a REF."""
+    taken = {LATEST, PRODUCTION, PREVIOUS}
+    if not NAME.fullmatch(tag) or VERSION_REF.fullmatch(tag) or tag in taken:
+        raise UsageError(
+            f"`{printable(tag)}` cannot be a tag",
+            f"{_RULE} version, `latest`, `production` or `previous`",
+        )
+
+
+def check_alias(alias: str) -> None:
+    """Raise `UsageError` unless `alias` can be an alias that is pointed by hand."""
+    if not NAME.fullmatch(alias) or VERSION_REF.fullmatch(alias) or alias in {LATEST, PREVIOUS}:
+        raise UsageError(
+            f"`{printable(alias)}` cannot be an alias",
+            f"{_RULE} version, `latest` or `previous`",
+        )
+
+
+def printable(text: str) -> str:
+    """Return at most 80 characters of `text` on one line, fit for a message."""
+    return "".join(c if c.isprintable() else " " for c in text[:80])
+
+
+def storable(text: str) -> str:
+    """Return `text` as JSON can hold it.
+
+    Bytes that are no text in the user's locale come in as lone surrogates; they are escaped.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,155 @@
+"""`housing evaluate`: exit codes, the JSON payload, what CI reads, what people see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Housing
+from tests.loop import Loop, shuffled
+
+ROWS = shuffled(0)[350:]
+
+
+@pytest.fixture
+def loop(workshop: Path) -> Loop:
+    loop = Loop(workshop, shuffled(0)[:350])
+    loop.live(ROWS)
+    return loop
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "verdict"),
+    [
+        ((), 0, "healthy"),
+        (("--window", "30d", "--threshold", "0.1"), 0, "healthy"),
+        (("--min-samples", "157"), 0, "insufficient"),
+        (("--min-samples", "157", "--strict"), 3, "insufficient"),
+        (("--strict",), 0, "healthy"),
+        (("--metric", "mae", "--confidence", "0.95", "--version", "v1"), 0, "healthy"),
+        (("--window", "40", "--min-samples", "40"), 0, "healthy"),
+    ],
+)
+def test_exit_codes(
+    loop: Loop, housing: Housing, words: tuple[str, ...], code: int, verdict: str
+) -> None:
+    ran = housing("evaluate", "--json", *words)
+    assert (ran.code, ran.json["data"]["verdict"]) == (code, verdict)
+    assert ran.json["exit_code"] == code
+
+
+def test_degraded_is_two(loop: Loop, housing: Housing) -> None:
+    loop.live(ROWS, 1.5)
+    ran = housing("evaluate", "--json", "--window", "156")
+    assert (ran.code, ran.json["status"], ran.json["data"]["verdict"]) == (
+        2,
+        "degraded",
+        "degraded",
+    )
+    assert ran.json["errors"] == []
+    people = housing("evaluate", "--window", "156")
+    assert people.code == 2
+    assert people.stdout.startswith("v1 is degraded\n")
+    assert "housing retrain --promote" in people.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--threshold", "x"),
+        ("--threshold", "-1"),
+        ("--window", "soon"),
+        ("--window", "0"),
+        ("--min-samples", "0"),
+        ("--metric", "mape"),
+        ("--confidence", "1.5"),
+        ("--confidence", "95"),
+        ("--treshold", "0.1"),
+        ("v1",),
+    ],
+)
+def test_a_typo_is_never_a_degradation(
+    loop: Loop, housing: Housing, words: tuple[str, ...]
+) -> None:
+    ran = housing("evaluate", *words, "--json")
+    assert (ran.code, ran.json["status"]) == (64, "usage")
+
+
+def test_no_registry_is_a_failure(housing: Housing) -> None:
+    ran = housing("evaluate", "--json")
+    assert ran.code == 1
+    assert "housing train" in ran.json["errors"][0]["hint"]
+
+
+def test_the_json_keys_are_a_contract(loop: Loop, housing: Housing) -> None:
+    ran = housing("evaluate", "--json").json
+    assert list(ran) == ["command", "status", "exit_code", "data", "errors"]
+    assert list(ran["data"]) == [
+        "version", "verdict", "metric", "baseline", "current", "ratio", "interval", "p_value",
+        "threshold", "confidence", "n", "min_samples", "window", "reasons", "recent", "labels",
+        "versions", "drift", "drifted", "selection_bias", "power",
+    ]  # fmt: skip
+    data = ran["data"]
+    assert data["ratio"] == pytest.approx(data["current"] / data["baseline"])
+    assert data["interval"][0] < data["ratio"] < data["interval"][1]
+    assert data["confidence"] is None
+
+
+def test_insufficient_has_the_same_keys(workshop: Path, housing: Housing) -> None:
+    Loop(workshop, shuffled(0)[:350])
+    data = housing("evaluate", "--json").json["data"]
+    assert (data["n"], data["current"], data["ratio"], data["interval"]) == (0, None, None, None)
+    assert data["verdict"] == "insufficient"
+
+
+def test_github_gets_outputs_and_a_summary(
+    loop: Loop, housing: Housing, workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, summary = workshop / "outputs", workshop / "summary.md"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    housing("evaluate")
+    written = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
+    assert written["verdict"] == "healthy"
+    assert (written["exit_code"], written["version"], written["n"]) == ("0", "v1", "156")
+    assert summary.read_text().startswith("### housing evaluate: ok")
+    assert "| v1 | rmse | 156 |" in summary.read_text()
+
+
+def test_drift_decides_when_asked(loop: Loop, housing: Housing) -> None:
+    loop.predict(ROWS.assign(RM=ROWS["RM"] + 2))
+    quiet = housing("evaluate")
+    assert quiet.code == 0
+    assert "warning: drift in" in quiet.stderr
+    ran = housing("evaluate", "--drift", "--json")
+    assert (ran.code, ran.json["data"]["reasons"]) == (2, ["drift"])
+    assert "RM" in ran.json["data"]["drifted"]
+
+
+def test_power_says_how_many_labels_are_missing(loop: Loop, housing: Housing) -> None:
+    shown = housing("evaluate", "--power").stdout
+    assert "labels that show a degradation" in shown
+    assert "+10%" in shown and "+50%" in shown
+
+
+def test_the_report_is_written(loop: Loop, housing: Housing, workshop: Path) -> None:
+    ran = housing("evaluate", "--report", "report.html")
+    assert ran.code == 0
+    assert "report.html" in ran.stdout
+    assert (workshop / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_report_that_cannot_be_written_is_a_failure(loop: Loop, housing: Housing) -> None:
+    ran = housing("evaluate", "--report", "no/such/folder/report.html", "--json")
+    assert (ran.code, ran.json["status"]) == (1, "error")
+    assert "report.html" in ran.json["errors"][0]["message"]
+
+
+def test_a_biased_selection_is_a_warning(workshop: Path, housing: Housing) -> None:
+    loop = Loop(workshop, shuffled(0)[:350])
+    cheap = (ROWS["MEDV"] < ROWS["MEDV"].median()).to_numpy()
+    ids = np.array(loop.predict(ROWS))
+    loop.label(ids[cheap].tolist(), ROWS["MEDV"][cheap].to_numpy())
+    assert "labeled rows do not look like the unlabeled ones" in housing("evaluate").stderr

@@ -1,0 +1,71 @@
+"""What holds for every verb and every option: help, an example, `--config`, `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from housing_cli.cli import app
+from tests.conftest import Housing
+
+
+def verbs(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield " ".join(path), command
+        return
+    for name, child in children.items():
+        yield from verbs(child, (*path, name))
+
+
+VERBS = dict(verbs(get_command(app)))
+OPTIONS = [(verb, param) for verb, command in VERBS.items() for param in command.params]
+
+
+def test_these_are_the_verbs() -> None:
+    registry = ["ls", "show", "diff", "history", "verify", "gc"]
+    assert list(VERBS) == [
+        "train", "evaluate", "retrain", "serve", "promote", *[f"registry {v}" for v in registry],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_and_an_example_of_itself(verb: str, housing: Housing) -> None:
+    command = VERBS[verb]
+    assert command.help and command.help.rstrip().endswith(".")
+    assert command.epilog.startswith(f"Example: housing {verb}")
+    ran = housing(*verb.split(), "--help")
+    assert ran.code == 0
+    assert f"Example: housing {verb}" in ran.stdout
+
+
+@pytest.mark.parametrize(("verb", "param"), OPTIONS, ids=lambda p: getattr(p, "name", p))
+def test_every_option_has_help(verb: str, param: Any) -> None:
+    assert param.help and len(param.help) > 4
+    assert param.help.endswith(".")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_takes_config_and_all_but_serve_json(verb: str) -> None:
+    names = {name for param in VERBS[verb].params for name in getattr(param, "opts", ())}
+    assert "--config" in names
+    assert ("--json" in names) == (verb != "serve")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_reads_its_words_without_pydantic(verb: str) -> None:
+    from housing_cli.commands import values
+
+    for param in VERBS[verb].params:
+        assert values._kind(param.type_descriptor.annotation) is not None, param.name
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_typo_is_a_usage_error_and_never_degraded(verb: str, housing: Housing) -> None:
+    ran = housing(*verb.split(), "--thershold", "0.1", "--json")
+    assert ran.code == ran.json["exit_code"] == 64
+    assert (ran.json["command"], ran.json["status"]) == (verb, "usage")
+    assert list(ran.json) == ["command", "status", "exit_code", "data", "errors"]

@@ -1,0 +1,106 @@
+"""`housing registry` and `housing promote`, asked as an operator would."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.conftest import QUICK, SHIPPED, Housing
+
+KEYS = ["command", "status", "exit_code", "data", "errors"]
+
+
+def test_ls_shows_every_version_newest_first(artifacts: Path, housing: Housing) -> None:
+    ran = housing("registry", "ls")
+    lines = [line.split() for line in ran.stdout.splitlines()]
+    assert lines[0][:3] == ["version", "aliases", "tag"]
+    assert [line[:3] for line in lines[1:]] == [
+        ["v2", "-", "second"],
+        ["v1", "production", "first"],
+    ]
+    listed = housing("registry", "ls", "--json").json
+    assert list(listed) == KEYS
+    assert [v["version"] for v in listed["data"]["versions"]] == ["v2", "v1"]
+    assert listed["data"]["aliases"] == {"production": "v1"}
+
+
+def test_ls_of_nothing_says_what_to_do_next(housing: Housing) -> None:
+    ran = housing("registry", "ls")
+    assert (ran.code, ran.stdout) == (0, "")
+    assert ran.stderr == "no versions yet; next: housing train\n"
+
+
+def test_ls_shows_the_others_where_one_is_broken(artifacts: Path, housing: Housing) -> None:
+    (artifacts / "versions/v2/metadata.json").unlink()
+    ran = housing("registry", "ls", "--json")
+    assert ran.code == 1
+    assert [v["version"] for v in ran.json["data"]["versions"]] == ["v1"]
+    assert [error["message"] for error in ran.json["errors"]] == [
+        "`metadata.json` of v2 is missing"
+    ]
+
+
+def test_show_tells_all_that_is_known(artifacts: Path, housing: Housing) -> None:
+    data = housing("registry", "show", "first", "--json").json["data"]
+    assert (data["version"], data["aliases"], data["seed"]) == ("v1", ["production"], 1)
+    assert data["schema"]["target"] == "MEDV"
+    assert data["golden_rows"] > 10
+    assert "data.sha256" in housing("registry", "show", "v1").stdout
+
+
+def test_diff_shows_what_differs_and_nothing_else(artifacts: Path, housing: Housing) -> None:
+    changed = housing("registry", "diff", "first", "second", "--json").json["data"]["changed"]
+    assert changed["seed"] == {"a": 1, "b": 2}
+    assert "regressor" not in changed
+    same = housing("registry", "diff", "v1", "1")
+    assert same.stdout == "v1 and v1 are the same in all that is recorded\n"
+
+
+def test_history_is_newest_first(artifacts: Path, housing: Housing) -> None:
+    events = housing("registry", "history", "--json").json["data"]["events"]
+    assert [event["event"] for event in events] == ["registered", "promoted", "registered"]
+    assert set(events[0]) >= {"who", "when", "from", "to", "why"}
+
+
+def test_verify_checks_one_or_all(artifacts: Path, housing: Housing) -> None:
+    assert housing("registry", "verify").stdout == "2 versions, 3 events: all as recorded\n"
+    assert housing("registry", "verify", "first").stdout == "v1: as recorded\n"
+
+
+def test_gc_says_what_would_go_and_then_removes_it(artifacts: Path, housing: Housing) -> None:
+    housing("promote", "v2", "--force")
+    housing("train", "--data-path", SHIPPED, *QUICK)
+    housing("promote", "v3", "--force")
+    assert housing("registry", "gc", "--keep", "1", "--dry-run").stdout == "would remove v1\n"
+    assert housing("registry", "gc", "--keep", "1").stdout == "removed v1\n"
+    assert housing("registry", "gc", "--keep", "1").stdout == "nothing to remove\n"
+    assert housing("registry", "verify").code == 0
+
+
+def test_promote_moves_and_rollback_brings_back(artifacts: Path, housing: Housing) -> None:
+    ran = housing("promote", "second", "--force", "--reason", "try it")
+    assert ran.stdout == "production is v2 (was v1)\n"
+    assert housing("promote", "v2").stdout == "production is v2 already\n"
+    assert housing("promote", "--rollback").stdout == "production is v1 (was v2)\n"
+    events = housing("registry", "history", "--json").json["data"]["events"]
+    assert [(e["event"], e["why"]) for e in events[:2]] == [
+        ("rolled back", "rollback"),
+        ("promoted", "try it"),
+    ]
+
+
+def test_a_worse_version_is_refused_with_code_4(artifacts: Path, housing: Housing) -> None:
+    worse = ("--set", "model.params.max_depth=1")
+    housing("train", "--data-path", SHIPPED, *QUICK, *worse)
+    ran = housing("promote", "v3", "--json")
+    assert (ran.code, ran.json["status"], ran.json["exit_code"]) == (4, "refused", 4)
+    assert ran.json["errors"][0]["hint"]
+    assert (artifacts / "aliases/production").read_text() == "v1\n"
+    assert housing("promote", "v3", "--force").code == 0
+
+
+def test_another_alias_needs_no_comparison(artifacts: Path, housing: Housing) -> None:
+    assert housing("promote", "v2", "--to", "staging").stdout == "staging is v2\n"
+    assert json.loads(housing("registry", "show", "staging", "--json").stdout)["data"]["tag"] == (
+        "second"
+    )

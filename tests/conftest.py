@@ -1,0 +1,132 @@
+"""What most tests need: a workshop to stand in, the command, and a registry with small models."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# A shell starts what runs in its background with Ctrl-C ignored, and commands inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+ROOT = Path(__file__).parent.parent
+SHIPPED = ROOT / "data" / "HousingData.csv"
+FEATURES = SHIPPED.read_text().splitlines()[0].split(",")[:-1]
+DOCKER = ("test_image.py", "test_workflows.py", "test_compose.py", "test_monitoring.py")
+"""Files with tests that share one Docker engine."""
+QUICK = ("--set", "model.params.n_estimators=10", "--set", "train.repeats=1")
+"""A model that is fitted in a moment."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start what needs a Docker engine first: the others run beside it and not before it."""
+    items.sort(key=lambda item: item.path.name not in DOCKER)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests in one process, and all that needs a Docker engine in one, too."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "docker" if Path(file).name in DOCKER else file
+
+    return ByFile(config, log)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one verb did."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The `--json` object."""
+        return json.loads(self.stdout)  # type: ignore[no-any-return]
+
+
+Housing = Callable[..., Ran]
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory, and no variables of `housing` or of CI."""
+    for name in [n for n in os.environ if n.startswith(("HOUSING_", "GITHUB_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def housing(workshop: Path) -> Housing:
+    """The command, in this process and in the workshop; it catches no exception."""
+    from typer.testing import CliRunner
+
+    from housing_cli.cli import app
+
+    def run(*args: str | Path) -> Ran:
+        done = CliRunner().invoke(
+            app, list(map(str, args)), catch_exceptions=False, prog_name="housing"
+        )
+        return Ran(done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with v1 (production, tag `first`) and v2 (tag `second`); do not change it."""
+    from housing_cli.config import load_settings
+    from housing_cli.train import train
+
+    root = tmp_path_factory.mktemp("registry") / "artifacts"
+    for seed, tag in ((1, "first"), (2, "second")):
+        overrides = {"data.path": str(SHIPPED), "registry.path": str(root), "train.seed": seed}
+        train(load_settings(None, overrides, QUICK[1::2], {}), tag=tag)
+    return root
+
+
+@pytest.fixture
+def artifacts(two_versions: Path, workshop: Path) -> Path:
+    """A copy of `two_versions` in the workshop, free to be changed."""
+    return Path(shutil.copytree(two_versions, workshop / "artifacts"))
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be a user whom permissions bind; what is imported inside must be loaded already."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def rows(n: int = 60) -> list[str]:
+    """The header and the first n rows of the shipped table."""
+    return SHIPPED.read_text().splitlines()[: n + 1]
+
+
+@pytest.fixture
+def table(workshop: Path) -> Path:
+    """A small table in the workshop."""
+    file = workshop / "table.csv"
+    file.write_text("\n".join(rows()) + "\n")
+    return file

@@ -1,0 +1,23 @@
+"""A process that appends until it is killed; prints every id that `append` returned."""
+
+from __future__ import annotations
+
+import sys
+
+from housing_cli.prediction_log import open_log
+from tests.prediction_log.rows import BOSTON, ROW
+
+
+def main() -> None:
+    log = open_log(sys.argv[1], BOSTON)
+    number = 0
+    while True:
+        number += 1
+        count = 400 if number % 3 == 0 else 1
+        ids = log.append("v1", [ROW] * count, [21.6 + number] * count)
+        log.feedback(ids[0], 20.0 + number)
+        sys.stdout.write("".join(f"{one}\n" for one in ids))
+        sys.stdout.flush()
+
+
+main()

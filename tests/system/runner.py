@@ -1,0 +1,163 @@
+"""Run the workflows step by step, as a fresh runner would: `act`, on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.system.container_registry import PASSWORD, USER, ContainerRegistry
+from tests.system.docker_engine import DockerEngine
+
+RUNNER = "ubuntu-24.04"
+ATTEST = Path(__file__).with_name("act") / "attest"
+IMAGE_NAME = "Acme/Housing"  # a repository's name may have capitals, an image's not
+
+
+def act() -> str | None:
+    """Return the program, from this interpreter's folder or from PATH."""
+    return shutil.which("act", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """An ended workflow run."""
+
+    code: int
+    output: str
+    summary: str
+
+    def conclusion(self, job: str) -> str:
+        """Return `success`, `failure`, or `skipped` where the job never ran."""
+        ends = re.findall(
+            rf"^\[[^\]]*{re.escape(job)}\s*\].*🏁\s+Job (succeeded|failed)", self.output, re.M
+        )
+        if not ends:
+            return "skipped"
+        return {"succeeded": "success", "failed": "failure"}[ends[-1]]
+
+
+class Runner:
+    """A repository on a forge, whose every run starts on an empty machine."""
+
+    def __init__(
+        self, folder: Path, engine: DockerEngine, registry: ContainerRegistry, repository: Path
+    ) -> None:
+        self.folder = folder
+        self.engine = engine
+        self.registry = registry
+        self.repository = repository
+        self.attestations = folder / "attestations"
+        self.image = f"{registry.host}/{IMAGE_NAME.lower()}"
+        self.last = Run(0, "", "")
+        self._runs = 0
+        git(repository, "init", "--quiet", "--initial-branch", "main")
+        git(repository, "remote", "add", "origin", f"https://github.com/{IMAGE_NAME}.git")
+        self.commit("first")
+
+    def commit(self, message: str) -> str:
+        """Record everything in the repository, `logs/` too; return the commit."""
+        git(self.repository, "add", "--all", "--force")
+        git(self.repository, "commit", "--quiet", "--allow-empty", "--message", message)
+        return git(self.repository, "rev-parse", "HEAD")
+
+    def forget_images(self) -> None:
+        """Leave the next run nothing of the images that earlier ones pulled or pushed."""
+        known = self.engine("images", "--quiet", self.image, check=False).stdout.split()
+        tags = self.engine(
+            "images", "--format", "{{.Repository}}:{{.Tag}}", self.image, check=False
+        ).stdout.split()
+        if known:
+            self.engine("rmi", "--force", "--no-prune", *tags, check=False)
+
+    def run(
+        self,
+        workflow: str,
+        event: str = "workflow_dispatch",
+        *,
+        inputs: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        token: str = PASSWORD,
+    ) -> Run:
+        """Run one workflow to its end."""
+        self.forget_images()
+        self._runs += 1
+        home = self.folder / f"run-{self._runs}"
+        (home / ".config/act").mkdir(parents=True)
+        (home / ".config/act/actrc").touch()
+        payload = {"inputs": dict(inputs or {}), "ref": "refs/heads/main"}
+        (home / "event.json").write_text(json.dumps(payload))
+        (home / "at-exit.sh").write_text(
+            'if [ -z "${STEP_SHELL:-}" ]; then\n'
+            "  export STEP_SHELL=$$\n"
+            f"  trap 'cat \"$GITHUB_STEP_SUMMARY\" >> {home}/summary.md' EXIT\n"
+            "fi\n"
+        )
+        variables = {
+            "REGISTRY": self.registry.host,
+            "IMAGE_NAME": IMAGE_NAME,
+            "REGISTRY_USER": USER,
+        }
+        known = self.engine.environment
+        passed = {
+            "HOME": str(home),
+            "DOCKER_CONFIG": str(home / "docker"),
+            "DOCKER_HOST": known["DOCKER_HOST"],
+            "DOCKER_BUILDKIT": "1",
+            "ATTESTATIONS": str(self.attestations),
+            "GITHUB_RUN_ID": f"{1000 + self._runs}",
+            "PATH": known["PATH"],
+            # `act` throws summaries away: each step's shell adds its own to a file when it ends.
+            "BASH_ENV": str(home / "at-exit.sh"),
+            **(environment or {}),
+        }
+        attest = re.search(
+            r"actions/attest@([0-9a-f]{40})",
+            (self.repository / ".github/workflows/retrain_and_build.yml").read_text(),
+        )
+        assert attest is not None
+        command = [
+            str(act()), event, "--workflows", f".github/workflows/{workflow}.yml",
+            "--eventpath", str(home / "event.json"),
+            "--platform", f"{RUNNER}=-self-hosted",
+            "--no-cache-server", "--artifact-server-addr", "127.0.0.1",
+            "--use-gitignore=false", "--action-cache-path", str(home / "cache"),
+            "--local-repository", f"https://github.com/actions/attest@{attest[1]}={ATTEST}",
+            "--secret", f"REGISTRY_TOKEN={token}", "--secret", "GITHUB_TOKEN=nothing",
+        ]  # fmt: skip
+        for key, value in (inputs or {}).items():
+            command += ["--input", f"{key}={value}"]
+        for key, value in variables.items():
+            command += ["--var", f"{key}={value}"]
+        for key, value in (secrets or {}).items():
+            command += ["--secret", f"{key}={value}"]
+        for key, value in passed.items():
+            command += ["--env", f"{key}={value}"]
+        output = home / "output.log"
+        with output.open("wb") as log:
+            done = subprocess.run(
+                command, cwd=self.repository, env=known | passed, timeout=600, check=False,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        written = home / "summary.md"
+        summary = written.read_text() if written.exists() else ""
+        self.last = Run(done.returncode, output.read_text(), summary)
+        return self.last
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run a git command as somebody."""
+    identity = {"NAME": "Test", "EMAIL": "test@example.org"}
+    who = {f"GIT_{r}_{k}": v for r in ("AUTHOR", "COMMITTER") for k, v in identity.items()}
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env=os.environ | who, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    return done.stdout.strip()

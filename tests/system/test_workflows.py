@@ -1,0 +1,322 @@
+"""The three workflows: checked as files, and executed from a bare state through the whole loop."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.system.conftest import Built
+from tests.system.container_registry import ContainerRegistry
+from tests.system.docker_engine import REPOSITORY
+from tests.system.runner import IMAGE_NAME, Runner, act
+from tests.system.test_image import rows, wait_until_ready
+
+WORKFLOWS = REPOSITORY / ".github/workflows"
+NAME = IMAGE_NAME.lower()
+
+
+def tool(name: str) -> str:
+    """Return a linter's path, beside this interpreter or on PATH; skip where there is none."""
+    found = shutil.which(name, path=f"{Path(sys.executable).parent}") or shutil.which(name)
+    if found is None:
+        pytest.skip(f"`{name}` is not installed")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("actionlint", [str(path) for path in sorted(WORKFLOWS.glob("*.yml"))]),
+        ("zizmor", ["--offline", "--quiet", str(WORKFLOWS)]),
+        (
+            "check-jsonschema",
+            ["--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS.glob("*.yml"))],
+        ),
+        ("shellcheck", [str(path) for path in REPOSITORY.glob("configs/**/*.sh")]),
+        ("hadolint", [str(REPOSITORY / "Dockerfile")]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_linters_find_nothing(program: str, arguments: list[str]) -> None:
+    done = subprocess.run([tool(program), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_untrusted_text_stands_in_a_shell_line() -> None:
+    for path in WORKFLOWS.glob("*.yml"):
+        inside = None
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            indent = len(line) - len(line.lstrip())
+            if inside is not None and line.strip() and indent <= inside:
+                inside = None
+            if line.strip().startswith(("run:", "- run:")):
+                inside = indent
+            assert inside is None or "${{" not in line, f"{path.name}:{number}"
+
+
+def test_every_job_has_a_time_limit_and_every_action_a_full_hash() -> None:
+    for path in WORKFLOWS.glob("*.yml"):
+        text = path.read_text()
+        assert "\npermissions: {}\n" in text
+        assert text.count("runs-on:") == text.count("timeout-minutes:")
+        for used in re.findall(r"uses: (\S+)", text):
+            assert used.startswith("./") or re.fullmatch(r"actions/[a-z]+@[0-9a-f]{40}", used)
+
+
+# Executed
+
+
+@pytest.fixture(scope="module")
+def repository(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with a forest that trains in seconds, whose checks are stand-ins that take notes."""
+    if act() is None:
+        pytest.skip("`act` is not installed")
+    if shutil.which("docker-registry") is None:
+        pytest.skip("`docker-registry` is not installed")
+    folder = tmp_path_factory.mktemp("repository")
+    shutil.copytree(built.context, folder, dirs_exist_ok=True)
+    settings = folder / "configs/housing.toml"
+    text = settings.read_text().replace("n_estimators = 300", "n_estimators = 40")
+    settings.write_text(text.replace("repeats = 5 ", "repeats = 1 "))
+    # The checks are what this very test run consists of.
+    (folder / ".venv/bin").mkdir(parents=True)
+    for name in (".ci/test", ".venv/bin/ruff", ".venv/bin/lint-imports", ".venv/bin/mypy"):
+        (folder / name).write_text(f'#!/bin/sh\necho "called {Path(name).name} $*"\n')
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def new_runner(
+    built: Built, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Runner]]:
+    """Give repositories, each with a registry of its own that may start as a copy of another."""
+    registries: list[ContainerRegistry] = []
+
+    def make(like: Runner | None = None) -> Runner:
+        folder = tmp_path_factory.mktemp("forge")
+        (folder / "registry").mkdir()
+        registry = ContainerRegistry(folder / "registry")
+        registries.append(registry)
+        if like is not None:
+            registry.copy_of(like.registry)
+        shutil.copytree(repository, folder / "repository")
+        return Runner(folder, built.engine, registry, folder / "repository")
+
+    try:
+        yield make
+    finally:
+        for registry in registries:
+            registry.stop()
+
+
+@pytest.fixture(scope="module")
+def published(new_runner: Callable[..., Runner]) -> Runner:
+    """A repository whose first push to main has published `v1`; tests work on copies of it."""
+    runner = new_runner()
+    run = runner.run("pipeline", "push")
+    assert run.code == 0, run.output
+    return runner
+
+
+def record(runner: Runner, tag: str, factors: list[float]) -> None:
+    """Let the published image predict one row a factor, and send price x factor as feedback."""
+    engine = runner.engine
+    logs = runner.repository / "logs"
+    logs.chmod(0o777)
+    for file in logs.iterdir():
+        file.chmod(0o666)
+    engine("login", runner.registry.host, "--username", "ci", "--password", "not-a-secret")
+    options = ["--publish", "127.0.0.1::8000", "--volume", f"{logs}:/app/logs"]
+    with engine.running(*options, f"{runner.image}:{tag}") as container:
+        url = engine.address(container)
+        wait_until_ready(url)
+        table = rows(len(factors))
+        with httpx.Client(base_url=url) as client:
+            answer = client.post("/predict/batch", json={"rows": [row for row, _ in table]})
+            for made, factor in zip(answer.json()["predictions"], factors, strict=True):
+                body = {"id": made["id"], "real_price": made["predicted_price"] * factor}
+                assert client.post("/feedback", json=body).status_code == 200
+        engine("stop", container)
+    runner.commit("new log")
+
+
+WOBBLE = [0.93, 1.07, 0.98, 1.03, 1.0]
+HEALTHY = WOBBLE * 24
+DEGRADED = [1.45 * factor for factor in HEALTHY]
+# Prices rose for a while and fell back: what was learned on the way up is no help now.
+OVER_AGAIN = [1.6 * factor for factor in HEALTHY[:84]] + HEALTHY[84:]
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+@pytest.mark.xdist_group("docker")
+class TestExecuted:
+    def test_the_first_push_publishes_a_first_model(self, published: Runner) -> None:
+        run = published.last
+        tags = published.registry.tags(NAME)
+        labels = published.registry.labels(NAME, "v1")
+        commit = labels["org.opencontainers.image.revision"]
+        assert len(commit) == 40
+        assert set(tags) == {"production", "v1", f"v1-{commit[:12]}"}
+        assert len(set(tags.values())) == 1
+        for called in ("test", "ruff check", "ruff format", "lint-imports", "mypy"):
+            assert f"called {called}" in run.output
+        assert labels["housing.model.version"] == "v1"
+        assert len(labels["housing.data.sha256"]) == 64
+        digest = tags["v1"]
+        kept = published.attestations.read_text().splitlines()
+        assert kept == [
+            f"{published.image} {digest} provenance",
+            f"{published.image} {digest} sbom.cdx.json",
+        ]
+        assert "Published v1 (before: none)" in run.summary
+
+    def test_a_healthy_model_is_left_alone(
+        self, published: Runner, new_runner: Callable[..., Runner]
+    ) -> None:
+        runner = new_runner(published)
+        record(runner, "production", HEALTHY)
+        before = runner.registry.tags(NAME)
+        run = runner.run("evaluate", "schedule")
+        assert run.code == 0, run.output
+        assert run.conclusion("Judge production") == "success"
+        assert "v1 is healthy" in run.summary
+        assert "housing-api:candidate" not in run.output
+        assert runner.registry.tags(NAME) == before
+
+    def test_a_degraded_model_is_replaced_and_the_next_evaluation_judges_its_successor(
+        self, published: Runner, new_runner: Callable[..., Runner]
+    ) -> None:
+        runner = new_runner(published)
+        runner.registry.untag(NAME, "v1")  # as if the run that published it had been cut off
+        record(runner, "production", DEGRADED)
+        before = runner.registry.tags(NAME)
+
+        run = runner.run("evaluate", "schedule")
+        assert run.code == 0, run.output
+        after = runner.registry.tags(NAME)
+        assert after["v1"] == before["production"], "the missing tag was made good"
+        assert after["v2"] == after["production"] != before["production"]
+        assert runner.registry.labels(NAME, "v2")["housing.model.version"] == "v2"
+        assert "Published v2 (before: v1)" in run.summary
+        assert "v1 is degraded" in run.summary
+        shown = runner.engine("run", "--rm", f"{runner.image}:v2", "registry", "show", "v2").stdout
+        assert any(line.split() == ["parent", "v1"] for line in shown.splitlines()), shown
+
+        run = runner.run("evaluate", "schedule")
+        assert run.code == 0, run.output
+        assert "v2 is not judged" in run.summary, "v1's errors say nothing about v2"
+        record(runner, "production", HEALTHY)
+        run = runner.run("evaluate")
+        assert "v2 is healthy" in run.summary
+        assert runner.registry.tags(NAME) == after
+
+        # Code changes: the same model in a new image.
+        commit = runner.commit("a change")
+        run = runner.run("pipeline", "push")
+        assert run.code == 0, run.output
+        rebuilt = runner.registry.tags(NAME)
+        assert rebuilt["production"] == rebuilt[f"v2-{commit[:12]}"]
+        assert (rebuilt["v1"], rebuilt["v2"]) == (after["v1"], after["v2"])
+
+        # And back by hand: the model goes back, the numbering does not.
+        run = runner.run("retrain_and_build", inputs={"action": "rollback", "reason": "a test"})
+        assert run.code == 0, run.output
+        back = runner.registry.tags(NAME)
+        assert runner.registry.labels(NAME, "production")["housing.model.version"] == "v1"
+        assert (back["v1"], back["v2"]) == (after["v1"], after["v2"])
+        record(runner, "production", DEGRADED)
+        run = runner.run("evaluate", "schedule")
+        assert run.code == 0, run.output
+        assert runner.registry.labels(NAME, "production")["housing.model.version"] == "v3"
+
+    def test_a_refused_challenger_leaves_no_image_and_says_why(
+        self, published: Runner, new_runner: Callable[..., Runner]
+    ) -> None:
+        runner = new_runner(published)
+        record(runner, "production", OVER_AGAIN)
+        before = runner.registry.tags(NAME)
+        run = runner.run("evaluate", "schedule")
+        assert run.code == 0, run.output
+        assert "the gate refused the challenger" in run.output
+        assert "is not better than v1" in run.summary
+        assert runner.registry.tags(NAME) == before
+
+    @pytest.mark.parametrize(
+        ("inputs", "secrets", "code"),
+        [({}, {"HOUSING_LOG_URL": "bogus:password-in-here"}, 1), ({"threshold": "x"}, {}, 64)],
+        ids=["crash", "usage"],
+    )
+    def test_an_error_of_evaluate_is_red_and_starts_nothing(
+        self,
+        published: Runner,
+        new_runner: Callable[..., Runner],
+        inputs: dict[str, str],
+        secrets: dict[str, str],
+        code: int,
+    ) -> None:
+        runner = new_runner(published)
+        record(runner, "production", DEGRADED[:40])
+        before = runner.registry.tags(NAME)
+        run = runner.run("evaluate", inputs=inputs, secrets=secrets)
+        assert run.code != 0
+        assert run.conclusion("Judge production") == "failure"
+        assert f"evaluate failed with exit code {code}" in run.output
+        assert "housing-api:candidate" not in run.output
+        assert "password-in-here" not in run.output
+        assert runner.registry.tags(NAME) == before
+
+    def test_a_run_that_was_overtaken_publishes_nothing(
+        self, published: Runner, new_runner: Callable[..., Runner], tmp_path: Path
+    ) -> None:
+        runner = new_runner(published)
+        record(runner, "production", DEGRADED)
+        # Another publisher moves `production` while this run retrains.
+        shim = tmp_path / "docker"
+        docker = runner.engine.docker
+        shim.write_text(
+            f"#!/bin/sh\n"
+            f'if [ "$1" = build ] && mkdir {tmp_path}/moved 2>/dev/null; then\n'
+            f"  printf 'FROM {runner.image}:production\\nLABEL other=1\\n' \\\n"
+            f"    | {docker} build -q -t {runner.image}:production - && \\\n"
+            f"    {docker} push -q {runner.image}:production\n"
+            f"fi\n"
+            f'exec {docker} "$@"\n'
+        )
+        shim.chmod(0o755)
+        path = {"PATH": f"{tmp_path}:{runner.engine.environment['PATH']}"}
+        run = runner.run("evaluate", "schedule", environment=path)
+        assert run.code != 0
+        assert "production moved while this run was at work" in run.output
+        assert "v2" not in runner.registry.tags(NAME)
+
+    def test_a_version_that_is_published_is_never_written_again(
+        self, published: Runner, new_runner: Callable[..., Runner]
+    ) -> None:
+        runner = new_runner(published)
+        record(runner, "production", DEGRADED)
+        runner.engine("pull", f"{runner.image}:production")
+        runner.engine("tag", f"{runner.image}:production", f"{runner.image}:v2")
+        runner.engine("push", f"{runner.image}:v2")
+        before = runner.registry.tags(NAME)
+        run = runner.run("evaluate", "schedule")
+        assert run.code != 0
+        assert "v2 is published already and never changes" in run.output
+        assert runner.registry.tags(NAME) == before
+
+    def test_a_wrong_registry_password_is_red_and_publishes_nothing(
+        self, published: Runner, new_runner: Callable[..., Runner]
+    ) -> None:
+        runner = new_runner(published)
+        before = runner.registry.tags(NAME)
+        run = runner.run("retrain_and_build", inputs={"action": "rebuild"}, token="wrong")
+        assert run.code != 0
+        assert runner.registry.tags(NAME) == before

@@ -1,0 +1,58 @@
+"""The house as DESIGN draws it: who leans on whom, what is loaded when, how big a room may be."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "housing_cli"
+FILES = sorted(PACKAGE.rglob("*.py"))
+LIGHT = [PACKAGE / "cli.py", PACKAGE / "output.py", PACKAGE / "errors.py"]
+LIGHT += [*(PACKAGE / "commands").glob("*.py"), *(PACKAGE / "config").glob("*.py")]
+HEAVY = {"numpy", "pandas", "pydantic", "sklearn", "onnx", "onnxruntime", "joblib", "rich",
+         "fastapi", "uvicorn", "sqlalchemy", "pyarrow", "scipy", "skl2onnx"}  # fmt: skip
+
+
+def test_the_import_contracts_hold() -> None:
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("file", LIGHT, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_what_runs_first_imports_nothing_heavy(file: Path) -> None:
+    for node in ast.parse(file.read_text()).body:
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        assert not HEAVY & {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_no_room_is_overcrowded(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_every_room_says_what_it_is_for(file: Path) -> None:
+    assert ast.get_docstring(ast.parse(file.read_text()))
+
+
+def test_only_the_printer_prints() -> None:
+    printers = {
+        str(file.relative_to(PACKAGE))
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+    }
+    assert printers <= {"output.py", "cli.py", "api/server.py"}
