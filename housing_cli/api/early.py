@@ -11,7 +11,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from housing_cli.api.served import Served, load_served
-from housing_cli.errors import HousingError
 from housing_cli.registry import ModelRegistry
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class EarlyLoad:
 
     def _load(self, settings: Settings) -> None:
         # Whoever loads it in earnest meets the same error, and knows what to do about it.
-        with contextlib.suppress(HousingError, OSError):
+        with contextlib.suppress(Exception):
             self._served = load_served(
                 ModelRegistry(settings.registry.path), settings.serve.version
             )

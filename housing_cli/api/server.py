@@ -135,7 +135,7 @@ def _config(settings: Settings, early: EarlyLoad | None) -> uvicorn.Config:
         port=serve.port,
         workers=serve.workers,
         loop="uvloop",
-        http=protocol_class(serve.header_timeout),
+        http=protocol_class(serve.header_timeout, serve.request_timeout),
         ws="none",
         lifespan="on",
         log_config=log_config(serve.log_level, as_json=serve.access_log),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from server_process import Server, Start
 from serving import add_version, make_settings
 
 from housing_cli.api.app import create_app
@@ -42,3 +43,19 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
 def client(registry: ModelRegistry, serve: Callable[..., TestClient]) -> TestClient:
     """A client of an application with default settings and one version."""
     return serve()
+
+
+@pytest.fixture
+def start(registry: ModelRegistry, tmp_path: Path) -> Iterator[Start]:
+    """Start servers over the registry and wait until they are ready."""
+    servers: list[Server] = []
+
+    def begin(*command: str, workers: int = 1, **variables: str) -> Server:
+        server = Server(tmp_path, *command, workers=workers, **variables)
+        servers.append(server)
+        server.wait_until_ready()
+        return server
+
+    yield begin
+    for server in servers:
+        server.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 from serving import ROW, add_version, make_settings
 
@@ -40,3 +41,17 @@ def test_what_cannot_be_loaded_is_reported_as_ever(tmp_path: Path) -> None:
         answer = client.get("/readyz")
         assert answer.status_code == 503
         assert "model.onnx" in answer.text
+
+
+def test_a_bug_in_the_thread_is_met_again_where_it_is_handled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("housing_cli.api.early.load_served", fail)
+    add_version(ModelRegistry(tmp_path / "artifacts"))
+    settings = make_settings(tmp_path)
+    with TestClient(create_app(settings, EarlyLoad(settings))) as client:
+        assert client.get("/readyz").status_code == 200
+    assert "Traceback" not in capsys.readouterr().err

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import http.client
 import json
 import os
 import signal
@@ -12,110 +9,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from server_process import Start, free_port, logged_ids
 from serving import ROW, add_version, make_settings
 
 from housing_cli.api.server import run
 from housing_cli.errors import ServeError
 from housing_cli.registry import ModelRegistry
-
-RUN = """
-import sys
-from housing_cli.api.server import run
-from housing_cli.config import load_settings
-if __name__ == "__main__":
-    sys.exit(run(load_settings()))
-"""
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Server:
-    """A server process in `folder`, asked over HTTP."""
-
-    def __init__(self, folder: Path, *command: str, workers: int = 1, **variables: str) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        script = folder / "run_server.py"
-        script.write_text(RUN)
-        bare = command == ("uvicorn",)
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("HOUSING_")
-        }
-        environment |= {"HOUSING_SERVE_PORT": str(self.port)}
-        environment |= {"HOUSING_SERVE_WORKERS": str(workers)} | variables
-        arguments = [sys.executable, str(script)]
-        if bare:
-            arguments = [
-                sys.executable, "-m", "uvicorn", "housing_cli.api.app:app",
-                "--port", str(self.port), "--workers", str(workers),
-            ]  # fmt: skip
-        self.errors = folder / "stderr.txt"
-        with self.errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                arguments, cwd=folder, env=environment, stderr=errors, stdout=errors
-            )
-        self.client = httpx.Client(base_url=self.url, timeout=10)
-
-    def wait_until_ready(self) -> None:
-        """Wait until `/readyz` answers 200."""
-        deadline = time.monotonic() + 30
-        while True:
-            assert self.process.poll() is None, self.errors.read_text()
-            try:
-                if self.client.get("/readyz").status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            assert time.monotonic() < deadline, self.errors.read_text()
-            time.sleep(0.05)
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal; return the exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-    def close(self) -> None:
-        """End the process if it still runs."""
-        self.client.close()
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-
-Start = Callable[..., Server]
-
-
-@pytest.fixture
-def start(registry: ModelRegistry, tmp_path: Path) -> Iterator[Start]:
-    """Start servers over the registry and wait until they are ready."""
-    servers: list[Server] = []
-
-    def begin(*command: str, workers: int = 1, **variables: str) -> Server:
-        server = Server(tmp_path, *command, workers=workers, **variables)
-        servers.append(server)
-        server.wait_until_ready()
-        return server
-
-    yield begin
-    for server in servers:
-        server.close()
-
-
-def logged_ids(folder: Path) -> set[str]:
-    """Return the ids in the log of predictions."""
-    with (folder / "logs" / "predictions.csv").open() as file:
-        return {row["id"] for row in csv.DictReader(file)}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -266,94 +170,12 @@ def test_metrics_add_up_over_workers_and_outlive_them(start: Start) -> None:
     assert server.stop() == 0
 
 
-def test_header_timeout_closes_a_connection_that_dawdles(start: Start) -> None:
-    server = start(HOUSING_SERVE_HEADER_TIMEOUT="1")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\n")
-        began = time.monotonic()
-        assert connection.recv(1000) == b""
-        assert time.monotonic() - began < 4
-
-
-def test_request_timeout_answers_408_to_a_body_that_dawdles(start: Start) -> None:
-    server = start(HOUSING_SERVE_REQUEST_TIMEOUT="0.5")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        connection.sendall(head + b"Content-Length: 100\r\n\r\n{")
-        assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
-
-
-@pytest.mark.parametrize("framing", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
-def test_a_body_that_never_begins_is_408(start: Start, framing: bytes) -> None:
-    server = start(HOUSING_SERVE_REQUEST_TIMEOUT="0.5")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        connection.sendall(head + framing + b"\r\n\r\n")
-        assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
-
-
-@pytest.mark.parametrize("piece", [b"y" * 65536, b"A: " + b"y" * 1000 + b"\r\n"])
-def test_headers_without_end_are_431(start: Start, piece: bytes) -> None:
-    server = start()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nB: ")
-        time.sleep(0.1)
-        with contextlib.suppress(ConnectionError):
-            for _ in range(5000):
-                connection.sendall(piece)
-        answer = b""
-        with contextlib.suppress(ConnectionError):
-            answer = connection.recv(1000)
-        assert answer[:13] in {b"HTTP/1.1 431 ", b""}  # a reset may overtake the answer
-    assert server.client.get("/healthz").status_code == 200
-    assert "Traceback" not in server.errors.read_text()
-
-
-def test_an_empty_line_does_not_hold_a_connection(start: Start) -> None:
-    server = start(HOUSING_SERVE_HEADER_TIMEOUT="1")
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    connection.request("GET", "/healthz")
-    assert connection.getresponse().read() == b'{"status":"ok"}'  # head and body come apart
-    with connection.sock as held:
-        held.sendall(b"\r\n")
-        assert held.recv(1000) == b""  # closed, not timed out
-
-
-def test_requests_in_many_pieces_and_in_one_are_answered(start: Start) -> None:
-    server = start()
-    body = json.dumps(ROW).encode()
-    one = (
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Content-Length: %d\r\n\r\n" % len(body)
-    ) + body
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        connection.sendall(one * 300)
-        got = b""
-        while got.count(b"HTTP/1.1 200 ") < 300:
-            more = connection.recv(1 << 16)
-            assert more, got[-300:]
-            got += more
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        for byte in one:
-            connection.sendall(bytes([byte]))
-        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
-
-
 def test_a_directory_of_metrics_that_cannot_be_made_is_an_error(
     registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/proc/nope")
     with pytest.raises(ServeError, match="directory of metrics"):
         run(make_settings(tmp_path, serve={"port": free_port(), "workers": 2}))
-
-
-def test_an_endless_body_is_413_before_its_end(start: Start) -> None:
-    server = start(HOUSING_API_MAX_BODY_BYTES="100000")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
-        connection.sendall((b"1000\r\n" + b" " * 0x1000 + b"\r\n") * 26)
-        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
 def test_access_log_is_json_with_the_request_id(start: Start) -> None:
