@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from housing_cli.comparison import Comparison, Limits, compare
+from housing_cli.comparison import Comparison, Limits, compare, repeated
 from housing_cli.config import Settings
 from housing_cli.dataset import Table
 from housing_cli.fitting import Progress, fit, silent
@@ -30,6 +30,7 @@ MIN_BASE = 20
 # A price twice its estimate is far off for a good model; a poorer one is far off farther out.
 FAR = 2.0
 FAR_QUANTILE, FAR_MARGIN = 0.995, 1.5
+MOST_REPEATED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,9 @@ def contest(
     On the newest `retrain.holdout` of the feedback, block by block: each block is priced by a
     challenger that has seen only what is older than it (prequential evaluation, Dawid 1984), so it
     may learn from the first rows of a new world before it is asked for the next. And on a fixed
-    part of the base data, each model by the price that it gives without having seen the row.
+    part of the base data, each model by the price that it gives without having seen the row. So
+    does a champion that learned some of the newest rows already: it is no better than its
+    out-of-fold prices.
     """
     feedback = material.feedback
     n = len(feedback)
@@ -110,14 +113,27 @@ def contest(
     on_base = _on_base(settings, material, reference)
     progress("comparisons", steps, steps)
     rule = settings.retrain
+    recent = feedback.features[rows]
     return compare(
-        (feedback.real[rows], champion.score(feedback.features[rows]), prices),
+        (feedback.real[rows], _unseen(champion.score(recent), recent, reference), prices),
         on_base,
         levels_of(material),
         metric=settings.evaluate.metric,
         factor=_far(reference),
-        limits=Limits(settings.evaluate.threshold, rule.max_level, rule.max_unexplained),
+        limits=Limits(
+            settings.evaluate.threshold,
+            rule.max_level,
+            rule.max_unexplained,
+            max(MOST_REPEATED, 2 * repeated(material.base.target)),
+        ),
     )
+
+
+def _unseen(prices: Floats, features: Floats, reference: Reference) -> Floats:
+    """Return the champion's prices, out of fold for rows that its reference has."""
+    known = {key: place for place, key in enumerate(_keys(reference.features))}
+    places = np.array([known.get(key, -1) for key in _keys(features)])
+    return np.where(places < 0, prices, reference.out_of_fold[0, places])
 
 
 def _on_base(

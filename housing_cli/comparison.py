@@ -4,8 +4,9 @@ A challenger is accepted where all of this holds:
 
 1. Its error on the comparison rows, newer than anything it learned from, is lower.
 2. The real prices are plausible: no more than a few are so far off that neither model explains
-   them (`unexplained`), and the price level did not jump by more than `max_level` times, which is
-   what a change of the unit or a broken feed looks like and no market does.
+   them (`unexplained`); the price level did not jump by more than `max_level` times, which is what
+   a change of the unit looks like and no market does; and they are not one number over and over
+   (`repeated`), as from a stuck feed.
 3. Either significantly more than half of the comparison rows got better (sign test), or, on base
    data that both have not seen, it is not worse than the champion by more than the threshold
    (and by more than chance).
@@ -54,6 +55,7 @@ class Limits:
     threshold: float
     max_level: float
     max_unexplained: float
+    max_repeated: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,9 @@ class Comparison:
 
     champion, challenger, difference, interval, n, improved: of the recent rows, as in `Paired`.
     p_improved: the chance of so many improved rows if none were better. unexplained: share of
-    recent rows that both models miss by more than `factor` times. level: the price level now
-    against the base data's. base: the same on held-out base data, `None` where there is none.
+    recent rows that both models miss by more than `factor` times. repeated: share of the most
+    frequent real price among them. level: the price level now against the base data's. base: the
+    same on held-out base data, `None` where there is none.
     wins: accepted. reasons: why not.
     """
 
@@ -77,6 +80,7 @@ class Comparison:
     p_improved: float
     unexplained: float
     factor: float
+    repeated: float
     level: float
     base: Paired | None
     wins: bool
@@ -136,6 +140,9 @@ def compare(
             f"{unexplained:.0%} of the recent real prices are more than {factor:.1f} times off "
             "what either model expects"
         )
+    share = repeated(recent[0])
+    if share > limits.max_repeated:
+        reasons.append(f"{share:.0%} of the recent real prices are one and the same: a stuck feed?")
     if p_improved > SURE and on_base is not None:
         allowed = on_base.champion * (1 + limits.threshold)
         if on_base.challenger > allowed and on_base.interval[0] > 0:
@@ -146,9 +153,15 @@ def compare(
             )
     return Comparison(
         metric, found.champion, found.challenger, found.difference, found.interval, found.n,
-        found.improved, p_improved, unexplained, factor, float(levels[-1]) if len(levels) else 1.0,
-        on_base, not reasons, tuple(reasons),
+        found.improved, p_improved, unexplained, factor, share,
+        float(levels[-1]) if len(levels) else 1.0, on_base, not reasons, tuple(reasons),
     )  # fmt: skip
+
+
+def repeated(prices: Floats) -> float:
+    """Return the share of the most frequent price."""
+    counts = np.unique(prices, return_counts=True)[1]
+    return float(counts.max() / len(prices)) if len(prices) else 0.0
 
 
 def _distance(real: Floats, predicted: Floats) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 
 from housing_cli.comparison import Comparison, Limits, compare, paired
 
-LIMITS = Limits(threshold=0.1, max_level=3.0, max_unexplained=0.1)
+LIMITS = Limits(threshold=0.1, max_level=3.0, max_unexplained=0.1, max_repeated=0.5)
 
 
 def rows(n: int, champion: float, challenger: float, seed: int = 0) -> tuple[np.ndarray, ...]:

@@ -235,3 +235,25 @@ def test_a_price_beyond_reason_is_judged_and_refused(tmp_path: Path, absurd: flo
     with pytest.raises(GateRefused):
         loop.retrain(promote=True)
     assert loop.registry.resolve("production") == "v1"
+
+
+def test_a_champion_has_no_advantage_on_rows_that_it_learned(tmp_path: Path) -> None:
+    rows = shuffled(5)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:400], MOVED)
+    loop.retrain(promote=True)
+    loop.live(rows[400:410], MOVED)
+    found = loop.retrain(force=True).comparison
+    assert found["n"] > 30  # most of them had been learned
+    baseline = loop.registry.get("v2").metadata.metrics["rmse"]
+    assert found["champion"] > 0.6 * baseline  # in-sample it would be about 0.4
+
+
+@pytest.mark.parametrize("stuck", [20.0, 31.5])
+def test_a_stuck_feed_is_refused(tmp_path: Path, stuck: float) -> None:
+    rows = shuffled(6)
+    loop = Loop(tmp_path, rows[:350])
+    ids = loop.predict(rows[350:450])
+    loop.label(ids, np.full(100, stuck))
+    with pytest.raises(GateRefused, match="100% of the recent real prices are one and the same"):
+        loop.retrain(promote=True)
