@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from housing_cli import errors
-from housing_cli.commands import evaluate, promote, registry, retrain, serve, train, values
+from housing_cli.commands import values
 from housing_cli.errors import ExitCode, HousingError
 from housing_cli.output import Result, emit, failure
 
@@ -160,17 +161,41 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(
-    cls=HousingGroup,
-    epilog="Example: housing train --tag baseline && housing serve",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-)
+VERBS = ("train", "evaluate", "retrain", "serve", "promote", "registry")
 
 
-@app.callback()
+def make_app(only: str | None = None) -> typer.Typer:
+    """Return the command line.
+
+    only: the verb that will run, where that is known. To import and describe the others takes
+    longer than to start a small server should.
+    """
+    app = typer.Typer(
+        cls=HousingGroup,
+        epilog="Example: housing train --tag baseline && housing serve",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+    )
+    app.callback()(housing)
+    for verb in (only,) if only in VERBS else VERBS:
+        module = importlib.import_module(f"housing_cli.commands.{verb}")
+        if verb == "registry":
+            app.add_typer(module.app, name=verb)
+        else:
+            app.command(verb, epilog=f"Example: {module.EXAMPLE}")(module.command)
+    return app
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """Make `app`, the whole command line, when it is asked for."""
+    if name != "app":
+        raise AttributeError(name)
+    globals()["app"] = made = make_app()
+    return made
+
+
 def housing(
     version: bool = typer.Option(
         False, "--version", help="Show the version of housing.", is_eager=True,
@@ -180,27 +205,11 @@ def housing(
     """Train, serve, judge, retrain and promote a house-price model."""
 
 
-app.command("train", epilog="Example: housing train --data-path data/HousingData.csv --tag first")(
-    train.command
-)
-app.command("evaluate", epilog="Example: housing evaluate --threshold 0.1 --window 30d --json")(
-    evaluate.command
-)
-app.command("retrain", epilog="Example: housing retrain --promote --tag after-the-shift")(
-    retrain.command
-)
-app.command("serve", epilog="Example: housing serve --host 0.0.0.0 --port 8000 --workers 2")(
-    serve.command
-)
-app.command("promote", epilog="Example: housing promote v3 --reason 'wins on recent rows'")(
-    promote.command
-)
-app.add_typer(registry.app, name="registry")
-
-
 def main() -> None:
     """Run the command line."""
+    # A verb is the first word that is no option; shell completion has no words, and needs all.
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
     try:
-        app(prog_name="housing")
+        make_app(words[0] if words else None)(prog_name="housing")
     except KeyboardInterrupt:  # before the verb began, or while its result was printed
         sys.exit(ExitCode.INTERRUPTED)

@@ -12,16 +12,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from housing_cli.errors import ExitCode, HousingError
 
 Cell = str | int | float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Rows to show; `title` may be empty."""
 
     columns: Sequence[str]
@@ -29,8 +29,7 @@ class Table:
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What a verb did. `data` is the `--json` payload, `show` what people see instead.
 
     notes go to stderr. outputs are the step outputs of GitHub Actions; where there are some, `show`
@@ -44,7 +43,7 @@ class Result:
     status: str = "ok"
     exit_code: ExitCode = ExitCode.OK
     errors: Sequence[Mapping[str, str]] = ()
-    outputs: Mapping[str, Cell] = field(default_factory=dict)
+    outputs: Mapping[str, Cell] = {}
 
 
 def failure(

@@ -7,7 +7,6 @@ not write it: every start would compile some hundred modules.
 import importlib
 
 for name in (
-    "housing_cli.cli",
     "housing_cli.api.early",
     "housing_cli.api.server",
     "uvicorn.lifespan.on",
@@ -15,6 +14,8 @@ for name in (
     "uvicorn.protocols.http.httptools_impl",
 ):
     importlib.import_module(name)
+
+importlib.import_module("housing_cli.cli").make_app()
 
 # What is imported only when it is needed comes along with an application.
 importlib.import_module("housing_cli.api.app").create_app()

@@ -12,9 +12,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import numpy as np
 
 from housing_cli.api import bodies
@@ -41,8 +41,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LOG_CHECK_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True):
     """One answer: the price in the target's unit, the id that feedback refers to.
 
     interval: where the real price lies with probability `coverage`; `None` for old versions.
@@ -55,14 +54,13 @@ class Prediction:
     coverage: float | None = None
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """Scored rows, and the texts that their answers are made of."""
 
-    prices: list[float] = field(default_factory=list)
-    texts: list[list[str]] = field(default_factory=list)
+    prices: list[float] = []
+    texts: list[list[str]] = []
     """The columns of `Served.answers`."""
-    ids: list[str] = field(default_factory=list)
+    ids: list[str] = []
 
     def add(self, prices: Sequence[float], texts: Sequence[Sequence[str]]) -> None:
         """Take the next rows."""

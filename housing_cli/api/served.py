@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,8 +26,7 @@ INTERVALS_FILE = "intervals.json"
 WARM_UP_ROWS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(msgspec.Struct, frozen=True):
     """A version whose file hash and golden rows were checked, ready to score.
 
     `intervals` is `None` for versions that carry none.

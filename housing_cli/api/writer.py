@@ -12,8 +12,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from housing_cli.errors import LogUnavailable
 
@@ -28,8 +29,7 @@ MAX_WAITING = 1024
 _Settled = tuple[asyncio.Future[Any], Any]
 
 
-@dataclass(slots=True)
-class _Append:
+class _Append(msgspec.Struct):
     version: str
     rows: Sequence[Sequence[float | None]]
     prices: Sequence[float]
@@ -37,8 +37,7 @@ class _Append:
     deadline: float
 
 
-@dataclass(slots=True)
-class _Label:
+class _Label(msgspec.Struct):
     prediction_id: str
     real_price: float
     future: asyncio.Future[Feedback]

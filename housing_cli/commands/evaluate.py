@@ -10,6 +10,8 @@ import typer
 from housing_cli.commands.options import Config, Json, Sets, VersionRef
 from housing_cli.output import Result
 
+EXAMPLE = "housing evaluate --threshold 0.1 --window 30d --json"
+
 
 def command(
     threshold: Annotated[

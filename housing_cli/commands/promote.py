@@ -9,6 +9,8 @@ import typer
 from housing_cli.commands.options import Config, Json, Reason, complete_ref
 from housing_cli.output import Result
 
+EXAMPLE = "housing promote v3 --reason 'wins on recent rows'"
+
 
 def command(
     ref: Annotated[

@@ -9,6 +9,8 @@ import typer
 from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
 from housing_cli.output import Result, progress_bars
 
+EXAMPLE = "housing retrain --promote --tag after-the-shift"
+
 
 def command(
     promote: Annotated[

@@ -9,6 +9,8 @@ import typer
 
 from housing_cli.commands.options import Config, Sets, VersionRef
 
+EXAMPLE = "housing serve --host 0.0.0.0 --port 8000 --workers 2"
+
 
 def command(
     host: Annotated[

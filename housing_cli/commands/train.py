@@ -10,6 +10,8 @@ from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
 from housing_cli.commands.tuning import stop_key, tuning_notes
 from housing_cli.output import Result, Table, progress_bars
 
+EXAMPLE = "housing train --data-path data/HousingData.csv --tag first"
+
 
 def command(
     data_path: DataPath = None,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+import msgspec
 
 from housing_cli.errors import ConfigError
 
@@ -30,8 +31,7 @@ HIGHEST_PRICE: Final = 3.4e38
 """Models calculate in float32: none could give a higher one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(msgspec.Struct, frozen=True):
     """What became of one real price, and the prediction that it belongs to.
 
     Prices are in the target's unit (Boston: thousands of US dollars); times are epoch seconds.
@@ -43,8 +43,7 @@ class Feedback:
     predicted_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Labeled:
+class Labeled(msgspec.Struct, frozen=True):
     """Labeled predictions, oldest first: n rows whose real price came in.
 
     ids: n strings. timestamps, labeled_at: float64 (n,), epoch seconds of the prediction and of
@@ -66,8 +65,7 @@ class Labeled:
         return len(self.ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Predictions:
+class Predictions(msgspec.Struct, frozen=True):
     """Predictions with or without a real price, oldest first; fields as in `Labeled`.
 
     labeled: bool (n,), whether a real price came in.

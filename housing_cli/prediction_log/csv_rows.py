@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -19,8 +18,7 @@ _CHUNK = 1000
 _encoder = msgspec.json.Encoder(enc_hook=float)
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionRow:
+class PredictionRow(msgspec.Struct, frozen=True):
     """One line of predictions.csv."""
 
     id: str
@@ -30,8 +28,7 @@ class PredictionRow:
     predicted: float
 
 
-@dataclass(frozen=True, slots=True)
-class FeedbackRow:
+class FeedbackRow(msgspec.Struct, frozen=True):
     """One line of feedback.csv."""
 
     id: str

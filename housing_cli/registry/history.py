@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -23,8 +22,7 @@ RESTORE = "restore the file from a backup"
 _NUMBERED = re.compile(rb'"event":"registered","from":[^,]*,"to":"v([0-9]+)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """What the history says there is: versions with the SHA-256 of their metadata, and aliases."""
 
     versions: dict[str, str]

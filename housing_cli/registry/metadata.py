@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +75,7 @@ class Event(Struct, frozen=True, kw_only=True):
     prev: str = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(msgspec.Struct, frozen=True):
     """One registered model: `name` is `v3`, `directory` holds its files."""
 
     name: str

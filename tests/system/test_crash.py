@@ -120,6 +120,6 @@ def test_ctrl_c_during_train_leaves_the_registry_untouched(
 
 
 def test_the_code_is_130_even_while_the_command_starts() -> None:
-    code = "import housing_cli.cli as c\nc.app = None\n"
-    code += "def stop(**_): raise KeyboardInterrupt\nc.app = stop\nc.main()"
+    code = "import housing_cli.cli as c\n"
+    code += "def stop(_): raise KeyboardInterrupt\nc.make_app = stop\nc.main()"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 130
