@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 import sys
@@ -210,6 +211,8 @@ def main() -> None:
     # A verb is the first word that is no option; shell completion has no words, and needs all.
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     try:
-        make_app(words[0] if words else None)(prog_name="housing")
+        app = make_app(words[0] if words else None)
+        gc.enable()  # see `__main__`
+        app(prog_name="housing")
     except KeyboardInterrupt:  # before the verb began, or while its result was printed
         sys.exit(ExitCode.INTERRUPTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import Annotated
 
 import typer
@@ -36,6 +37,8 @@ def command(
         "serve.version": version,
     }
     settings = load_settings(config, options, sets or ())
+    # One row needs no linear algebra, and NumPy's threads for it spin for a while when they begin.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     early = None
     if settings.serve.workers == 1:
         # Hundreds of modules are about to be made, and none of them is garbage: looking for some
