@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from binascii import unhexlify
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from pyarrow import csv as arrow_csv
 from housing_cli.prediction_log import HIGHEST_PRICE
 from housing_cli.prediction_log.csv_reader import LineReader, id_before
 from housing_cli.prediction_log.csv_rows import ID_BYTES, feedback_row, prediction_row
+from housing_cli.prediction_log.id_columns import packed, time_ordered, words_of
 from housing_cli.prediction_log.ids import ceil_ms, is_time_ordered, prefix_of
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 BLOCK = 1 << 24
-# Where the groups of a UUID's hexadecimal digits stand.
-_GROUPS = (slice(0, 8), slice(9, 13), slice(14, 18), slice(19, 23), slice(24, ID_BYTES))
-_IS_HEX = np.zeros(256, dtype=np.bool_)
-_IS_HEX[list(b"0123456789abcdefABCDEF")] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,40 +171,11 @@ def _floats(column: Any) -> Floats:
     return values
 
 
-def _digits(ids: NDArray[np.bytes_]) -> NDArray[np.uint8]:
-    """Return the 32 hexadecimal digits of each id, as bytes (n, 32)."""
-    texts = np.ascontiguousarray(ids).view(np.uint8).reshape(-1, ID_BYTES)
-    digits = np.empty((len(ids), 32), dtype=np.uint8)
-    begin = 0
-    for source in _GROUPS:
-        end = begin + source.stop - source.start
-        digits[:, begin:end] = texts[:, source]
-        begin = end
-    return digits
-
-
-def time_ordered(ids: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    """Return which ids are version 7 UUIDs; in an ordered log, other lines are broken ones."""
-    good: NDArray[np.bool_] = np.ones(len(ids), dtype=np.bool_)
-    if not len(ids):
-        return good
-    texts = np.ascontiguousarray(ids).view(np.uint8).reshape(-1, ID_BYTES)
-    for place, mark in ((8, b"-"), (13, b"-"), (14, b"7"), (18, b"-"), (23, b"-")):
-        good &= texts[:, place] == mark[0]
-    digits = _digits(ids)
-    try:
-        unhexlify(digits.data)
-    except ValueError:
-        good &= _IS_HEX[digits].all(axis=1)
-    return good
-
-
 def keys_of(ids: NDArray[np.bytes_]) -> tuple[Keys, Keys]:
     """Return a sorting key of each id, its time and a few random bits, and the rest of its bits."""
     if not len(ids):
         return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint64)
-    packed = np.frombuffer(unhexlify(_digits(ids).data), dtype=np.uint8)
-    halves = packed.view(">u8").reshape(-1, 2).astype(np.uint64)
+    halves = words_of(packed(ids))
     # Behind the time go 16 bits that mix the others, so that even within one batch, whose ids
     # differ in the last group alone, few keys are equal. The pair still determines the id.
     high, low = halves[:, 0], halves[:, 1]

@@ -7,9 +7,8 @@ row), predictions past them. Only rows of the window are kept.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,30 +23,12 @@ from housing_cli.prediction_log.csv_columns import (
 )
 from housing_cli.prediction_log.csv_reader import LineReader
 from housing_cli.prediction_log.csv_rows import ID_BYTES
+from housing_cli.prediction_log.id_columns import Ids
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from housing_cli.prediction_log.csv_columns import Floats, Keys
-
-
-class Ids(Sequence[str]):
-    """Ids in 36 bytes each, where a list of str would take 93."""
-
-    def __init__(self, texts: NDArray[np.bytes_]) -> None:
-        self._texts = texts
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Ids: ...
-    def __getitem__(self, index: int | slice) -> str | Ids:
-        if isinstance(index, slice):
-            return Ids(self._texts[index])
-        return bytes(self._texts[index]).decode()
 
 
 def labeled(

@@ -107,13 +107,14 @@ class SqlLog:
         features: bool = True,
     ) -> Labeled:
         """Return labeled rows; the database filters."""
-        from housing_cli.prediction_log import sql_query
+        from housing_cli.prediction_log import sql_query, sql_wide
 
-        found = self._place.read(
-            lambda connection: sql_query.labeled(
-                connection, self._tables, version, newest, since, features
-            )
-        )
+        def ask(connection: Connection) -> Labeled:
+            if version is not None and newest is None and not features:
+                return sql_wide.labeled(connection, self._tables, version, since)
+            return sql_query.labeled(connection, self._tables, version, newest, since, features)
+
+        found = self._place.read(ask)
         return sql_query.no_labeled(self.width) if found is None else found
 
     def predictions(

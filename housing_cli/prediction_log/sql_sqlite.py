@@ -82,7 +82,7 @@ class SqlitePlace:
                 if not sql_tables.exist(connection, self.tables, str(self.path)):
                     return None
                 return work(connection)
-        except (sa.exc.DBAPIError, OSError) as error:
+        except (sa.exc.DBAPIError, sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
 
     def insert(self, connection: Connection, rows: Sequence[Row]) -> None:

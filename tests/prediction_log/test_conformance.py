@@ -231,12 +231,25 @@ def test_any_text_is_a_feature_name(opener: Opener, names: tuple[str, ...]) -> N
     np.testing.assert_array_equal(again.predictions().features, [values] * 5)
 
 
-def test_labeled_rows_without_their_features_are_the_same_otherwise(log: PredictionLog) -> None:
-    for price, key in enumerate(_add(log, 5), 1):
+@pytest.mark.parametrize("version", [None, "v1", "it's 100%", "nobody"])
+@pytest.mark.parametrize("late", [False, True])
+def test_labeled_rows_without_their_features_are_the_same_otherwise(
+    log: PredictionLog, version: str | None, late: bool
+) -> None:
+    ids = _add(log, 5) + _add(log, 2, "it's 100%")
+    time.sleep(0.01)
+    since = datetime.now(UTC) if late else None
+    time.sleep(0.01)
+    ids += _add(log, 4, "it's 100%") + _add(log, 3)
+    for price, key in enumerate([*ids[:-1], ids[1], ids[6], ids[1]], 1):
         log.feedback(key, float(price))
-    full, bare = log.labeled(), log.labeled(features=False)
-    assert bare.features.shape in {(5, 0), (5, 13)}
+    full = log.labeled(version=version, since=since)
+    bare = log.labeled(version=version, since=since, features=False)
+    count = {None: (13, 6), "v1": (7, 2), "it's 100%": (6, 4), "nobody": (0, 0)}[version][late]
+    assert len(full) == count
+    assert bare.features.shape in {(count, 0), (count, 13)}
     assert (list(bare.ids), list(bare.versions)) == (list(full.ids), list(full.versions))
+    assert list(bare.ids[1:3]) == list(full.ids)[1:3]
     for name in ("timestamps", "labeled_at", "predicted", "real"):
         np.testing.assert_array_equal(getattr(bare, name), getattr(full, name))
 
