@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from housing_cli.config import Settings, load_settings
+from housing_cli.registry import ModelRegistry
+from housing_cli.verification import verify_registry
 from tests.system.docker_engine import REPOSITORY
 
 KUBERNETES = REPOSITORY / "configs/kubernetes"
@@ -173,27 +175,26 @@ def test_exit_code_2_and_only_2_starts_a_retraining(code: int, tmp_path: Path) -
     assert done.returncode == (0 if code == 2 else code)
 
 
-def test_an_empty_volume_is_seeded_once_by_many(tmp_path: Path) -> None:
+def test_an_empty_volume_is_seeded_once_by_many(tmp_path: Path, two_versions: Path) -> None:
     """Run the init container's own shell lines, eight at a time, on one folder."""
     yaml = pytest.importorskip("yaml")
     items = {item["kind"]: item for item in yaml.safe_load_all(kustomize("production"))}
     (seed,) = pods(items)["Deployment"]["spec"]["initContainers"]
     models, app = tmp_path / "models", tmp_path / "app"
     models.mkdir()
-    (app / "artifacts/versions/v1").mkdir(parents=True)
-    (app / "artifacts/aliases").mkdir()
-    (app / "artifacts/versions/v1/model.onnx").write_bytes(b"x" * 1_000_000)
-    (app / "artifacts/aliases/production").write_text("v1\n")
-    (app / "artifacts/history.jsonl").write_text("{}\n")
+    shutil.copytree(two_versions, app / "artifacts")
+    (app / "artifacts/.lock").unlink(missing_ok=True)  # the image has none
     command = [part.replace("/models", str(models)) for part in seed["command"]]
 
     def start(name: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, cwd=app, env={"PATH": "/usr/bin:/bin", "HOSTNAME": name})
 
     assert [process.wait() for process in [start(f"pod-{n}") for n in range(8)]] == [0] * 8
-    names = sorted(path.name for path in models.iterdir())
-    assert names == ["aliases", "history.jsonl", "versions"]
-    (models / "aliases/production").write_text("v2\n")
+    names = {path.name for path in models.iterdir()}
+    assert names == {path.name for path in (app / "artifacts").iterdir()}
+    registry = ModelRegistry(models)
+    verify_registry(registry)
+    registry.point("production", registry.get("v2"), why="better")
     assert start("late").wait() == 0
-    assert (models / "aliases/production").read_text() == "v2\n"
+    assert registry.resolve("production") == "v2"
     assert not list(models.glob(".seed-*"))
