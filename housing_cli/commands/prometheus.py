@@ -13,8 +13,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from housing_cli.output import Result
 
@@ -26,7 +27,7 @@ _TIMEOUT = 10.0
 def with_verdict_left(result: Result, target: str) -> Result:
     """Leave the verdict at `target`; return the result, with a warning where that failed."""
     warning = leave_verdict(result, target)
-    return replace(result, notes=[*result.notes, warning]) if warning else result
+    return msgspec.structs.replace(result, notes=[*result.notes, warning]) if warning else result
 
 
 def leave_verdict(result: Result, target: str) -> str:
