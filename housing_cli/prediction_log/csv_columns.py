@@ -15,11 +15,13 @@ from pyarrow import csv as arrow_csv
 from housing_cli.prediction_log import HIGHEST_PRICE
 from housing_cli.prediction_log.csv_reader import LineReader, id_before
 from housing_cli.prediction_log.csv_rows import ID_BYTES, feedback_row, prediction_row
-from housing_cli.prediction_log.id_columns import packed, time_ordered, words_of
-from housing_cli.prediction_log.ids import ceil_ms, is_time_ordered, prefix_of
+from housing_cli.prediction_log.id_columns import time_ordered
+from housing_cli.prediction_log.ids import ceil_ms, prefix_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from housing_cli.prediction_log.id_columns import Words
 
     Floats = NDArray[np.float64]
     Keys = NDArray[np.uint64]
@@ -32,7 +34,7 @@ BLOCK = 1 << 24
 class Block:
     """Some rows of predictions.csv; the last of `columns` is the predicted price."""
 
-    ids: NDArray[np.bytes_]
+    ids: Words
     times: Floats
     codes: NDArray[np.int32]
     names: list[str]
@@ -69,13 +71,14 @@ def prediction_blocks(
     if since is not None:
         start = rows.lower_bound(id_before(prefix_of(ceil_ms(since)).encode()))
     names = [f"f{place}" for place in range(width)]
-    for data in rows.forward(BLOCK, start):
+    for data in rows.blocks(BLOCK, start):
         columns = ["id", "timestamp", "model_version", *names, "price"]
         table = _read(data, columns, names, leave_out=() if features else names)
         if table is not None:
             version = table[2]
+            ids, good = time_ordered(_texts(table[0]))
             block = Block(
-                _texts(table[0]),
+                ids,
                 _times(table[1]),
                 version.indices.to_numpy(),
                 version.dictionary.to_pylist(),
@@ -83,10 +86,10 @@ def prediction_blocks(
                 0,
             )
         else:
-            block = _slow_block(data, width)
+            block, good = _slow_block(data, width)
             if not features:
                 block = replace(block, columns=block.columns[-1:])
-        good = np.isfinite(block.columns[-1]) & time_ordered(block.ids)
+        good &= np.isfinite(block.columns[-1])
         if not good.all():
             block = Block(
                 block.ids[good],
@@ -99,34 +102,40 @@ def prediction_blocks(
         yield block
 
 
-def _slow_block(data: bytes, width: int) -> Block:
-    """Return the rows of a block that has broken lines, parsed one by one."""
+def _slow_block(data: memoryview, width: int) -> tuple[Block, NDArray[np.bool_]]:
+    """Return the rows of a block that has broken lines, and which have ids that are ordered."""
     rows, skipped = [], 0
-    for line in data.split(b"\n")[:-1]:
+    for line in data.tobytes().split(b"\n")[:-1]:
         try:
             row = prediction_row(line, width)
         except ValueError:
             skipped += 1
             continue
-        if is_time_ordered(row.id):
-            rows.append(row)
-        else:
-            skipped += 1
+        rows.append(row)
     names = sorted({row.version for row in rows})
     features = np.array([row.features for row in rows], dtype=np.float64).reshape(-1, width)
     predicted = np.array([row.predicted for row in rows], dtype=np.float64)
-    return Block(
-        np.array([row.id for row in rows], dtype=f"S{ID_BYTES}"),
+    ids, good = _ordered([row.id for row in rows])
+    block = Block(
+        ids,
         np.array([row.predicted_at for row in rows], dtype=np.float64),
         np.array([names.index(row.version) for row in rows], dtype=np.int32),
         names,
         [*features.T, predicted],
         skipped,
     )
+    return block, good
+
+
+def _ordered(ids: list[str]) -> tuple[Words, NDArray[np.bool_]]:
+    # One byte more, so that a text which is too long is not taken for what it begins with.
+    texts = np.array([text.encode() for text in ids], dtype=f"S{ID_BYTES + 1}")
+    words, good = time_ordered(texts.astype(f"S{ID_BYTES}"))
+    return words, good & (np.char.str_len(texts) <= ID_BYTES)
 
 
 def _read(
-    data: bytes, names: list[str], nullable: list[str], leave_out: Sequence[str] = ()
+    data: memoryview, names: list[str], nullable: list[str], leave_out: Sequence[str] = ()
 ) -> list[Any] | None:
     """Return the columns of a block of lines, None if a line is not as this log writes them."""
     wanted = [name for name in names if name not in leave_out]
@@ -137,7 +146,7 @@ def _read(
         types["model_version"] = pa.dictionary(pa.int32(), pa.string())
     try:
         table = arrow_csv.read_csv(
-            pa.BufferReader(data),
+            pa.BufferReader(pa.py_buffer(data)),
             read_options=arrow_csv.ReadOptions(column_names=names, block_size=1 << 21),
             parse_options=arrow_csv.ParseOptions(ignore_empty_lines=False),
             convert_options=arrow_csv.ConvertOptions(
@@ -171,41 +180,34 @@ def _floats(column: Any) -> Floats:
     return values
 
 
-def keys_of(ids: NDArray[np.bytes_]) -> tuple[Keys, Keys]:
+def keys_of(ids: Words) -> tuple[Keys, Keys]:
     """Return a sorting key of each id, its time and a few random bits, and the rest of its bits."""
-    if not len(ids):
-        return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint64)
-    halves = words_of(packed(ids))
     # Behind the time go 16 bits that mix the others, so that even within one batch, whose ids
     # differ in the last group alone, few keys are equal. The pair still determines the id.
-    high, low = halves[:, 0], halves[:, 1]
+    high, low = ids[:, 0], ids[:, 1]
     mixed = (high << np.uint64(4)) ^ low ^ (low >> np.uint64(16)) ^ (low >> np.uint64(32))
     last = np.uint64(0xFFFF)
     return (high & ~last) | (mixed & last), low
 
 
-def price_columns(data: bytes) -> tuple[NDArray[np.bytes_], Floats, Floats, int]:
+def price_columns(data: memoryview) -> tuple[Words, Floats, Floats, int]:
     """Return ids, times and prices of a block of feedback, and how many lines are broken."""
     skipped = 0
     table = _read(data, ["id", "timestamp", "real_price"], [])
     if table is not None:
-        ids, times, prices = _texts(table[0]), _times(table[1]), _floats(table[2])
+        ids, good = time_ordered(_texts(table[0]))
+        times, prices = _times(table[1]), _floats(table[2])
     else:
         rows = []
-        for line in data.split(b"\n")[:-1]:
+        for line in data.tobytes().split(b"\n")[:-1]:
             try:
-                row = feedback_row(line)
+                rows.append(feedback_row(line))
             except ValueError:
                 skipped += 1
-                continue
-            if is_time_ordered(row.id):
-                rows.append(row)
-            else:
-                skipped += 1
-        ids = np.array([row.id for row in rows], dtype=f"S{ID_BYTES}")
+        ids, good = _ordered([row.id for row in rows])
         times = np.array([row.labeled_at for row in rows], dtype=np.float64)
         prices = np.array([row.real for row in rows], dtype=np.float64)
-    good = (prices > 0) & (prices <= HIGHEST_PRICE) & time_ordered(ids)
+    good &= (prices > 0) & (prices <= HIGHEST_PRICE)
     if not good.all():
         skipped += int((~good).sum())
         ids, times, prices = ids[good], times[good], prices[good]

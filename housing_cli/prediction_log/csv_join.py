@@ -22,13 +22,13 @@ from housing_cli.prediction_log.csv_columns import (
     price_columns,
 )
 from housing_cli.prediction_log.csv_reader import LineReader
-from housing_cli.prediction_log.csv_rows import ID_BYTES
-from housing_cli.prediction_log.id_columns import Ids
+from housing_cli.prediction_log.id_columns import PackedIds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from housing_cli.prediction_log.csv_columns import Floats, Keys
+    from housing_cli.prediction_log.id_columns import Words
 
 
 def labeled(
@@ -48,11 +48,12 @@ def labeled(
     for block in ahead(prediction_blocks(rows, width, since, features=features)):
         skipped += block.skipped
         at = index.find(block.ids)
-        mask = (at >= 0) & block.made_by(version)
-        window.add(block, mask, (index.times[at[mask]], index.prices[at[mask]]))
+        places = np.flatnonzero((at >= 0) & block.made_by(version))
+        found = at[places]
+        window.add(block, places, (index.times[found], index.prices[found]))
     window.cut(newest)
     return Labeled(
-        ids=Ids(window.ids),
+        ids=PackedIds(window.ids),
         timestamps=window.times,
         labeled_at=window.extra[0],
         versions=window.versions,
@@ -77,11 +78,11 @@ def predictions(
     skipped = index.skipped
     for block in ahead(prediction_blocks(rows, width, since)):
         skipped += block.skipped
-        mask = block.made_by(version)
-        window.add(block, mask, ((index.find(block.ids) >= 0)[mask],))
+        places = np.flatnonzero(block.made_by(version))
+        window.add(block, places, (index.find(block.ids)[places] >= 0,))
     window.cut(newest)
     return Predictions(
-        ids=Ids(window.ids),
+        ids=PackedIds(window.ids),
         timestamps=window.times,
         versions=window.versions,
         features=window.features,
@@ -97,7 +98,7 @@ class _Prices:
     def __init__(self, reader: LineReader) -> None:
         parts: list[tuple[Keys, Keys, Floats, Floats]] = []
         self.skipped = 0
-        for ids, times, prices, skipped in ahead(map(price_columns, reader.forward(BLOCK))):
+        for ids, times, prices, skipped in ahead(map(price_columns, reader.blocks(BLOCK))):
             self.skipped += skipped
             parts.append((*keys_of(ids), times, prices))
         columns: list[Any] = [
@@ -114,7 +115,7 @@ class _Prices:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def find(self, ids: NDArray[np.bytes_]) -> NDArray[np.intp]:
+    def find(self, ids: Words) -> NDArray[np.intp]:
         """Return where each id stands, -1 for none."""
         keys, rest = keys_of(ids)
         found = np.full(len(keys), -1, dtype=np.intp)
@@ -141,32 +142,32 @@ class _Window:
     def __init__(self, width: int, capacity: int, extra: int) -> None:
         self._size = 0
         capacity = max(capacity, 1)
-        self.ids = np.empty(capacity, dtype=f"S{ID_BYTES}")
+        self.ids = np.empty((capacity, 2), dtype=np.uint64)
         self.times = np.empty(capacity)
         self.predicted = np.empty(capacity)
         self.features = np.empty((capacity, width))
         self.extra = [np.empty(capacity) for _ in range(extra)]
         self.versions: list[str] = []
 
-    def add(self, block: Block, mask: NDArray[np.bool_], extra: tuple[NDArray[Any], ...]) -> None:
-        count = int(mask.sum())
+    def add(self, block: Block, places: NDArray[np.intp], extra: tuple[NDArray[Any], ...]) -> None:
+        count = len(places)
         if not count:
             return
         begin, end = self._size, self._size + count
         if end > len(self.ids):
             self._resize(max(end, 2 * len(self.ids)))
-        self.ids[begin:end] = block.ids[mask]
-        self.times[begin:end] = block.times[mask]
+        self.ids[begin:end] = block.ids[places]
+        self.times[begin:end] = block.times[places]
         for place, column in enumerate(block.columns[: self.features.shape[1]]):
-            self.features[begin:end, place] = column[mask]
-        self.predicted[begin:end] = block.columns[-1][mask]
+            self.features[begin:end, place] = column[places]
+        self.predicted[begin:end] = block.columns[-1][places]
         for target, values in zip(self.extra, extra, strict=True):
             target[begin:end] = values
         names = [sys.intern(name) for name in block.names]
         if len(names) == 1:
             self.versions += names * count
         else:
-            self.versions += [names[code] for code in block.codes[mask].tolist()]
+            self.versions += [names[code] for code in block.codes[places].tolist()]
         self._size = end
 
     def cut(self, newest: int | None) -> None:
@@ -179,9 +180,8 @@ class _Window:
         self.versions = self.versions[window] if begin else self.versions
 
     def _resize(self, size: int) -> None:
-        for array in (self.ids, self.times, self.predicted, *self.extra):
-            array.resize(size, refcheck=False)
-        self.features.resize((size, self.features.shape[1]), refcheck=False)
+        for array in (self.ids, self.times, self.predicted, self.features, *self.extra):
+            array.resize((size, *array.shape[1:]), refcheck=False)
 
 
 def _last_of_each(keys: Keys, rest: Keys) -> NDArray[np.intp]:

@@ -16,18 +16,19 @@ import sqlalchemy as sa
 
 from housing_cli.prediction_log import HIGHEST_PRICE, Labeled
 from housing_cli.prediction_log.csv_rows import ID_BYTES
-from housing_cli.prediction_log.id_columns import PackedIds, packed, words_of
+from housing_cli.prediction_log.id_columns import PackedIds, time_ordered, words_of
 from housing_cli.prediction_log.ids import ceil_ms, epoch, prefix_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy.engine import Connection
 
+    from housing_cli.prediction_log.id_columns import Words
     from housing_cli.prediction_log.sql_tables import Tables
 
     Floats = NDArray[np.float64]
-    Columns = tuple[NDArray[np.uint8], Floats, Floats, Floats]
-    """Packed ids (n, 16), predicted prices, epoch seconds of the real prices, real prices."""
+    Columns = tuple[Words, Floats, Floats, Floats]
+    """Ids, predicted prices, epoch seconds of the real prices, real prices."""
 
 _CHUNK = 20_000
 _BUFFER = 1 << 23
@@ -65,15 +66,13 @@ def labeled(
     text = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
     read = _copied if connection.dialect.name == "postgresql" else _fetched
     ids, predicted, labeled_at, real = _joined(list(read(connection, text)))
-    words = words_of(ids)
     kept = real <= HIGHEST_PRICE
-    kept[:-1] &= (words[1:] != words[:-1]).any(axis=1)  # the next row corrects this one
+    kept[:-1] &= (ids[1:] != ids[:-1]).any(axis=1)  # the next row corrects this one
     if not kept.all():
-        ids, words = ids[kept], words[kept]
-        predicted, labeled_at, real = predicted[kept], labeled_at[kept], real[kept]
+        ids, predicted, labeled_at, real = ids[kept], predicted[kept], labeled_at[kept], real[kept]
     return Labeled(
         ids=PackedIds(ids),
-        timestamps=(words[:, 0] >> np.uint64(16)) / 1000,
+        timestamps=(ids[:, 0] >> np.uint64(16)) / 1000,
         labeled_at=labeled_at,
         versions=[version] * len(ids),
         features=np.empty((len(ids), 0)),
@@ -85,7 +84,7 @@ def labeled(
 def _joined(parts: list[Columns]) -> Columns:
     none = np.empty(0)
     ids, predicted, labeled_at, real = zip(
-        (np.empty((0, 16), dtype=np.uint8), none, none, none), *parts, strict=True
+        (np.empty((0, 2), dtype=np.uint64), none, none, none), *parts, strict=True
     )
     return (
         np.concatenate(ids),
@@ -120,7 +119,7 @@ def _rows_of(buffer: bytearray, head: bytes) -> Columns:
     if (found["columns"] != 4).any() or (found["time_bytes"] != 8).any():  # noqa: PLR2004
         raise ValueError("PostgreSQL sent rows of another shape")
     return (
-        np.ascontiguousarray(found["id"]),
+        words_of(found["id"].tobytes()),
         found["predicted"].astype(np.float64),
         (found["time"] + _POSTGRES_EPOCH_US) / 1e6,
         found["real"].astype(np.float64),
@@ -133,7 +132,7 @@ def _fetched(connection: Connection, text: str) -> Iterator[Columns]:
     while rows := cursor.fetchmany(_CHUNK):
         ids, predicted, times, real = zip(*rows, strict=True)
         yield (
-            packed(np.array(ids, dtype=f"S{ID_BYTES}")),
+            time_ordered(np.array(ids, dtype=f"S{ID_BYTES}"))[0],
             np.array(predicted, dtype=np.float64),
             _epochs(times),
             np.array(real, dtype=np.float64),

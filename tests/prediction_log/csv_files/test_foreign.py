@@ -11,9 +11,7 @@ import pytest
 
 from housing_cli.prediction_log import csv_join, csv_window, open_log
 from housing_cli.prediction_log.ids import Clock, IdSource
-from housing_cli.schemas import FeatureSchema
-
-SCHEMA = FeatureSchema(("RM", "LSTAT"), "MEDV")
+from tests.prediction_log.csv_files.small import SMALL
 
 
 @pytest.fixture
@@ -61,7 +59,7 @@ def test_narrow_and_wide_windows_see_the_same(
     else:
         monkeypatch.setattr(csv_join, "labeled", None)
         monkeypatch.setattr(csv_join, "predictions", None)
-    log = open_log(f"csv:{folder}", SCHEMA)
+    log = open_log(f"csv:{folder}", SMALL)
     whole = expected(folder)
     wanted = whole if version is None else whole[whole["model_version"] == version]
     wanted = wanted if newest is None else wanted.tail(newest)
@@ -76,5 +74,5 @@ def test_narrow_and_wide_windows_see_the_same(
 
 
 def test_what_is_left_out_is_counted(folder: Path) -> None:
-    assert open_log(f"csv:{folder}", SCHEMA).labeled().skipped >= 6
-    assert open_log(f"csv:{folder}", SCHEMA).predictions().skipped >= 6
+    assert open_log(f"csv:{folder}", SMALL).labeled().skipped >= 6
+    assert open_log(f"csv:{folder}", SMALL).predictions().skipped >= 6
