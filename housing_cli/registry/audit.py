@@ -8,7 +8,8 @@ from housing_cli.errors import VersionCorrupt
 from housing_cli.registry.history import Recorded, check_chain, read_history, replay
 from housing_cli.registry.metadata import Version
 from housing_cli.registry.names import PREVIOUS, printable
-from housing_cli.registry.store import RESTORE, ModelRegistry
+from housing_cli.registry.reader import RESTORE
+from housing_cli.registry.store import ModelRegistry
 from housing_cli.registry.transaction import locked, sha256, writable
 
 

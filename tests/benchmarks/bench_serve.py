@@ -1,22 +1,19 @@
 """Measure the served path against an otherwise empty FastAPI endpoint, in one run.
 
-Run with `python tests/benchmarks/bench_serve.py` (about two minutes; needs `wrk`, from Debian's
-package of that name). `--log-rows 10000000` measures instead a server behind a csv log of so many
-predictions and half as many real prices (3 GB, in TMPDIR; some minutes) against one with an empty
-log. Both servers run on uvicorn with uvloop and httptools, one worker, with the
-same request and response models. Rounds alternate between them and the median of the rounds'
-ratios counts, so that a busy machine disturbs both alike. The processor time a request is shown
-too: it hardly depends on what else runs.
+Run: python -m tests.benchmarks.bench_serve (two minutes; needs `wrk`, from Debian's package of
+that name).
+
+Both servers run on uvicorn with uvloop and httptools, one worker, with the same request and
+response models. Rounds alternate between them and the median of the rounds' ratios counts, so that
+a busy machine disturbs both alike. The processor time a request is shown too: it hardly depends on
+what else runs.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -36,15 +33,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 from serving import ROW
 
-from housing_cli.prediction_log.ids import IdSource
 from housing_cli.scoring import CompiledModel
-from tests.benchmarks.bench_log import generate
-from tests.conftest import ROOT, SHIPPED
+from tests.benchmarks.measured_server import SERVE, Server, train, verdict
 
-SERVE = ["-m", "housing_cli", "serve"]
 ROUNDS = 5
 SECONDS = 3
-TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 EMPTY = """
 from fastapi import FastAPI
@@ -104,60 +97,6 @@ class Load:
     cpu: float
 
 
-class Server:
-    """A server process and how long it took to be ready."""
-
-    def __init__(self, folder: Path, arguments: list[str], **variables: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        arguments = [argument.replace("PORT", str(self.port)) for argument in arguments]
-        environment = {**os.environ, "HOUSING_SERVE_PORT": str(self.port), **variables}
-        with (folder / f"server-{self.port}.txt").open("wb") as output:
-            began = time.perf_counter()
-            self.process = subprocess.Popen(
-                [sys.executable, *arguments], cwd=folder, env=environment,
-                stderr=output, stdout=output,
-            )  # fmt: skip
-        while not self._is_ready():
-            time.sleep(0.005)
-        self.start_seconds = time.perf_counter() - began
-
-    def _is_ready(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * TICK
-
-    def memory_mb(self) -> float:
-        """Return the resident memory."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
-
-
-def train(folder: Path) -> Path:
-    """Train the shipped model into `folder`/artifacts; return the directory of its version."""
-    config = str(ROOT / "configs" / "housing.toml")
-    words = [sys.executable, "-m", "housing_cli", "train", "--config", config, "--data-path"]
-    subprocess.run([*words, str(SHIPPED)], cwd=folder, capture_output=True, check=True)
-    return folder / "artifacts" / "versions" / "v1"
-
-
 def speed_up(version: Path, model: CompiledModel) -> float:
     """Return how many times faster one row is scored than by scikit-learn's pipeline."""
     pipeline = joblib.load(version / "model.joblib")
@@ -200,13 +139,6 @@ def load(server: Server, script: Path, connections: int) -> Load:
 def _milliseconds(text: str, line: str) -> float:
     number, unit = re.search(rf"{line}\s+([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]
     return float(number) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
-
-
-def verdict(text: str, figure: float, limit: float, *, at_least: bool) -> None:
-    """Print one target."""
-    met = figure >= limit if at_least else figure <= limit
-    sign = ">=" if at_least else "<="
-    print(f"{'met   ' if met else 'MISSED'}  {text}: {figure:.2f} (target {sign} {limit:g})")
 
 
 def compare(servers: dict[str, Server], script: Path, connections: int) -> dict[str, list[Load]]:
@@ -291,90 +223,8 @@ print(sorted(times)[int(len(times) * 0.99)] * 1000)
 """
 
 
-POSTS = r"""
-import json, socket, sys, time
-port, status = int(sys.argv[1]), sys.argv[2].encode()
-connection = socket.create_connection(("127.0.0.1", port))
-connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-times = []
-for key in sys.stdin.read().split():
-    body = b'{"id":"%b","real_price":30.5}' % key.encode()
-    request = (b"POST /feedback HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-               b"content-length: %d\r\n\r\n" % len(body)) + body
-    began = time.perf_counter()
-    connection.sendall(request)
-    answer = b""
-    while not answer.endswith(b"}"):
-        answer += connection.recv(4096)
-    times.append(time.perf_counter() - began)
-    assert answer.startswith(b"HTTP/1.1 " + status), answer
-times.sort()
-print(times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000)
-"""
-
-
-def feedback(server: Server, ids: list[str], status: int) -> tuple[float, float]:
-    """Send a real price for each id; return the p50 and p99 in milliseconds."""
-    text = subprocess.run(
-        [sys.executable, "-c", POSTS, str(server.port), str(status)],
-        input="\n".join(ids), capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    p50, p99 = map(float, text.split())
-    return p50, p99
-
-
-def large_log(rows: int) -> None:
-    """Compare a server behind a log of `rows` predictions with one behind an empty log."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        train(folder)
-        began = time.perf_counter()
-        ids = generate(folder / "large", rows)
-        print(f"a log of {rows:,} rows, generated in {time.perf_counter() - began:.0f} s")
-        chance = np.random.default_rng(3)
-        known = [ids[place] for place in chance.integers(0, rows, 4000)]
-        del ids
-        # Ids that nothing ever had: from now, and beside known ones.
-        unknown = [one[:-1] + ("0" if one[-1] != "0" else "1") for one in known]
-        unknown += IdSource().issue(500)[1]
-        starts: dict[str, list[float]] = {"empty": [], "large": []}
-        memory: dict[str, float] = {}
-        latency: dict[str, tuple[float, float]] = {}
-        for number in range(ROUNDS):
-            for key, seconds in starts.items():
-                log = f"csv:{folder / (key if key == 'large' else f'empty-{number}')}"
-                server = Server(folder, SERVE, HOUSING_LOG_URL=log)
-                seconds.append(server.start_seconds)
-                if number == ROUNDS - 1:
-                    answers = [
-                        httpx.post(f"{server.url}/predict", json=ROW).json() for _ in range(100)
-                    ]
-                    own = [answer["id"] for answer in answers]
-                    feedback(server, own, 200)
-                    if key == "large":
-                        latency["known"] = feedback(server, known, 200)
-                        latency["unknown"] = feedback(server, unknown, 404)
-                    else:
-                        latency["empty log's"] = feedback(server, own * 40, 200)
-                    memory[key] = server.memory_mb()
-                server.stop()
-    for key, (p50, p99) in latency.items():
-        print(f"/feedback, {key} ids: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
-    start = {key: statistics.median(values) for key, values in starts.items()}
-    print(f"start to ready, s: {start}; resident memory, MB: {memory}\n")
-    for key in ("known", "unknown"):
-        p99 = latency[key][1]
-        verdict(f"p99 ms of /feedback, {key} ids", p99, 10, at_least=False)
-    verdict("start, large log / empty log", start["large"] / start["empty"], 1.5, at_least=False)
-    more = memory["large"] - memory["empty"]
-    verdict("resident MB more than with an empty log", more, 30, at_least=False)
-
-
 def main() -> None:
     """Run everything and print a line for each target."""
-    if "--log-rows" in sys.argv:
-        large_log(int(sys.argv[sys.argv.index("--log-rows") + 1]))
-        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "empty.py").write_text(EMPTY)

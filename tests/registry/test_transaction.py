@@ -126,6 +126,6 @@ def test_a_reader_without_rights_to_mend_still_reads(
         assert crash_at(step, lambda: CHANGES["point"](registry))
         if (before / ".journal.json").exists():
             break
-    monkeypatch.setattr("housing_cli.registry.store.writable", lambda _: False)
+    monkeypatch.setattr("housing_cli.registry.reader.writable", lambda _: False)
     assert registry.resolve("production") in {"v2", "v3"}
     assert (before / ".journal.json").exists()

@@ -2,7 +2,7 @@
 
 Run for real: the API, the evaluator, PostgreSQL, Prometheus, Alertmanager and the Pushgateway, the
 latter four as Debian's packages in images that are made here. Not run: Grafana, which no package
-registry carries; its files are checked in test_monitoring.py.
+registry carries; its files are checked in test_monitoring_files.py.
 """
 
 from __future__ import annotations

@@ -1,0 +1,199 @@
+"""RegistryReader: versions, aliases and history, without a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from housing_cli.errors import RegistryError, VersionCorrupt, VersionNotFound
+from housing_cli.registry.history import parse_history, read_history
+from housing_cli.registry.metadata import Event, Metadata, Version
+from housing_cli.registry.names import LATEST, NAME, VERSION_REF, is_version, printable
+from housing_cli.registry.transaction import JOURNAL, locked, sha256, writable
+
+RESTORE = "restore the file, or use another version"
+LIST = "see what there is with `housing registry ls`"
+
+
+class RegistryReader:
+    """The registry at `path`; reading needs no lock and creates nothing."""
+
+    def __init__(self, path: Path | str, lock_timeout: float = 60.0) -> None:
+        self.root = Path(path)
+        self.lock_timeout = lock_timeout
+
+    def names(self) -> list[str]:
+        """Return the names of all versions, oldest first."""
+        with self.reading():
+            self._settle()
+            try:
+                entries = [entry.name for entry in (self.root / "versions").iterdir()]
+            except FileNotFoundError:
+                return []
+        return sorted(filter(is_version, entries), key=lambda name: int(name[1:]))
+
+    def versions(self) -> list[Version]:
+        """Return all versions, oldest first. Raises `VersionCorrupt` where one cannot be read."""
+        found, broken = self.survey()
+        if broken:
+            raise next(iter(broken.values()))
+        return found
+
+    def survey(self) -> tuple[list[Version], dict[str, VersionCorrupt]]:
+        """Return the versions that can be read, oldest first, and what is wrong with the others."""
+        found, broken = [], {}
+        for name in self.names():
+            try:
+                found.append(self._read(name))
+            except VersionNotFound:  # removed since it was listed
+                continue
+            except VersionCorrupt as error:
+                broken[name] = error
+        return found, broken
+
+    def get(self, ref: str) -> Version:
+        """Return the version that REF names. Raises `VersionNotFound`."""
+        return self._read(self.resolve(ref))
+
+    def find(self, ref: str) -> Version | None:
+        """Return the version that REF names, or `None` where there is none."""
+        try:
+            return self.get(ref)
+        except VersionNotFound:
+            return None
+
+    def aliases(self) -> dict[str, str]:
+        """Return every alias with the version that it names, sorted by alias."""
+        with self.reading():
+            self._settle()
+            try:
+                names = sorted(path.name for path in (self.root / "aliases").iterdir())
+            except FileNotFoundError:
+                return {}
+        return {name: self._alias_text(name) for name in names if NAME.fullmatch(name)}
+
+    @property
+    def history_file(self) -> Path:
+        """Return the file with one event a line."""
+        return self.root / "history.jsonl"
+
+    def alias_path(self, alias: str) -> Path:
+        """Return the file that names the alias's version; it changes by being replaced."""
+        return self.root / "aliases" / alias
+
+    def resolve(self, ref: str) -> str:
+        """Return `v3` for `v3`, `3`, `latest`, an alias or a unique tag.
+
+        Raises `VersionNotFound` where REF names nothing or more than one version.
+        """
+        names = self.names()
+        if not names:
+            raise VersionNotFound(
+                f"registry `{self.root}` has no versions", "make one with `housing train`"
+            )
+        if ref == LATEST:
+            return names[-1]
+        if match := VERSION_REF.fullmatch(ref):
+            name = f"v{match[1]}"
+            message, hint = f"version `{name}` is not in registry `{self.root}`", LIST
+        elif NAME.fullmatch(ref) and self.alias_path(ref).is_file():
+            name = self._alias(ref)
+            message = f"alias `{ref}` names {name}, which is not in registry `{self.root}`"
+            hint = f"point it anew with `housing promote REF --to {ref}`"
+        else:
+            return self._resolve_tag(ref)
+        # Looked up anew: a version may be younger than the list of names.
+        if not (self.root / "versions" / name).is_dir():
+            raise VersionNotFound(message, hint)
+        return name
+
+    def _resolve_tag(self, ref: str) -> str:
+        tagged = [version.name for version in self.survey()[0] if version.metadata.tag == ref]
+        if not tagged:
+            raise VersionNotFound(
+                f"`{printable(ref)}` is no version, alias or tag in registry `{self.root}`", LIST
+            )
+        if len(tagged) > 1:
+            raise VersionNotFound(
+                f"tag `{ref}` is not unique: {', '.join(tagged)} carry it",
+                f"name one of them, for example `{tagged[-1]}`",
+            )
+        return tagged[0]
+
+    def read_file(self, version: Version, name: str) -> bytes:
+        """Return the bytes of a version's file, checked against the hash in its metadata."""
+        expected = version.metadata.files.get(name)
+        try:
+            data = (version.directory / name).read_bytes()
+        except OSError as error:
+            raise VersionCorrupt(
+                f"`{name}` of {version.name} cannot be read: {_reason(error)}", RESTORE
+            ) from error
+        if expected is None or sha256(data) != expected:
+            raise VersionCorrupt(
+                f"`{name}` of {version.name} is not the file that was registered (SHA-256 differs)",
+                RESTORE,
+            )
+        return data
+
+    def history(self) -> list[Event]:
+        """Return every event, oldest first. Raises `VersionCorrupt` at a line that is none."""
+        with self.reading():
+            self._settle()
+            return parse_history(read_history(self.history_file), self.history_file)
+
+    def _alias_text(self, alias: str) -> str:
+        try:
+            return self.alias_path(alias).read_text(errors="replace").strip()
+        except OSError:
+            return ""
+
+    def _alias(self, alias: str) -> str:
+        text = self._alias_text(alias)
+        if not is_version(text):
+            raise VersionNotFound(
+                f"alias `{alias}` names no version: its file holds `{printable(text)[:40]}`",
+                f"point it anew with `housing promote REF --to {alias}`",
+            )
+        return text
+
+    def _read(self, name: str) -> Version:
+        directory = self.root / "versions" / name
+        try:
+            raw = (directory / "metadata.json").read_bytes()
+            return Version(name, directory, msgspec.json.decode(raw, type=Metadata))
+        except FileNotFoundError:
+            if directory.is_dir():
+                raise VersionCorrupt(f"`metadata.json` of {name} is missing", RESTORE) from None
+            raise VersionNotFound(
+                f"version `{name}` is not in registry `{self.root}`", LIST
+            ) from None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise VersionCorrupt(
+                f"`metadata.json` of {name} cannot be read: {_reason(error)}", RESTORE
+            ) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Turn what the operating system refuses into `RegistryError`."""
+        try:
+            yield
+        except OSError as error:
+            raise RegistryError(
+                f"registry `{self.root}` cannot be read: {_reason(error)}",
+                "check that it is a directory that you may read, or set `HOUSING_REGISTRY_PATH`",
+            ) from error
+
+    def _settle(self) -> None:
+        """Finish what a crashed command had committed; wait for one that is at it now."""
+        if (self.root / JOURNAL).exists() and writable(self.root):
+            with locked(self.root, self.lock_timeout):
+                pass
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,44 @@
+"""The verdict of `housing evaluate` in Prometheus's text format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from housing_cli.commands.prometheus import exposition, leave_verdict
+from housing_cli.output import Result
+from tests.system.monitoring_stack import DEGRADED, VERDICT, values
+
+NOTHING = {"current": None, "ratio": None, "interval": None, "n": 0, "verdict": "insufficient"}
+
+
+def test_the_verdict_is_what_the_exit_code_says() -> None:
+    found = values(exposition(DEGRADED, now=1700000000.5))
+    assert found["housing_evaluation_exit_code v3"] == 2
+    assert found["housing_evaluation_verdict v3 degraded"] == 1
+    assert found["housing_evaluation_verdict v3 healthy"] == 0
+    assert found["housing_evaluation_ratio v3 rmse"] == 1.5
+    assert found["housing_evaluation_limit v3 rmse"] == 1.1
+    assert found["housing_evaluation_drifted_columns v3"] == 2
+    assert found["housing_evaluation_timestamp_seconds"] == 1700000000.5
+
+
+def test_what_is_unknown_is_left_out() -> None:
+    found = values(exposition(Result("evaluate", VERDICT | NOTHING), now=1.0))
+    assert "housing_evaluation_ratio v3 rmse" not in found
+    assert found["housing_evaluation_labeled_rows v3"] == 0
+
+
+def test_a_textfile_is_replaced_in_one_step(tmp_path: Path) -> None:
+    target = tmp_path / "housing.prom"
+    target.write_text("old")
+    assert leave_verdict(DEGRADED, str(target)) == ""
+    assert "housing_evaluation_exit_code" in target.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["housing.prom"]
+
+
+@pytest.mark.parametrize("target", ["/nowhere/housing.prom", "http://127.0.0.1:1"])
+def test_monitoring_that_is_away_is_a_warning(target: str) -> None:
+    warning = leave_verdict(DEGRADED, target)
+    assert warning.startswith("warning: the verdict could not be left at")
