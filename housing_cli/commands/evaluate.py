@@ -20,7 +20,9 @@ def command(
     ] = None,
     window: Annotated[
         str | None,
-        typer.Option("--window", metavar="WINDOW", help="30d, 24h, or a number of newest rows."),
+        typer.Option(
+            "--window", metavar="WINDOW", help="30d, 24h, 90m (minutes), or newest rows: 1000."
+        ),
     ] = None,
     min_samples: Annotated[
         int | None, typer.Option("--min-samples", metavar="N", help="Below: insufficient.")
