@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid5
 
 DPKG_STATUS = Path("/var/lib/dpkg/status")
 
@@ -56,6 +57,8 @@ def main() -> None:
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
+        # The same components, the same number: equal images have equal documents.
+        "serialNumber": uuid5(NAMESPACE_URL, "\n".join(sorted(components))).urn,
         "version": 1,
         "metadata": {"component": {"type": "container", "name": "housing"}},
         "components": [

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from housing_cli.commands.options import Config, Json, Sets, VersionRef
+from housing_cli.errors import ExitCode, UsageError
 from housing_cli.output import Result
 
 EXAMPLE = "housing evaluate --threshold 0.1 --window 30d --json"
@@ -60,10 +61,6 @@ def command(
     as_json: Json = False,
 ) -> Result:
     """Judge a version on the real prices that came in; exit 2 when it is degraded."""
-    from housing_cli.commands.evaluation import result_of
-    from housing_cli.config import load_settings
-    from housing_cli.evaluate import evaluate
-
     options = {
         "evaluate.threshold": threshold,
         "evaluate.window": window,
@@ -71,15 +68,29 @@ def command(
         "evaluate.metric": metric,
         "evaluate.confidence": confidence,
     }
-    settings = load_settings(config, options, sets or ())
-    judged = evaluate(settings, version or "production", drift_decides=drift)
-    if report is not None:
-        from housing_cli.report import write_report
 
-        write_report(report, judged)
-    result = result_of(judged, strict=strict, power=power, report=report)
-    if prometheus is not None:
-        from housing_cli.commands.prometheus import with_verdict_left
+    def judge() -> Result:
+        from housing_cli.commands.evaluation import result_of
+        from housing_cli.config import load_settings
+        from housing_cli.evaluate import evaluate
 
-        result = with_verdict_left(result, prometheus)
-    return result
+        settings = load_settings(config, options, sets or ())
+        judged = evaluate(settings, version or "production", drift_decides=drift)
+        if report is not None:
+            from housing_cli.report import write_report
+
+            write_report(report, judged)
+        return result_of(judged, strict=strict, power=power, report=report)
+
+    if prometheus is None:
+        return judge()
+    from housing_cli.commands.prometheus import leave_failure, with_verdict_left
+
+    try:
+        result = judge()
+    except Exception as error:
+        code = ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.FAILURE
+        # The error is what matters: nothing is said if this fails as well.
+        leave_failure(code, prometheus)
+        raise
+    return with_verdict_left(result, prometheus)

@@ -2,7 +2,8 @@
 
 The target is a file for the node exporter's textfile collector, or the URL of a Pushgateway. The
 numbers are those of the result that is printed, the exit code among them: an alert on them and a
-job that acts on the exit code cannot disagree.
+job that acts on the exit code cannot disagree. A judgment that failed leaves its exit code beside
+the last verdict.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from housing_cli.output import Result
 
 VERDICTS = ("healthy", "degraded", "insufficient")
 JOB = "housing_evaluate"
+_LAST = "housing_evaluation_last_exit_code"
+_LAST_HELP = "Exit code of the last run, also of one that failed before a verdict."
 _TIMEOUT = 10.0
 
 
@@ -35,12 +38,24 @@ def leave_verdict(result: Result, target: str) -> str:
 
     A monitoring system that is away must not turn a verdict into an error.
     """
-    text = exposition(result, time.time()).encode()
+    return _leave(exposition(result, time.time()), target)
+
+
+def leave_failure(exit_code: int, target: str) -> str:
+    """Write to `target` that there was no verdict, and keep the last; return why that failed."""
+    return _leave(
+        "\n".join(_family(_LAST, _LAST_HELP, [({}, exit_code)])) + "\n", target, keep=True
+    )
+
+
+def _leave(text: str, target: str, *, keep: bool = False) -> str:
+    """Leave `text` at `target`; keep: what it does not name stays as it is."""
     try:
         if target.startswith(("http://", "https://")):
-            _push(target, text)
+            # The Pushgateway's PUT replaces everything of the job, its POST what has the same name.
+            _push(target, text, "POST" if keep else "PUT")
         else:
-            _write(Path(target), text)
+            _write(Path(target), text, keep=keep)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
         return f"warning: the verdict could not be left at `{target}`: {reason}"
@@ -56,6 +71,7 @@ def exposition(result: Result, now: float) -> str:
     families: list[tuple[str, str, list[tuple[Mapping[str, str], object]]]] = [
         ("timestamp_seconds", "When production was judged.", [({}, now)]),
         ("exit_code", "Exit code of the judgment: 2 is degraded.", [(version, result.exit_code)]),
+        (_LAST.removeprefix("housing_evaluation_"), _LAST_HELP, [({}, result.exit_code)]),
         (
             "verdict",
             "1 for the verdict that was given.",
@@ -107,21 +123,24 @@ def _number(value: float) -> str:
     return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
 
 
-def _write(path: Path, text: bytes) -> None:
+def _write(path: Path, text: str, *, keep: bool) -> None:
     """Replace `path` in one step: the collector reads whole files only."""
+    if keep and path.exists():
+        kept = [line for line in path.read_text().splitlines(keepends=True) if _LAST not in line]
+        text = "".join(kept) + text
     # The collector takes `*.prom` alone, so that it never sees this name.
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(text)
+    temporary.write_text(text)
     temporary.chmod(0o644)
     temporary.replace(path)
 
 
-def _push(url: str, text: bytes) -> None:
-    """Replace what the Pushgateway at `url` holds of this job."""
+def _push(url: str, text: str, method: str) -> None:
+    """Send `text` to the Pushgateway at `url`."""
     request = urllib.request.Request(  # noqa: S310
         f"{url.rstrip('/')}/metrics/job/{JOB}",
-        data=text,
-        method="PUT",
+        data=text.encode(),
+        method=method,
         headers={"Content-Type": "text/plain; version=0.0.4"},
     )
     with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310

@@ -59,6 +59,12 @@ class SqlLog:
         else:
             from housing_cli.prediction_log.sql_postgres import PostgresPlace
 
+            # What follows the first `@` would be taken for the host, and be shown as such.
+            if url.partition("://")[2].partition(":")[2].count("@") > 1:
+                raise ConfigError(
+                    f"`{self.url}` has an `@` in its password",
+                    "write it as %40, or give the password as the variable PGPASSWORD",
+                )
             self._place = PostgresPlace(address.set(drivername="postgresql+psycopg"), tables)
         self._tables = tables
         self._ids = IdSource()

@@ -117,6 +117,15 @@ def test_no_message_shows_a_password() -> None:
         assert "cret" not in redacted(shown)
 
 
+@pytest.mark.parametrize("secret", ["p@ss/w#rd", "a:b@c", "x?y@z"])
+def test_a_password_with_an_at_sign_is_refused_and_not_shown(secret: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_log(f"postgresql+psycopg://housing:{secret}@127.0.0.1:1/housing", BOSTON)
+    shown = caught.value.message + caught.value.hint
+    assert not any(part in shown for part in (secret, secret.rpartition("@")[2] + "@"))
+    assert "PGPASSWORD" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     "url", ["sqlite://", "sqlite:///:memory:", "postgresql://h:port/x", "csv:"]
 )

@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 UP = 'up{job="housing", instance="api:8000"}'
+LAST_CODE = "housing_evaluation_last_exit_code"
+OTHER_REPLICA = (
+    "housing_request_seconds_count{{"
+    'job="housing", instance="api-2:8000", route="/predict", status="{status}"}}'
+)
 MODEL = 'housing_model_info{job="housing", instance="api:8000", version="v1"}'
 
 
@@ -59,9 +64,10 @@ FIRING: dict[str, tuple[list[dict[str, str]], str]] = {
     ),
     "HousingNoFeedback": (
         [series('housing_predictions_total{version="v1", outcome="ok"}', "0+5x1600")],
-        "25h",
+        "27h",
     ),
     "HousingEvaluationStale": ([series("housing_evaluation_timestamp_seconds", "0x3200")], "50h"),
+    "HousingEvaluationFailing": ([series(LAST_CODE, "0x5 1x20")], "20m"),
 }
 
 QUIET: dict[str, tuple[list[dict[str, str]], str]] = {
@@ -92,12 +98,46 @@ QUIET: dict[str, tuple[list[dict[str, str]], str]] = {
             series('housing_predictions_total{version="v1", outcome="ok"}', "0+5x1600"),
             series('housing_feedback_total{version="v1", outcome="recorded"}', "0+1x1600"),
         ],
-        "25h",
+        "27h",
     ),
-    # Nobody predicts, so nobody can feed back; and a verdict of this morning is not stale.
     "HousingEvaluationStale": (
         [series("housing_evaluation_timestamp_seconds", "0+60x3200")],
         "50h",
+    ),
+    "HousingEvaluationFailing": ([series(LAST_CODE, "1x5 0x5 2x20 3x20")], "45m"),
+}
+
+# More cases of the same alerts, by what is special about them.
+ALSO_FIRING: dict[str, tuple[str, list[dict[str, str]], str]] = {
+    "production was never judged": ("HousingEvaluationStale", [series(UP, "1x1700")], "26h"),
+    "one replica of two fails": (
+        "HousingErrorRate",
+        [
+            requests("200", "0+9999x30"),
+            series(OTHER_REPLICA.format(status="200"), "0+98x30"),
+            series(OTHER_REPLICA.format(status="503"), "0+2x30"),
+        ],
+        "20m",
+    ),
+}
+ALSO_QUIET: dict[str, tuple[str, list[dict[str, str]], str]] = {
+    "predictions began an hour ago": (
+        "HousingNoFeedback",
+        [series('housing_predictions_total{version="v1", outcome="ok"}', "0x1440 0+5x120")],
+        "25h50m",
+    ),
+    "one prediction after a quiet weekend": (
+        "HousingNoFeedback",
+        [series('housing_predictions_total{version="v1", outcome="ok"}', "9x4320 10x120")],
+        "73h50m",
+    ),
+    "judged again after a promotion": (
+        "HousingModelDegraded",
+        [
+            series('housing_evaluation_exit_code{version="v1"}', "0x5 2x2 stale"),
+            series('housing_evaluation_exit_code{version="v2"}', "_x8 0x120"),
+        ],
+        "1h30m",
     ),
 }
 

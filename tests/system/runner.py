@@ -85,6 +85,7 @@ class Runner:
         secrets: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         token: str = PASSWORD,
+        ref: str = "refs/heads/main",
     ) -> Run:
         """Run one workflow to its end."""
         self.forget_images()
@@ -92,7 +93,7 @@ class Runner:
         home = self.folder / f"run-{self._runs}"
         (home / ".config/act").mkdir(parents=True)
         (home / ".config/act/actrc").touch()
-        payload = {"inputs": dict(inputs or {}), "ref": "refs/heads/main"}
+        payload = {"inputs": dict(inputs or {}), "ref": ref}
         (home / "event.json").write_text(json.dumps(payload))
         (home / "at-exit.sh").write_text(
             'if [ -z "${STEP_SHELL:-}" ]; then\n'

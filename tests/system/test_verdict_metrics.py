@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from housing_cli.commands.prometheus import exposition, leave_verdict
+from housing_cli.commands.prometheus import exposition, leave_failure, leave_verdict
 from housing_cli.output import Result
 from tests.system.monitoring_stack import DEGRADED, VERDICT, values
+from tests.system.processes import housing
 
+LAST = "housing_evaluation_last_exit_code"
 NOTHING = {"current": None, "ratio": None, "interval": None, "n": 0, "verdict": "insufficient"}
 
 
@@ -36,6 +38,26 @@ def test_a_textfile_is_replaced_in_one_step(tmp_path: Path) -> None:
     assert leave_verdict(DEGRADED, str(target)) == ""
     assert "housing_evaluation_exit_code" in target.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["housing.prom"]
+
+
+def test_a_failure_stands_beside_the_last_verdict(tmp_path: Path) -> None:
+    target = tmp_path / "housing.prom"
+    assert leave_failure(1, str(target)) == ""
+    assert values(target.read_text()) == {LAST: 1}
+    leave_verdict(DEGRADED, str(target))
+    before = values(target.read_text())
+    assert before[LAST] == before["housing_evaluation_exit_code v3"] == 2
+    leave_failure(64, str(target))
+    assert values(target.read_text()) == before | {LAST: 64}
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [(["--set", "log.url=bogus:x"], 1), (["--threshold", "-1"], 64)]
+)
+def test_the_command_leaves_how_it_failed(options: list[str], code: int, tmp_path: Path) -> None:
+    done = housing("evaluate", *options, "--prometheus", "v.prom", cwd=tmp_path)
+    assert done.code == code, done.stderr
+    assert values((tmp_path / "v.prom").read_text()) == {LAST: code}
 
 
 @pytest.mark.parametrize("target", ["/nowhere/housing.prom", "http://127.0.0.1:1"])

@@ -15,7 +15,7 @@ import pytest
 from tests.system.conftest import Built
 from tests.system.container_registry import ContainerRegistry
 from tests.system.docker_engine import REPOSITORY
-from tests.system.runner import IMAGE_NAME, Runner, act
+from tests.system.runner import IMAGE_NAME, Runner, act, git
 from tests.system.test_image import rows, wait_until_ready
 
 WORKFLOWS = REPOSITORY / ".github/workflows"
@@ -320,3 +320,57 @@ class TestExecuted:
         run = runner.run("retrain_and_build", inputs={"action": "rebuild"}, token="wrong")
         assert run.code != 0
         assert runner.registry.tags(NAME) == before
+
+    def test_a_registry_that_denies_what_it_does_not_have_takes_a_first_image(
+        self, new_runner: Callable[..., Runner], tmp_path: Path
+    ) -> None:
+        runner = new_runner()
+        docker = runner.engine.docker
+        shim = tmp_path / "docker"
+        shim.write_text(
+            "#!/bin/sh\n"
+            f'[ "$1" = pull ] || exec {docker} "$@"\n'
+            f'if ! {docker} "$@" 2> {tmp_path}/said; then\n'
+            '  echo "denied: requested access to the resource is denied" >&2; exit 1\n'
+            "fi\n"
+        )
+        shim.chmod(0o755)
+        path = {"PATH": f"{tmp_path}:{runner.engine.environment['PATH']}"}
+        run = runner.run("retrain_and_build", inputs={"action": "rebuild"}, environment=path)
+        assert run.code != 0
+        assert "start this workflow by hand with the action `first`" in run.output
+        run = runner.run("retrain_and_build", inputs={"action": "first"}, environment=path)
+        assert run.code == 0, run.output
+        assert "v1" in runner.registry.tags(NAME)
+        run = runner.run("retrain_and_build", inputs={"action": "first"}, environment=path)
+        assert run.code != 0
+        assert "v1 is in production already" in run.output
+
+    def test_a_branch_publishes_nothing(
+        self, published: Runner, new_runner: Callable[..., Runner]
+    ) -> None:
+        runner = new_runner(published)
+        before = runner.registry.tags(NAME)
+        git(runner.repository, "checkout", "--quiet", "-b", "feature")
+        runner.commit("unreviewed")
+        run = runner.run(
+            "retrain_and_build", inputs={"action": "rebuild"}, ref="refs/heads/feature"
+        )
+        assert run.code != 0
+        assert "refs/heads/feature is not main: nothing is published from it" in run.output
+        assert runner.registry.tags(NAME) == before
+
+    def test_without_a_log_the_evaluation_says_so(
+        self, published: Runner, new_runner: Callable[..., Runner]
+    ) -> None:
+        runner = new_runner(published)
+        run = runner.run("evaluate", "schedule")
+        assert run.code == 0, run.output
+        assert "Nothing is judged: no prediction log" in run.summary
+
+    def test_without_an_image_the_evaluation_names_the_workflow_that_makes_one(
+        self, new_runner: Callable[..., Runner]
+    ) -> None:
+        run = new_runner().run("evaluate", "schedule")
+        assert run.code != 0
+        assert "the Pipeline workflow on main publishes the first" in run.output
