@@ -53,19 +53,20 @@ def values(text: str) -> dict[str, float]:
     }
 
 
-class Receiver:
-    """A webhook that keeps what Alertmanager delivers."""
+class Loopback:
+    """An HTTP server on a free port of loopback: `answer` makes a text from the body it gets."""
 
-    def __init__(self) -> None:
-        self.alerts: list[dict[str, Any]] = []
-        outer = self
-
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.alerts += json.loads(body)["alerts"]
+            def do_GET(self) -> None:
+                text = answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
                 self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.end_headers()
+                self.wfile.write(text)
+
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def log_message(self, *_: object) -> None:
                 """Stay silent."""
@@ -77,6 +78,18 @@ class Receiver:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class Receiver(Loopback):
+    """A webhook that keeps what Alertmanager delivers."""
+
+    def __init__(self) -> None:
+        self.alerts: list[dict[str, Any]] = []
+        super().__init__(self._keep)
+
+    def _keep(self, body: bytes) -> bytes:
+        self.alerts += json.loads(body)["alerts"]
+        return b""
 
 
 @dataclass
@@ -111,29 +124,6 @@ def wait_for(fact: Callable[[], Any], timeout: float, what: str) -> Any:
         time.sleep(0.2)
 
 
-class TextfileServer:
-    """Serves the textfile as the node exporter does."""
-
-    def __init__(self, path: Path) -> None:
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.end_headers()
-                self.wfile.write(path.read_bytes() if path.exists() else b"")
-
-            def log_message(self, *_: object) -> None:
-                """Stay silent."""
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 def quick(text: str) -> str:
     """Return a configuration file with seconds in place of its minutes."""
     text = re.sub(r"for: \S+", "for: 1s", text)
@@ -149,7 +139,8 @@ def run_stack(folder: Path) -> Iterator[Stack]:
     done = housing("train", "--data-path", data, *small, cwd=folder)
     assert done.code == 0, done.stderr
     receiver, textfile = Receiver(), folder / "housing.prom"
-    collector = TextfileServer(textfile)
+    # Serves the textfile as the node exporter does.
+    collector = Loopback(lambda _: textfile.read_bytes() if textfile.exists() else b"")
     ports = {name: free_port() for name in ("prometheus", "alertmanager")}
     processes: list[subprocess.Popen[bytes]] = []
     with contextlib.ExitStack() as closing:
