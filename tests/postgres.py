@@ -8,7 +8,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 BINARIES = "/usr/lib/postgresql"
 
@@ -92,6 +96,19 @@ class PostgresServer:
             group=user.pw_gid if user else None,
             extra_groups=[] if user else None,
         )
+
+
+@contextmanager
+def running() -> Iterator[PostgresServer]:
+    """Start a server and remove it in the end; a test skips where none is installed."""
+    if binaries() is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 def _unprivileged() -> pwd.struct_passwd | None:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -27,7 +27,7 @@ import psycopg
 from housing_cli.prediction_log import open_log
 from tests.benchmarks.bench_log import generate
 from tests.loop import Loop, shuffled
-from tests.postgres import PostgresServer, binaries
+from tests.postgres import PostgresServer, binaries, running
 from tests.prediction_log.rows import BOSTON
 
 # The peak of the command itself: what `wait4` tells includes the process that started it.
@@ -123,15 +123,15 @@ def fill(url: str, folder: Path, server: PostgresServer | None = None) -> None:
 
 def main(rows: int, only: list[str]) -> None:
     """Print a table for each back end."""
-    root = Path(tempfile.mkdtemp(prefix="bench-evaluate-"))
-    server = PostgresServer() if "postgresql" in only and binaries() else None
-    try:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-evaluate-") as place,
+        running() if "postgresql" in only and binaries() else nullcontext() as server,
+    ):
+        root = Path(place)
         Loop(root, shuffled(0)[:400])
         folders = {"small": root / "small", "large": root / "large"}
         generate(folders["small"], 3000)
         generate(folders["large"], rows)
-        if server:
-            server.start()
         for kind in only:
             if kind == "postgresql" and server is None:
                 continue
@@ -162,10 +162,6 @@ def main(rows: int, only: list[str]) -> None:
                 scan = timed(SCAN, *files)
                 print(f"DuckDB's scan and join: {scan[0]:.2f} s, {scan[1]:.0f} MB")
                 print(f"everything / DuckDB: {b[0] / scan[0]:.2f} (target 1.5)", flush=True)
-    finally:
-        if server:
-            server.remove()
-        shutil.rmtree(root)
 
 
 def option(name: str, default: str) -> str:

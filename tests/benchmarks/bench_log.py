@@ -7,11 +7,11 @@ predictions and half as many real prices: `feedback` for known and unknown ids, 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +21,19 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from housing_cli.errors import UnknownPrediction
 from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.ids import Clock, IdSource
-from tests.postgres import PostgresServer, binaries
+from tests.postgres import binaries, running
 from tests.prediction_log.rows import BOSTON, ROW
 
 
 def main() -> None:
     rows = int(sys.argv[sys.argv.index("--rows") + 1]) if "--rows" in sys.argv else 1_000_000
-    folder = Path(tempfile.mkdtemp(prefix="bench-log-"))
-    server = PostgresServer() if binaries() else None
-    try:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-log-") as root,
+        running() if binaries() else nullcontext() as server,
+    ):
+        folder = Path(root)
         urls = [f"csv:{folder / 'small'}", f"sqlite:///{folder / 'small.db'}"]
         if server:
-            server.start()
             urls.append(server.url())
         print(
             f"{'back end':12} {'1 row':>10} {'100 rows':>10} {'10,000 rows':>12} {'feedback':>10}"
@@ -40,10 +41,6 @@ def main() -> None:
         for url in urls:
             _back_end(url)
         _large(folder / "large", rows)
-    finally:
-        shutil.rmtree(folder)
-        if server:
-            server.remove()
 
 
 def _median_us(work: Callable[[], object], count: int) -> float:

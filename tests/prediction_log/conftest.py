@@ -10,7 +10,7 @@ import pytest
 
 from housing_cli.prediction_log import PredictionLog, open_log
 from housing_cli.schemas import FeatureSchema
-from tests.postgres import PostgresServer, binaries
+from tests.postgres import PostgresServer, running
 from tests.prediction_log.rows import BOSTON
 
 Opener = Callable[..., PredictionLog]
@@ -18,14 +18,8 @@ Opener = Callable[..., PredictionLog]
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    if binaries() is None:
-        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
-    server = PostgresServer()
-    try:
-        server.start()
+    with running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 def fresh_url(kind: str, folder: Path, request: pytest.FixtureRequest) -> str:

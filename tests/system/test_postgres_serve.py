@@ -17,7 +17,7 @@ import pytest
 from housing_cli.prediction_log import open_log
 from housing_cli.schemas import FeatureSchema
 from tests.conftest import FEATURES, SHIPPED
-from tests.postgres import PostgresServer, binaries
+from tests.postgres import PostgresServer, running
 from tests.system.processes import Server, housing, serving
 from tests.system.test_faults import assert_refused
 
@@ -28,14 +28,8 @@ SCHEMA = FeatureSchema(tuple(FEATURES), "MEDV")
 @pytest.fixture
 def postgres() -> Iterator[PostgresServer]:
     """A database server that this test may stop."""
-    if binaries() is None:
-        pytest.skip("no PostgreSQL server is installed")
-    server = PostgresServer()
-    try:
-        server.start()
+    with running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 def test_the_loop_with_two_servers_on_one_database(
