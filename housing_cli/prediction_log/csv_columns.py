@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -13,10 +12,11 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from housing_cli.prediction_log import HIGHEST_PRICE
-from housing_cli.prediction_log.csv_reader import LineReader, id_before
+from housing_cli.prediction_log.csv_query import Query
+from housing_cli.prediction_log.csv_reader import id_before
 from housing_cli.prediction_log.csv_rows import ID_BYTES, feedback_row, prediction_row
 from housing_cli.prediction_log.id_columns import time_ordered
-from housing_cli.prediction_log.ids import ceil_ms, prefix_of
+from housing_cli.prediction_log.ids import prefix_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,21 +59,19 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
             yield item
 
 
-def prediction_blocks(
-    rows: LineReader, width: int, since: datetime | None, *, features: bool = True
-) -> Iterator[Block]:
-    """Yield the rows predicted at or after `since`; without `features` only the prices.
+def prediction_blocks(query: Query) -> Iterator[Block]:
+    """Yield the rows of the time that is asked for; without `features` only the prices.
 
     Numbers that nobody asked for are not read: that takes half of the time, and a line with text
     in one of them is no broken line then.
     """
-    start = rows.start
-    if since is not None:
-        start = rows.lower_bound(id_before(prefix_of(ceil_ms(since)).encode()))
-    names = [f"f{place}" for place in range(width)]
+    rows, start = query.rows, query.rows.start
+    if query.floor:
+        start = rows.lower_bound(id_before(prefix_of(query.floor).encode()))
+    names = [f"f{place}" for place in range(query.width)]
     for data in rows.blocks(BLOCK, start):
         columns = ["id", "timestamp", "model_version", *names, "price"]
-        table = _read(data, columns, names, leave_out=() if features else names)
+        table = _read(data, columns, names, leave_out=() if query.features else names)
         if table is not None:
             version = table[2]
             ids, good = time_ordered(_texts(table[0]))
@@ -86,8 +84,8 @@ def prediction_blocks(
                 0,
             )
         else:
-            block, good = _slow_block(data, width)
-            if not features:
+            block, good = _slow_block(data, query.width)
+            if not query.features:
                 block = replace(block, columns=block.columns[-1:])
         good &= np.isfinite(block.columns[-1])
         if not good.all():

@@ -7,7 +7,6 @@ row), predictions past them. Only rows of the window are kept.
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from housing_cli.prediction_log.csv_columns import (
     prediction_blocks,
     price_columns,
 )
+from housing_cli.prediction_log.csv_query import Query
 from housing_cli.prediction_log.csv_reader import LineReader
 from housing_cli.prediction_log.id_columns import PackedIds
 
@@ -31,27 +31,18 @@ if TYPE_CHECKING:
     from housing_cli.prediction_log.id_columns import Words
 
 
-def labeled(
-    rows: LineReader,
-    prices: LineReader,
-    width: int,
-    version: str | None,
-    newest: int | None,
-    since: datetime | None,
-    *,
-    features: bool = True,
-) -> Labeled:
+def labeled(query: Query) -> Labeled:
     """Return labeled rows of a log whose ids are ordered by time, oldest first."""
-    index = _Prices(prices)
-    window = _Window(width if features else 0, len(index), extra=2)
+    index = _Prices(query.prices)
+    window = _Window(query.width if query.features else 0, len(index), extra=2)
     skipped = index.skipped
-    for block in ahead(prediction_blocks(rows, width, since, features=features)):
+    for block in ahead(prediction_blocks(query)):
         skipped += block.skipped
         at = index.find(block.ids)
-        places = np.flatnonzero((at >= 0) & block.made_by(version))
+        places = np.flatnonzero((at >= 0) & block.made_by(query.version))
         found = at[places]
         window.add(block, places, (index.times[found], index.prices[found]))
-    window.cut(newest)
+    window.cut(query.newest)
     return Labeled(
         ids=PackedIds(window.ids),
         timestamps=window.times,
@@ -64,23 +55,16 @@ def labeled(
     )
 
 
-def predictions(
-    rows: LineReader,
-    prices: LineReader,
-    width: int,
-    version: str | None,
-    newest: int | None,
-    since: datetime | None,
-) -> Predictions:
+def predictions(query: Query) -> Predictions:
     """Return predictions of a log whose ids are ordered by time, oldest first."""
-    index = _Prices(prices)
-    window = _Window(width, 1 << 16, extra=1)
+    index = _Prices(query.prices)
+    window = _Window(query.width, 1 << 16, extra=1)
     skipped = index.skipped
-    for block in ahead(prediction_blocks(rows, width, since)):
+    for block in ahead(prediction_blocks(query)):
         skipped += block.skipped
-        places = np.flatnonzero(block.made_by(version))
+        places = np.flatnonzero(block.made_by(query.version))
         window.add(block, places, (index.find(block.ids)[places] >= 0,))
-    window.cut(newest)
+    window.cut(query.newest)
     return Predictions(
         ids=PackedIds(window.ids),
         timestamps=window.times,

@@ -24,6 +24,7 @@ from housing_cli.prediction_log import (
 )
 from housing_cli.prediction_log.csv_file import PATIENCE_S, AppendFile, unavailable
 from housing_cli.prediction_log.csv_latest import LatestPrices
+from housing_cli.prediction_log.csv_query import Query
 from housing_cli.prediction_log.csv_reader import LineReader, id_before
 from housing_cli.prediction_log.csv_rows import (
     feedback_row,
@@ -36,6 +37,7 @@ from housing_cli.prediction_log.ids import (
     Clock,
     IdSource,
     canonical,
+    ceil_ms,
     is_time_ordered,
     milliseconds,
     prefix_of,
@@ -163,17 +165,17 @@ class CsvLog:
         from housing_cli.prediction_log import csv_window
 
         with self._read() as rows, self._read_feedback() as prices:
-            asked = (rows, prices, self.width, version, newest, since)
-            found = csv_window.labeled(*asked)
+            query = Query(rows, prices, self.width, version, newest, ceil_ms(since), features)
+            found = csv_window.labeled(query)
             if found is not None:
                 return found
             if csv_window.is_ordered(rows):
                 from housing_cli.prediction_log import csv_join
 
-                return csv_join.labeled(*asked, features=features)
+                return csv_join.labeled(query)
             from housing_cli.prediction_log import csv_scan
 
-            return csv_scan.labeled(*asked)
+            return csv_scan.labeled(query)
 
     def predictions(
         self,
@@ -186,17 +188,17 @@ class CsvLog:
         from housing_cli.prediction_log import csv_window
 
         with self._read() as rows, self._read_feedback() as prices:
-            asked = (rows, prices, self.width, version, newest, since)
-            found = csv_window.predictions(*asked)
+            query = Query(rows, prices, self.width, version, newest, ceil_ms(since))
+            found = csv_window.predictions(query)
             if found is not None:
                 return found
             if csv_window.is_ordered(rows):
                 from housing_cli.prediction_log import csv_join
 
-                return csv_join.predictions(*asked)
+                return csv_join.predictions(query)
             from housing_cli.prediction_log import csv_scan
 
-            return csv_scan.predictions(*asked)
+            return csv_scan.predictions(query)
 
     def check(self) -> None:
         """Raise when rows cannot be written now; creates nothing."""

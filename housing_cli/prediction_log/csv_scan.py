@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from housing_cli.prediction_log import Labeled, Predictions
+from housing_cli.prediction_log.csv_query import Query
 from housing_cli.prediction_log.csv_reader import LineReader
 from housing_cli.prediction_log.csv_rows import (
     FeedbackRow,
@@ -13,35 +12,20 @@ from housing_cli.prediction_log.csv_rows import (
     prediction_row,
 )
 from housing_cli.prediction_log.csv_window import labeled_of, predictions_of
-from housing_cli.prediction_log.ids import ceil_ms
 
 
-def labeled(
-    rows: LineReader,
-    prices: LineReader,
-    width: int,
-    version: str | None,
-    newest: int | None,
-    since: datetime | None,
-) -> Labeled:
+def labeled(query: Query) -> Labeled:
     """Return labeled rows, oldest first."""
-    latest, broken = _latest(prices)
-    found, skipped = _rows(rows, width, version, since, latest)
-    return labeled_of(found[-newest if newest else 0 :], latest, width, broken + skipped)
+    latest, broken = _latest(query.prices)
+    found, skipped = _rows(query, latest)
+    return labeled_of(query.cut(found), latest, query.width, broken + skipped)
 
 
-def predictions(
-    rows: LineReader,
-    prices: LineReader,
-    width: int,
-    version: str | None,
-    newest: int | None,
-    since: datetime | None,
-) -> Predictions:
+def predictions(query: Query) -> Predictions:
     """Return predictions, oldest first."""
-    latest, broken = _latest(prices)
-    found, skipped = _rows(rows, width, version, since, None)
-    return predictions_of(found[-newest if newest else 0 :], latest, width, broken + skipped)
+    latest, broken = _latest(query.prices)
+    found, skipped = _rows(query, None)
+    return predictions_of(query.cut(found), latest, query.width, broken + skipped)
 
 
 def _latest(prices: LineReader) -> tuple[dict[str, FeedbackRow], int]:
@@ -58,27 +42,16 @@ def _latest(prices: LineReader) -> tuple[dict[str, FeedbackRow], int]:
     return latest, skipped
 
 
-def _rows(
-    rows: LineReader,
-    width: int,
-    version: str | None,
-    since: datetime | None,
-    latest: dict[str, FeedbackRow] | None,
-) -> tuple[list[PredictionRow], int]:
+def _rows(query: Query, latest: dict[str, FeedbackRow] | None) -> tuple[list[PredictionRow], int]:
     found, skipped = [], 0
-    floor = ceil_ms(since)
-    for block in rows.forward():
+    for block in query.rows.forward():
         for line in block.split(b"\n")[:-1]:
             try:
-                row = prediction_row(line, width)
+                row = prediction_row(line, query.width)
             except ValueError:
                 skipped += 1
                 continue
-            if (
-                row.predicted_at * 1000 >= floor
-                and (version is None or row.version == version)
-                and (latest is None or row.id in latest)
-            ):
+            if query.wants(row) and (latest is None or row.id in latest):
                 found.append(row)
     found.sort(key=lambda row: row.predicted_at)
     return found, skipped

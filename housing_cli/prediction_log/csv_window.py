@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import datetime
 
 import numpy as np
 
 from housing_cli.prediction_log import HIGHEST_PRICE, Labeled, Predictions
+from housing_cli.prediction_log.csv_query import Query
 from housing_cli.prediction_log.csv_reader import LineReader, id_before
 from housing_cli.prediction_log.csv_rows import (
     ID_BYTES,
@@ -22,7 +22,7 @@ from housing_cli.prediction_log.csv_rows import (
     feedback_row,
     prediction_row,
 )
-from housing_cli.prediction_log.ids import Clock, ceil_ms, is_time_ordered, milliseconds, prefix_of
+from housing_cli.prediction_log.ids import Clock, is_time_ordered, milliseconds, prefix_of
 
 # More rows than this, or more bytes, are read from start to end instead.
 _NARROW_ROWS = 100_000
@@ -32,75 +32,60 @@ _FEWEST = 500
 _SPARSE_BYTES = 1 << 14
 
 
-def labeled(
-    rows: LineReader,
-    prices: LineReader,
-    width: int,
-    version: str | None,
-    newest: int | None,
-    since: datetime | None,
-) -> Labeled | None:
+def labeled(query: Query) -> Labeled | None:
     """Return the labeled rows of a narrow window, None for a wide one."""
-    if (newest is not None and newest <= 0) or rows.size == rows.start:
-        return labeled_of([], {}, width)
-    floor = ceil_ms(since)
-    if not is_ordered(rows) or not _narrow(prices, newest, since, 37):
+    if _is_empty(query):
+        return labeled_of([], {}, query.width)
+    if not is_ordered(query.rows) or not _narrow(query, query.prices):
         return None
+    newest = query.newest
     wanted = max(newest, _FEWEST) if newest else _NARROW_ROWS
     while wanted <= _NARROW_ROWS:
-        latest = _Latest(prices, wanted, floor)
-        found = list(_matching(rows, latest, width, version))
+        latest = _Latest(query.prices, wanted, query.floor)
+        found = list(_matching(query, latest))
         if latest.complete or (newest is not None and len(found) >= newest):
             found.sort(key=lambda row: row.predicted_at)
-            return labeled_of(found[-newest if newest else 0 :], latest.rows, width, latest.skipped)
+            return labeled_of(query.cut(found), latest.rows, query.width, latest.skipped)
         # The version made a part of them only: ask for as many more.
         wanted *= 4 + 2 * (newest or 0) // max(len(found), 1)
     return None
 
 
-def predictions(
-    rows: LineReader,
-    prices: LineReader,
-    width: int,
-    version: str | None,
-    newest: int | None,
-    since: datetime | None,
-) -> Predictions | None:
+def predictions(query: Query) -> Predictions | None:
     """Return the predictions of a narrow window, None for a wide one."""
-    if (newest is not None and newest <= 0) or rows.size == rows.start:
-        return predictions_of([], set(), width)
-    if not is_ordered(rows) or not _narrow(rows, newest, since, 37):
+    if _is_empty(query):
+        return predictions_of([], set(), query.width)
+    if not is_ordered(query.rows) or not _narrow(query, query.rows):
         return None
-    floor = ceil_ms(since)
-    first = prefix_of(floor).encode()
+    first = prefix_of(query.floor).encode()
     found: list[PredictionRow] = []
     skipped = 0
-    for block in rows.backward():
+    for block in query.rows.backward():
         for line in reversed(block):
             try:
-                row = prediction_row(line, width)
+                row = prediction_row(line, query.width)
             except ValueError:
                 skipped += 1
                 continue
             if not is_time_ordered(row.id):
                 skipped += 1
                 continue
-            if (version is None or row.version == version) and row.predicted_at * 1000 >= floor:
+            if query.wants(row):
                 found.append(row)
-                if len(found) == newest:
+                if len(found) == query.newest:
                     break
-        if len(found) == newest or (block and block[0] < first):
+        if len(found) == query.newest or (block and block[0] < first):
             break
         if len(found) > _NARROW_ROWS:
             return None
     found.reverse()
     if not found:
-        return predictions_of([], set(), width, skipped)
+        return predictions_of([], set(), query.width, skipped)
     oldest = min(milliseconds(row.id) for row in found)
-    latest = _Latest(prices, _NARROW_ROWS * 4, oldest)
+    latest = _Latest(query.prices, _NARROW_ROWS * 4, oldest)
     if not latest.complete:
         return None
-    return predictions_of(found, latest.rows.keys(), width, skipped + latest.skipped)
+    return predictions_of(found, latest.rows.keys(), query.width, skipped + latest.skipped)
 
 
 class _Latest:
@@ -158,22 +143,20 @@ def _first_ms(block: list[bytes]) -> float:
     return math.inf
 
 
-def _matching(
-    rows: LineReader, latest: _Latest, width: int, version: str | None
-) -> Iterator[PredictionRow]:
-    """Yield the predictions of these prices that exist and that `version` made."""
-    wanted = latest.rows
+def _matching(query: Query, latest: _Latest) -> Iterator[PredictionRow]:
+    """Yield the predictions of these prices that exist and that the asked version made."""
+    rows, wanted = query.rows, latest.rows
     if not wanted:
         return
     low = rows.lower_bound(id_before(min(wanted).encode()))
     high = rows.lower_bound(id_before(max(wanted).encode() + b"~"))
     for line in _lines(rows, low, high, latest):
         try:
-            row = prediction_row(line, width)
+            row = prediction_row(line, query.width)
         except ValueError:
             latest.skipped += 1
             continue
-        if version is None or row.version == version:
+        if query.version is None or row.version == query.version:
             yield row
 
 
@@ -199,16 +182,21 @@ def is_ordered(rows: LineReader) -> bool:
     return line[14:15] == b"7" and line[ID_BYTES : ID_BYTES + 1] == b","
 
 
-def _narrow(file: LineReader, newest: int | None, since: datetime | None, time_at: int) -> bool:
+def _is_empty(query: Query) -> bool:
+    """Return whether no row can be found."""
+    none_asked = query.newest is not None and query.newest <= 0
+    return none_asked or query.rows.size == query.rows.start
+
+
+def _narrow(query: Query, file: LineReader) -> bool:
     """Return whether few enough lines of `file` fall into the window."""
-    if newest is not None and newest <= _NARROW_ROWS:
+    if query.newest is not None and query.newest <= _NARROW_ROWS:
         return True
-    if since is None:
-        return file.size - file.start <= _NARROW_BYTES
-    first = Clock().iso(ceil_ms(since)).encode()
-    low, _ = file.narrow(
-        lambda line: line[time_at : time_at + len(first)] < first if line else None
-    )
+    low = file.start
+    if query.floor:
+        first = Clock().iso(query.floor).encode()
+        times = slice(ID_BYTES + 1, ID_BYTES + 1 + len(first))
+        low, _ = file.narrow(lambda line: line[times] < first if line else None)
     return file.size - low <= _NARROW_BYTES
 
 

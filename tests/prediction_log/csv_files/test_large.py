@@ -19,8 +19,9 @@ from housing_cli.prediction_log import (
     csv_window,
     open_log,
 )
+from housing_cli.prediction_log.csv_query import Query
 from housing_cli.prediction_log.csv_reader import LineReader
-from housing_cli.prediction_log.ids import Clock, IdSource
+from housing_cli.prediction_log.ids import Clock, IdSource, ceil_ms
 from tests.prediction_log.csv_files.small import SMALL, add
 
 
@@ -133,7 +134,8 @@ def test_every_way_to_read_gives_the_same(tmp_path: Path, seed: int) -> None:
             for module in (csv_window, csv_join, csv_scan):
                 with LineReader(*rows) as reader, LineReader(*prices) as other:
                     ask = getattr(module, what)
-                    answers.append(ask(reader, other, 2, version, newest, since))
+                    query = Query(reader, other, 2, version, newest, ceil_ms(since))
+                    answers.append(ask(query))
             for name in answers[0].__struct_fields__:
                 if name != "skipped":
                     values = [list(getattr(answer, name)) for answer in answers]
