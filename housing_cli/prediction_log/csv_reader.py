@@ -29,6 +29,8 @@ class LineReader:
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
+        self._columns = columns
+        self._headed = False
         self._fd = -1
         self.start = self.size = 0
         self.identity = (0, 0)
@@ -37,7 +39,6 @@ class LineReader:
         except FileNotFoundError:
             return
         try:
-            self.start = check_header(path, header_line(columns), columns)
             status = os.fstat(self._fd)
             self.identity = (status.st_ino, status.st_dev)
             self.grow(status.st_size)
@@ -64,6 +65,10 @@ class LineReader:
 
     def grow(self, size: int) -> None:
         """See the file up to its last newline before `size`."""
+        if not self._headed:
+            # After the size was taken: a header that is written in between is no row.
+            self.start = check_header(self.path, header_line(self._columns), self._columns)
+            self._headed = self.start > 0 and os.pread(self._fd, 1, self.start - 1) == b"\n"
         step = _PROBE
         while True:
             begin = max(self.start, size - step)
