@@ -98,7 +98,9 @@ class Runner:
         (home / "at-exit.sh").write_text(
             'if [ -z "${STEP_SHELL:-}" ]; then\n'
             "  export STEP_SHELL=$$\n"
-            f"  trap 'cat \"$GITHUB_STEP_SUMMARY\" >> {home}/summary.md' EXIT\n"
+            # `act` does not wait for the last lines of a step that fails.
+            f'  trap \'code=$?; cat "$GITHUB_STEP_SUMMARY" >> {home}/summary.md;'
+            " [ $code = 0 ] || sleep 0.5; exit $code' EXIT\n"
             "fi\n"
         )
         variables = {
