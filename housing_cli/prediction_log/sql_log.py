@@ -117,7 +117,7 @@ class SqlLog:
 
         def ask(connection: Connection) -> Labeled:
             if version is not None and newest is None and not features:
-                return sql_wide.labeled(connection, self._tables, version, since)
+                return sql_wide.labeled(connection, version, since)
             return sql_query.labeled(connection, self._tables, version, newest, since, features)
 
         found = self._place.read(ask)

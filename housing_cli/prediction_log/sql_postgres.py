@@ -89,9 +89,10 @@ class PostgresPlace:
         raise AssertionError
 
     def read(self, work: Callable[[Connection], T]) -> T | None:
-        """Return what `work` returns in a transaction, None if there are no tables."""
+        """Return what `work` returns in one snapshot, None if there are no tables."""
         try:
             with self._readers.connect() as connection:
+                connection.execution_options(isolation_level="REPEATABLE READ")
                 if not sql_tables.exist(connection, self.tables, self._shown):
                     return None
                 return work(connection)

@@ -6,15 +6,13 @@ import os
 import sqlite3
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from housing_cli.errors import ConfigError, LogSchemaMismatch, LogUnavailable
-from housing_cli.prediction_log import open_log, redacted, sql_sqlite, sql_wide
+from housing_cli.prediction_log import open_log, redacted, sql_sqlite
 from housing_cli.prediction_log.sql_tables import column_names
 from tests.postgres import PostgresServer
 from tests.prediction_log.conftest import fresh_url
@@ -238,66 +236,3 @@ def test_column_names_are_the_features_where_a_database_takes_them() -> None:
     assert column_names(("B", "b", "id", "", "x" * 64, "ok")) == (
         "B", "feature_1", "feature_2", "feature_3", "feature_4", "ok",
     )  # fmt: skip
-
-
-@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
-def test_rows_by_the_million_are_read_in_pieces(
-    backend: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sql_wide, "_CHUNK", 2)
-    monkeypatch.setattr(sql_wide, "_BUFFER", 100)
-    url = fresh_url(backend, tmp_path, request)
-    log = open_log(url, BOSTON)
-    ids = log.append("v1", [ROW] * 9, [float(n) for n in range(1, 10)])
-    for price in (2.0, 3.0, 4.0):
-        for key in ids:
-            log.feedback(key, price)
-    full, bare = log.labeled(version="v1"), log.labeled(version="v1", features=False)
-    assert list(bare.ids) == list(full.ids) == ids
-    for name in ("timestamps", "labeled_at", "predicted", "real"):
-        np.testing.assert_array_equal(getattr(bare, name), getattr(full, name))
-    assert set(bare.real) == {4.0}
-    log.close()
-
-
-@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
-def test_rows_of_other_hands_are_the_same_with_and_without_features(
-    backend: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    url = fresh_url(backend, tmp_path, request)
-    log = open_log(url, BOSTON)
-    ids = log.append("v1", [ROW] * 4, [20.0] * 4)
-    for key in ids:
-        log.feedback(key, 2.0)
-    with sa.create_engine(url).begin() as connection:
-        insert = "INSERT INTO feedback VALUES ('{}', 2, '{}', 'v1', {})"
-        for key, moment, price in (
-            (ids[0], "2027-01-31T12:00:00.123Z", "1e300"),  # no model gives this price
-            (ids[1], "2027-01-31T13:00:00+01:00", "3"),
-            (ids[2], "2027-01-31T12:00:00.123456Z", "4"),
-        ):
-            connection.exec_driver_sql(insert.format(key, moment, price))
-    full, bare = log.labeled(version="v1"), log.labeled(version="v1", features=False)
-    assert list(bare.ids) == list(full.ids) == ids[1:]
-    assert list(bare.real) == list(full.real) == [3.0, 4.0, 2.0]
-    assert list(bare.labeled_at) == list(full.labeled_at)
-    assert bare.labeled_at[0] == datetime(2027, 1, 31, 12, tzinfo=UTC).timestamp()
-    log.close()
-
-
-def test_a_database_that_is_gone_is_unavailable_for_wide_windows_too(
-    postgres: PostgresServer, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    log = open_log(fresh_url("postgresql", tmp_path, request), BOSTON)
-    log.append("v1", [ROW], [1.0])
-
-    def ask(connection: sa.Connection) -> object:
-        postgres.stop()
-        return sql_wide.labeled(connection, log._tables, "v1", None)  # type: ignore[attr-defined]
-
-    try:
-        with pytest.raises(LogUnavailable, match="cannot be used"):
-            log._place.read(ask)  # type: ignore[attr-defined]
-    finally:
-        postgres.start()
-    log.close()
