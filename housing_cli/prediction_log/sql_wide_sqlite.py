@@ -51,16 +51,18 @@ def columns(connection: Connection, version: str, first: str) -> Iterator[Column
     block = _Block()
     while rows := cursor.fetchmany(_CHUNK):
         ids, times, predicted, real = zip(*rows, strict=True)
-        if not block.add(ids, times, predicted, real):
-            yield block.taken()
+        usual = block.add(ids, times, predicted, real)
+        if usual and len(block.real) < _BLOCK:
+            continue
+        yield block.taken()
+        block = _Block()
+        if not usual:
             yield (
                 time_ordered(np.array(ids, dtype=f"S{ID_BYTES}"))[0],
                 np.array(predicted, dtype=np.float64),
                 np.array([epoch(text) for text in times]),
                 np.array(real, dtype=np.float64),
             )
-        elif len(block.real) >= _BLOCK:
-            yield block.taken()
     yield block.taken()
 
 
@@ -97,17 +99,15 @@ class _Block:
         return True
 
     def taken(self) -> Columns:
-        """Return the rows and forget them."""
+        """Return the rows as arrays."""
         ids = _texts(self.ids, ID_BYTES)
         moments = _texts(self.times, _ISO).astype(f"S{_ISO - 1}").astype("datetime64[ms]")
-        found = (
+        return (
             time_ordered(ids)[0],
             np.array(self.predicted),
             moments.astype(np.int64) / 1000.0,
             np.array(self.real),
         )
-        self.__init__()  # type: ignore[misc]
-        return found
 
 
 def _texts(parts: list[str], width: int) -> NDArray[np.bytes_]:
