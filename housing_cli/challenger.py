@@ -126,7 +126,13 @@ def contest(
             rule.max_unexplained,
             max(MOST_REPEATED, 2 * repeated(material.base.target)),
         ),
+        misses=_misses(feedback.real, feedback.predicted),
     )
+
+
+def _misses(real: Floats, predicted: Floats) -> Floats:
+    """Return how many times off each price is, at least 1."""
+    return np.exp(np.abs(np.log(np.maximum(real, 1e-300) / np.maximum(predicted, 1e-300))))
 
 
 def _unseen(prices: Floats, features: Floats, reference: Reference) -> Floats:

@@ -109,12 +109,14 @@ def compare(
     metric: Metric,
     factor: float,
     limits: Limits,
+    misses: Floats | None = None,
 ) -> Comparison:
     """Compare on recent rows and on base data, and decide.
 
     recent, base: real prices, the champion's and the challenger's, each (n,); the prices of `base`
     at the base data's own level. levels: the level of each row of feedback (n,), oldest first.
-    factor: a price this many times off is far off.
+    factor: a price this many times off is far off. misses: how many times off each real price of
+    the feedback is from what was predicted (n,).
     """
     found = paired(*recent, metric=metric)
     on_base = paired(*base, metric=metric) if base is not None else None
@@ -139,6 +141,15 @@ def compare(
         reasons.append(
             f"{unexplained:.0%} of the recent real prices are more than {factor:.1f} times off "
             "what either model expects"
+        )
+    # One alone, a typing error or another unit, would spoil the baseline of whoever learns it.
+    beyond = limits.max_level * factor
+    absurd = 0 if misses is None else int((misses > beyond).sum())
+    if absurd and misses is not None:
+        reasons.append(
+            f"{absurd} of the {len(misses)} real prices {'is' if absurd == 1 else 'are'} more than "
+            f"{beyond:.1f} times off what was predicted (the worst {misses.max():.4g} times): a "
+            "typing error, or another unit?"
         )
     share = repeated(recent[0])
     if share > limits.max_repeated:

@@ -119,6 +119,12 @@ def judge(
     loss = losses(real, predicted, metric)
     current = summarize(loss.mean(), metric)
     ratio = current / baseline.value if baseline.value > 0 else float("inf")
+    if n == 1:  # tells nothing of how much rows differ: no interval, and nothing is significant
+        alone: Decision = "degraded" if ratio > 1 + threshold and confidence is None else "healthy"
+        return Verdict(
+            alone if n >= min_samples else "insufficient", metric, baseline.value, current, ratio,
+            None, None, threshold, confidence, n, min_samples,
+        )  # fmt: skip
     draws = _ratio_draws(loss, baseline, metric, seed)
     p_value = p_greater(np.abs(predicted - real), baseline.absolute, baseline.rows)
     verdict: Decision = "healthy"

@@ -85,7 +85,9 @@ def _compare(settings: Settings, version: Version, champion: Version) -> dict[st
     if version.metadata.schema != champion.metadata.schema:
         return {"refused": "its features are not those of the version that is served"}
     comparison = version.metadata.evidence.get("comparison")
-    if isinstance(comparison, dict) and version.metadata.parent == champion.name:
+    lost = isinstance(comparison, dict) and not comparison["wins"]
+    # What lost against its parent is not the better for another champion.
+    if isinstance(comparison, dict) and (lost or version.metadata.parent == champion.name):
         refused = "" if comparison["wins"] else "; ".join(comparison["reasons"])
         return {"champion": champion.name, "comparison": comparison, "refused": refused}
     beaten = champion.metadata.evidence.get("comparison")
@@ -122,8 +124,13 @@ def _error_share(r2: float) -> float:
     return math.sqrt(max(1.0 - r2, 0.0))
 
 
-def require_ref(ref: str | None, roll_back: bool) -> None:
+def require_ref(ref: str | None, roll_back: bool, to: str = PRODUCTION) -> None:
     """Raise `UsageError` unless exactly one of REF and `--rollback` was given."""
+    if roll_back and to != PRODUCTION:
+        raise UsageError(
+            f"`--rollback` moves `{PRODUCTION}` alone, not `{to}`",
+            f"for example `housing promote v3 --to {to}`",
+        )
     if ref is not None and roll_back:
         raise UsageError(
             f"`{ref}` and `--rollback` exclude each other",

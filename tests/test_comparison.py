@@ -20,9 +20,18 @@ def decided(
     recent: tuple[np.ndarray, ...],
     base: tuple[np.ndarray, ...] | None = None,
     levels: np.ndarray | None = None,
+    misses: np.ndarray | None = None,
 ) -> Comparison:
     levels = np.ones(len(recent[0])) if levels is None else levels
-    return compare(recent, base, levels, metric="rmse", factor=2.0, limits=LIMITS)  # type: ignore[arg-type]
+    return compare(
+        recent,
+        base,
+        levels,
+        metric="rmse",
+        factor=2.0,
+        limits=LIMITS,
+        misses=misses,  # type: ignore[arg-type]
+    )
 
 
 def test_a_better_challenger_is_accepted() -> None:
@@ -85,3 +94,15 @@ def test_pairing_makes_the_interval_narrow() -> None:
 def test_many_rows_are_compared_without_resampling() -> None:
     found = paired(*rows(50_000, 4, 3), metric="rmse")
     assert found.interval[0] < found.difference < found.interval[1] < 0
+
+
+def test_one_price_of_another_unit_is_refused_wherever_it_stands() -> None:
+    misses = np.full(150, 1.1)
+    assert decided(rows(60, 6, 3), misses=misses).wins
+    misses[95] = 1000.0
+    comparison = decided(rows(60, 6, 3), misses=misses)
+    assert not comparison.wins
+    assert comparison.reasons == (
+        "1 of the 150 real prices is more than 6.0 times off what was predicted (the worst 1000 "
+        "times): a typing error, or another unit?",
+    )

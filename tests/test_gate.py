@@ -150,3 +150,11 @@ def test_metrics_of_a_perfect_and_a_shifted_model() -> None:
     assert gate.metrics(real, real) == {"rmse": 0.0, "mae": 0.0, "r2": 1.0, "bias": 0.0}
     shifted = gate.metrics(real, real - 2)
     assert (shifted["rmse"], shifted["mae"], shifted["bias"]) == (2.0, 2.0, -2.0)
+
+
+def test_one_row_is_never_significant_and_has_no_interval() -> None:
+    far = np.array([60.0])
+    verdict = judged(far, min_samples=1, confidence=0.95)
+    assert (verdict.verdict, verdict.interval, verdict.p_value) == ("healthy", None, None)
+    assert judged(far, min_samples=1).verdict == "degraded", "the plain rule is literal"
+    assert judged(far).verdict == "insufficient"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from housing_cli.errors import GateRefused, VersionCorrupt, VersionNotFound
-from housing_cli.promote import promote, rollback
+from housing_cli.errors import GateRefused, UsageError, VersionCorrupt, VersionNotFound
+from housing_cli.promote import promote, require_ref, rollback
 from housing_cli.train import train
 from tests.loop import Loop, shuffled
 
@@ -101,3 +102,20 @@ def test_a_refused_challenger_stays_refused(tmp_path: Path) -> None:
         promote(loop.settings(), "v2")
     promote(loop.settings(), "v2", force=True, reason="they are right")
     assert loop.registry.history()[-1].why == "they are right"
+
+
+def test_what_lost_against_its_parent_is_refused_by_any_other_champion_too(loop: Loop) -> None:
+    comparison = {"wins": False, "reasons": ["the real prices moved by 5.0 times at once"]}
+    lost = loop.registry.get("v2")
+    metadata = msgspec.structs.replace(
+        lost.metadata, parent="v9", evidence={"comparison": comparison}
+    )
+    files = {name: (lost.directory / name).read_bytes() for name in metadata.files}
+    loop.registry.add(metadata, files, promote=False)
+    with pytest.raises(GateRefused, match=r"moved by 5\.0 times"):
+        promote(loop.settings(), "v3")
+
+
+def test_a_rollback_moves_production_alone() -> None:
+    with pytest.raises(UsageError, match="`--rollback` moves `production` alone, not `canary`"):
+        require_ref(None, True, "canary")

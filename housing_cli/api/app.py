@@ -27,7 +27,7 @@ from housing_cli.api import errors, lenient_json
 from housing_cli.api.auth import ApiKeys
 from housing_cli.api.docs import add_docs
 from housing_cli.api.draining import drain_on_sigterm, end_with_supervisor
-from housing_cli.api.edge import Edge
+from housing_cli.api.edge import Edge, route_path
 from housing_cli.api.event_log import log_config
 from housing_cli.api.metrics import Metrics
 from housing_cli.api.predictor import Predictor
@@ -94,11 +94,16 @@ class HousingAPI(FastAPI):
             await self.edge(scope, receive, send)
 
 
-def create_app(settings: Settings | None = None, early: EarlyLoad | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    early: EarlyLoad | None = None,
+    keys: ApiKeys | None = None,
+) -> FastAPI:
     """Return the application that serves `settings.serve.version`.
 
     It starts without a model too, and answers 503 until one is promoted. `early`: the version that
-    is being loaded already.
+    is being loaded already. `keys`: as the supervisor read them, for a worker that is started while
+    their file is away.
 
     Raises:
         ConfigError: a setting is wrong, for instance the URL of the log.
@@ -110,7 +115,7 @@ def create_app(settings: Settings | None = None, early: EarlyLoad | None = None)
         own = log_config(settings.serve.log_level, as_json=settings.serve.access_log)
         own["loggers"].pop("uvicorn")
         logging.config.dictConfig(own)
-    keys = ApiKeys(settings.api.keys, settings.api.keys_file)
+    keys = keys or ApiKeys(settings.api.keys, settings.api.keys_file)
     registry = ModelRegistry(settings.registry.path)
     metrics = Metrics()
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
@@ -194,7 +199,7 @@ async def _known_failure(_: Request, error: HousingError) -> Response:
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
     """Answer 422 as FastAPI does, and where that cannot be written as JSON, nearly so."""
     predictor: Predictor = request.app.predictor
-    if request.url.path in _PREDICT_PATHS:
+    if route_path(request.scope) in _PREDICT_PATHS:
         name = predictor.served.name if predictor.served else "none"
         predictor.metrics.not_predicted(name, "invalid")
     else:

@@ -54,6 +54,15 @@ _ROUTES = frozenset(
 Respond = Callable[[HousingError], tuple[int, bytes, list[tuple[bytes, bytes]]]]
 
 
+def route_path(scope: Scope) -> str:
+    """Return the path that the routes know: without the prefix of a proxy or of a mount."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in {"", "/"}:
+        return path[len(root) :]
+    return path
+
+
 class Edge:
     """An ASGI application around `inner`, FastAPI's own stack.
 
@@ -95,7 +104,7 @@ class Edge:
             await self._inner(scope, receive, send)
             return
         started = perf_counter()
-        path = scope["path"]
+        path = route_path(scope)
         headers = dict(scope["headers"])
         request_id = headers.get(b"x-request-id")
         if request_id is None or not _SANE_ID.fullmatch(request_id):

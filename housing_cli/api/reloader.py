@@ -8,6 +8,7 @@ answering, and the reason stands in the metrics and in `/readyz`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from housing_cli.api.served import Served, load_served, same_columns
+from housing_cli.api.worker_metrics import SharedNote
 from housing_cli.errors import HousingError, RegistryError, SchemaMismatch
 from housing_cli.prediction_log import open_log
 
@@ -57,10 +59,18 @@ class Reloader:
         self._seen: object = None
         self._next_try = 0.0
         self._refused = ""
+        self._shared = SharedNote("served")
 
     def load(self) -> None:
-        """Bring the version that the REF names into service, or note why not. Blocks."""
+        """Bring the version that the REF names into service, or note why not. Blocks.
+
+        A worker that replaces another begins with what its siblings serve: what they refused to
+        reload, it refuses too.
+        """
         self._seen = self._stamp()
+        if kept := self._shared.read():
+            with contextlib.suppress(HousingError, OSError):
+                self._swap(self._loaded(kept))
         served = self._try_load()
         if served is not None:
             self._swap(served)
@@ -93,8 +103,7 @@ class Reloader:
                 predictor.why_not_newer = self._refused = ""
                 predictor.metrics.reload_settled()
                 return None
-            early, self._early = self._early, None
-            served = (early and early.take(name)) or load_served(self._registry, name)
+            served = self._loaded(name)
             if predictor.served is not None and not same_columns(
                 served.schema, predictor.served.schema
             ):
@@ -110,6 +119,10 @@ class Reloader:
             return None
         return served
 
+    def _loaded(self, name: str) -> Served:
+        early, self._early = self._early, None
+        return (early and early.take(name)) or load_served(self._registry, name)
+
     def _swap(self, served: Served) -> None:
         predictor = self._predictor
         before = predictor.served
@@ -118,6 +131,7 @@ class Reloader:
         if before is None or before.schema != served.schema:
             self._schema_changed(served.schema)
         predictor.use(served)
+        self._shared.write(served.name)
         self._refused = ""
         logger.info(
             "model_loaded",

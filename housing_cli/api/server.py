@@ -53,10 +53,10 @@ def run(settings: Settings, early: EarlyLoad | None = None) -> int:
     Raises:
         ServeError: the port is taken, the log cannot be written, or the server failed to start.
     """
-    check(settings)
+    keys = check(settings)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with _listening(settings) as listener, _quiet_signals(), _shared_metrics(settings):
-        config = _config(settings, early)
+        config = _config(settings, early, keys)
         # Port 0 means any free one, so that only the socket knows which.
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -77,9 +77,9 @@ def run(settings: Settings, early: EarlyLoad | None = None) -> int:
     return 0
 
 
-def check(settings: Settings) -> None:
-    """Raise `ServeError` for what would keep any worker from doing its work."""
-    ApiKeys(settings.api.keys, settings.api.keys_file)
+def check(settings: Settings) -> ApiKeys:
+    """Return the API keys; raise `ServeError` for what would keep any worker from its work."""
+    keys = ApiKeys(settings.api.keys, settings.api.keys_file)
     if os.environ.get(worker_metrics.VARIABLE):
         worker_metrics.prepare()
     schema = settings.schema()
@@ -99,6 +99,7 @@ def check(settings: Settings) -> None:
         ) from error
     finally:
         log.close()
+    return keys
 
 
 class _Supervisor(Multiprocess):
@@ -124,9 +125,9 @@ def _run_workers(config: uvicorn.Config, listener: socket.socket) -> bool:
     return all(process.exitcode != STARTUP_FAILURE for process in workers.processes)
 
 
-def _config(settings: Settings, early: EarlyLoad | None) -> uvicorn.Config:
+def _config(settings: Settings, early: EarlyLoad | None, keys: ApiKeys) -> uvicorn.Config:
     serve = settings.serve
-    factory: functools.partial[FastAPI] = functools.partial(create_app, settings, early)
+    factory: functools.partial[FastAPI] = functools.partial(create_app, settings, early, keys)
     return uvicorn.Config(
         factory,
         factory=True,

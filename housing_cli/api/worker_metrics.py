@@ -28,10 +28,19 @@ _PREFIX = "housing-metrics-"
 _FOLDED = "0"  # no process has this id
 
 
+def _place() -> Path:
+    """Return where the files go: to memory if there is such a place.
+
+    They are mapped, so that a disk that is full would kill whoever counts something new.
+    """
+    memory = Path("/dev/shm")  # noqa: S108
+    return memory if os.access(memory, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+
+
 def new_directory() -> Path:
     """Make and return the directory for the workers of this process; it is theirs alone."""
     _remove_orphans()
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-run-"))
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-run-", dir=_place()))
 
 
 def prepare() -> Path | None:
@@ -46,9 +55,7 @@ def prepare() -> Path | None:
         if parent is None or parent.pid is None:
             return None
         _remove_orphans()
-        named = str(
-            Path(tempfile.gettempdir()) / f"{_PREFIX}{parent.pid}-{_start_time(parent.pid)}"
-        )
+        named = str(_place() / f"{_PREFIX}{parent.pid}-{_start_time(parent.pid)}")
     directory = Path(named)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,6 +68,36 @@ def prepare() -> Path | None:
         return None  # somebody else's: count alone rather than trust it
     os.environ[VARIABLE] = named
     return directory
+
+
+class SharedNote:
+    """A line of text that the workers of one server share; a lone process has none."""
+
+    def __init__(self, name: str) -> None:
+        parent = multiprocessing.parent_process()
+        directory = os.environ.get(VARIABLE)
+        self._file: Path | None = None
+        if directory and parent is not None and parent.pid is not None:
+            # The directory may be one that outlives the server.
+            self._file = Path(directory) / f"{name}-{parent.pid}-{_start_time(parent.pid)}"
+
+    def read(self) -> str:
+        """Return the line; nothing where none was written."""
+        if self._file is None:
+            return ""
+        try:
+            return self._file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def write(self, line: str) -> None:
+        """Replace the line; nothing depends on it so much that a full disk should matter."""
+        if self._file is None:
+            return
+        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            temporary.write_text(line, encoding="utf-8")
+            temporary.replace(self._file)
 
 
 def register(registry: CollectorRegistry, directory: Path) -> None:
@@ -115,7 +152,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 def _remove_orphans() -> None:
     """Remove directories whose server is gone without having done so itself."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for left in _place().glob(f"{_PREFIX}*"):
         pid, _, start = left.name.removeprefix(_PREFIX).partition("-")
         with contextlib.suppress(OSError, ValueError):
             reused = start.isdigit() and start != _start_time(int(pid))

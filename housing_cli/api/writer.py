@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SWEEPS = 4
 MAX_WAITING = 1024
 """Requests that may wait for the log; one more is told to come back later."""
+CLOSE_SECONDS = 2.0
+"""A log that hangs at the end is waited for this long."""
 
 
 _Settled = tuple[asyncio.Future[Any], Any]
@@ -77,13 +79,18 @@ class GroupWriter:
         """Whether something waits for the log."""
         return bool(self._queue or self._in_hand)
 
-    def close(self) -> None:
-        """Write what waits, then end the thread."""
+    def close(self) -> bool:
+        """Write what waits and end the thread; return whether it ended.
+
+        One that hangs in a database is left behind: nothing in its hands was acknowledged.
+        """
         with self._ready:
             self._closing = True
             self._ready.notify()
-        if self._thread is not None:
-            self._thread.join()
+        if self._thread is None:
+            return True
+        self._thread.join(CLOSE_SECONDS)
+        return not self._thread.is_alive()
 
     def _deadline(self) -> float:
         return time.monotonic() + self._timeout

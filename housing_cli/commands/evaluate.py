@@ -75,7 +75,9 @@ def command(
         from housing_cli.evaluate import evaluate
 
         settings = load_settings(config, options, sets or ())
-        judged = evaluate(settings, version or "production", drift_decides=drift)
+        judged = evaluate(
+            settings, "production" if version is None else version, drift_decides=drift
+        )
         if report is not None:
             from housing_cli.report import write_report
 

@@ -38,7 +38,7 @@ def command(
     from housing_cli import promote as action
     from housing_cli.config import load_settings
 
-    action.require_ref(ref, rollback)
+    action.require_ref(ref, rollback, to)
     settings = load_settings(config)
     if rollback:
         moved = action.rollback(settings, reason=reason)

@@ -103,6 +103,7 @@ class SqlitePlace:
         try:
             check_folder(self.path)
             if not self.path.exists():
+                self._refuse_left_wal()
                 return
             with self._lock:
                 if self._connection is None or self._identity != self._identity_now():
@@ -128,6 +129,7 @@ class SqlitePlace:
             except FileNotFoundError:
                 pass
             self._drop()
+        self._refuse_left_wal()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = self._engine.connect()
         try:
@@ -146,6 +148,19 @@ class SqlitePlace:
             raise
         self._connection = connection
         return connection
+
+    def _refuse_left_wal(self) -> None:
+        """Raise `LogUnavailable` where the file is gone and its newest rows are not.
+
+        SQLite would take them for those of a new file, and delete them.
+        """
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        if wal.exists() and not self.path.exists():
+            raise LogUnavailable(
+                f"the prediction log `{self.path}` was moved away without `{wal.name}`, which "
+                "holds its newest rows",
+                f"move `{wal.name}` and `{self.path.name}-shm` to where the log is now",
+            )
 
     def _identity_now(self) -> tuple[int, int, int]:
         status = os.stat(self.path)  # noqa: PTH116 - the hot path

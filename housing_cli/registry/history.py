@@ -65,14 +65,19 @@ def check_chain(raw: bytes, file: Path) -> Recorded:
                 f"line {max(number, 1)} of `{file}` was changed after it was written", RESTORE
             )
         previous = line_hash(line)
+    check_head(raw, file)
+    return replay(events)
+
+
+def check_head(raw: bytes, file: Path) -> None:
+    """Raise `VersionCorrupt` where `raw` is not what was written last."""
     digest = file.with_name(DIGEST)
-    if events and (not digest.is_file() or digest.read_bytes() != digest_line(raw)):
+    if raw and (not digest.is_file() or digest.read_bytes() != digest_line(raw)):
         raise VersionCorrupt(
-            f"line {len(events)} of `{file}` is not the last one that was written "
+            f"line {len(raw.splitlines())} of `{file}` is not the last one that was written "
             f"(SHA-256 differs from `{digest.name}`)",
             RESTORE,
         )
-    return replay(events)
 
 
 def replay(events: Sequence[Event]) -> Recorded:

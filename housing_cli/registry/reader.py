@@ -11,7 +11,14 @@ import msgspec
 from housing_cli.errors import RegistryError, VersionCorrupt, VersionNotFound
 from housing_cli.registry.history import parse_history, read_history
 from housing_cli.registry.metadata import Event, Metadata, Version
-from housing_cli.registry.names import LATEST, NAME, VERSION_REF, is_version, printable
+from housing_cli.registry.names import (
+    LATEST,
+    NAME,
+    PREVIOUS,
+    VERSION_REF,
+    is_version,
+    printable,
+)
 from housing_cli.registry.transaction import JOURNAL, locked, sha256, writable
 
 RESTORE = "restore the file, or use another version"
@@ -103,6 +110,8 @@ class RegistryReader:
             name = self._alias(ref)
             message = f"alias `{ref}` names {name}, which is not in registry `{self.root}`"
             hint = f"point it anew with `housing promote REF --to {ref}`"
+            if ref == PREVIOUS:
+                hint = "promote a version by its name: see `housing registry ls`"
         else:
             return self._resolve_tag(ref)
         # Looked up anew: a version may be younger than the list of names.

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from housing_cli.errors import RegistryError, VersionNotFound
-from housing_cli.registry.history import highest_number, read_history
+from housing_cli.registry.history import check_head, highest_number, read_history
 from housing_cli.registry.metadata import Event, Metadata, Version
 from housing_cli.registry.names import (
     PREVIOUS,
@@ -80,7 +80,7 @@ class ModelRegistry(RegistryReader):
                 aliases = self._alias_moves(PRODUCTION, name, current)
                 events.append(
                     self._event(
-                        "promoted", alias=PRODUCTION, from_=current, to=name,
+                        "promoted", alias=PRODUCTION, from_=self._if_there(current), to=name,
                         why=why or ("first version" if current is None else ""),
                     )
                 )  # fmt: skip
@@ -115,7 +115,7 @@ class ModelRegistry(RegistryReader):
             if not version.directory.is_dir():
                 raise VersionNotFound(f"version `{version.name}` was removed meanwhile", LIST)
             moved = self._event(
-                event, alias=alias, from_=current, to=version.name, why=why,
+                event, alias=alias, from_=self._if_there(current), to=version.name, why=why,
                 evidence=dict(evidence or {}),
             )  # fmt: skip
             self._commit([moved], self._alias_moves(alias, version.name, current))
@@ -149,6 +149,8 @@ class ModelRegistry(RegistryReader):
         renames: list[tuple[str, str]] | None = None,
     ) -> None:
         raw = read_history(self.history_file)
+        # A new line, and the new digest with it, would make a tampered history look whole.
+        check_head(raw, self.history_file)
         lines = raw.splitlines()
         previous = line_hash(lines[-1]) if lines else GENESIS
         plan = Plan(renames or [], len(raw), chain(events, previous), aliases)
@@ -160,9 +162,14 @@ class ModelRegistry(RegistryReader):
 
     def _alias_moves(self, alias: str, name: str, current: str | None) -> dict[str, str]:
         moves = {alias: name}
-        if alias == PRODUCTION and current != name and is_version(current):
+        if alias == PRODUCTION and current != name and self._if_there(current):
             moves[PREVIOUS] = str(current)
         return moves
+
+    def _if_there(self, name: str | None) -> str | None:
+        """Return `name` if it is a version: an alias may name anything, or what was removed."""
+        there = is_version(name) and (self.root / "versions" / str(name)).is_dir()
+        return name if there else None
 
     def _next_name(self) -> str:
         # A removed version's number is not given again: history still speaks of it.

@@ -169,6 +169,26 @@ def test_a_sqlite_file_that_is_moved_away_is_made_again(tmp_path: Path) -> None:
     log.close()
 
 
+def test_a_sqlite_file_that_is_moved_away_without_its_newest_rows_is_unavailable(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.db"
+    log = open_log(f"sqlite:///{path}", BOSTON)
+    ids = log.append("v1", [ROW], [1.0])
+    path.rename(tmp_path / "old.db")
+    for use in (log.check, lambda: log.append("v1", [ROW], [1.0])):
+        with pytest.raises(LogUnavailable, match=r"moved away without `log\.db-wal`"):
+            use()
+    for end in ("-wal", "-shm"):
+        (tmp_path / f"log.db{end}").rename(tmp_path / f"old.db{end}")
+    log.check()
+    assert len(log.append("v1", [ROW], [1.0])) == 1
+    log.close()
+    old = open_log(f"sqlite:///{tmp_path / 'old.db'}", BOSTON)
+    assert list(old.predictions().ids) == ids
+    old.close()
+
+
 def test_a_full_sqlite_disk_is_unavailable_and_recovers(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

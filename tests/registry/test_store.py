@@ -266,3 +266,31 @@ def test_errors_are_known_ones_where_the_registry_is_a_file(tmp_path: Path) -> N
         with pytest.raises(HousingError) as raised:
             act()
         assert raised.value.hint
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["cut", "edited"])
+def test_nothing_is_added_to_a_history_that_was_tampered_with(
+    registry: ModelRegistry, cut: bool
+) -> None:
+    add(registry)
+    version = add(registry)
+    lines = registry.history_file.read_bytes().splitlines(keepends=True)
+    last = b"" if cut else lines[-1].replace(b"v2", b"v3")
+    registry.history_file.write_bytes(b"".join(lines[:-1]) + last)
+    before = registry.history_file.read_bytes()
+    for change in (lambda: registry.point("canary", version), lambda: add(registry)):
+        with pytest.raises(VersionCorrupt, match="not the last one that was written"):
+            change()
+    assert registry.history_file.read_bytes() == before
+    with pytest.raises(VersionCorrupt):
+        audit(registry)
+
+
+def test_a_dead_alias_is_not_remembered_as_the_previous_version(registry: ModelRegistry) -> None:
+    add(registry)
+    second = add(registry, promote=True)
+    registry.alias_path("production").write_text("v77\n")
+    registry.point("production", second)
+    assert registry.aliases() == {"previous": "v1", "production": "v2"}
+    assert registry.history()[-1].from_ is None
+    audit(registry)

@@ -1,0 +1,104 @@
+"""Workers that take the place of others behave as those did; prefixes of paths open no doors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from server_process import Server, Start
+from serving import ROW, add_version, make_settings
+
+from housing_cli.api.app import create_app
+from housing_cli.registry import ModelRegistry
+
+
+def workers_of(server: Server) -> list[int]:
+    parent = server.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [
+        int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+def replace_a_worker(server: Server) -> None:
+    before = workers_of(server)
+    os.kill(before[0], signal.SIGKILL)
+    deadline = time.monotonic() + 15
+    while len(set(workers_of(server)) - set(before)) == 0:
+        assert time.monotonic() < deadline, server.errors.read_text()
+        time.sleep(0.1)
+    time.sleep(1.5)  # it imports what it serves with
+
+
+def statuses(server: Server, **options: object) -> set[int]:
+    found = set()
+    for _ in range(30):  # a connection of its own for each: any worker may take it
+        with httpx.Client(base_url=server.url, timeout=10) as client:
+            found.add(client.post("/predict", json=ROW, **options).status_code)
+    return found
+
+
+def test_a_replaced_worker_refuses_what_its_siblings_refused(
+    start: Start, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    server = start(workers=2)
+    damaged = add_version(registry, 1)
+    model = tmp_path / "artifacts/versions" / damaged.name / "model.onnx"
+    model.write_bytes(model.read_bytes() + b"x")
+    registry.point("production", damaged)
+    time.sleep(1.5)
+    replace_a_worker(server)
+    assert statuses(server) == {200}
+    assert server.client.get("/version").json()["version"] == "v1"
+    assert server.stop() == 0
+
+
+def test_a_replaced_worker_knows_the_keys_while_their_file_is_away(
+    start: Start, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("k1\n")
+    server = start(workers=2, HOUSING_API_KEYS_FILE=str(keys))
+    keys.rename(tmp_path / "keys-away")
+    replace_a_worker(server)
+    assert statuses(server, headers={"x-api-key": "k1"}) == {200}
+    assert statuses(server) == {401}
+    assert "Traceback" not in server.errors.read_text()
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def mounted(registry: ModelRegistry, tmp_path: Path) -> Callable[[bool], TestClient]:
+    def make(by_proxy: bool) -> TestClient:
+        inner = create_app(
+            make_settings(tmp_path, api={"keys": ["secret"], "max_body_bytes": 1000})
+        )
+        if by_proxy:  # as `uvicorn --root-path /api` does: the path comes whole
+            return TestClient(inner, root_path="/api", base_url="http://testserver/api")
+        outer = FastAPI()
+        outer.mount("/api", inner)
+        return TestClient(outer, base_url="http://testserver/api")
+
+    return make
+
+
+@pytest.mark.parametrize("by_proxy", [True, False])
+def test_a_prefix_of_the_path_opens_no_door(
+    mounted: Callable[[bool], TestClient], by_proxy: bool
+) -> None:
+    client = mounted(by_proxy)
+    assert client.post("/predict", json=ROW).status_code == 401
+    assert client.post("/predict/batch", json={"rows": [ROW]}).status_code == 401
+    key = {"x-api-key": "secret"}
+    assert client.post("/predict", json=ROW, headers=key).status_code == 200
+    assert client.post("/predict", content=b" " * 1001, headers=key).status_code == 413
+    assert client.post("/predict", json={}, headers=key).status_code == 422
+    text = client.get("/metrics").text
+    assert 'housing_predictions_total{outcome="invalid"' in text
