@@ -13,6 +13,7 @@ from html import escape
 
 WIDTH, HEIGHT = 420.0, 260.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 12.0, 34.0
+_AS_TRAINED_WIDTH = 90.0
 Point = tuple[float, float]
 
 
@@ -147,16 +148,21 @@ def bars(rows: Sequence[tuple[str, float, str, bool]], limit: Line | None = None
 def gauge(ratio: float, interval: Point, limit: float) -> str:
     """Return the ratio with its interval on one line, beside 1 and the limit."""
     low, high = min(0.7, interval[0]), max(1.5, interval[1], limit) * 1.04
-    height = 74.0
     x = Axis(low, high, 12, WIDTH - 12)
+    # Far from the left edge its label ends at the mark; near to it, below and beginning there.
+    crowded = x(1.0) < _AS_TRAINED_WIDTH
+    height = 88.0 if crowded else 74.0
+    base = ("start", 82) if crowded else ("end", 68)
     parts = [f'<line class="grid" x1="12" x2="{WIDTH - 12}" y1="38" y2="38"/>']
     over = "out" if ratio > limit else ""
     parts.append(
         f'<rect class="bar {over}" x="{x(interval[0]):.1f}" y="32" height="12" '
         f'width="{max(x(interval[1]) - x(interval[0]), 1):.1f}"/>'
     )
-    for value, label, kind, at in ((1.0, "as trained", "base", 68), (limit, "limit", "limit", 68)):
-        anchor = "end" if kind == "base" else "start"
+    for value, label, kind, (anchor, at) in (
+        (1.0, "as trained", "base", base),
+        (limit, "limit", "limit", ("start", 68)),
+    ):
         parts.append(
             f'<line class="mark {kind}" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="22" y2="56"/>'
             + _text(x(value) + (4 if anchor == "start" else -4), at, label, anchor, kind)

@@ -143,7 +143,7 @@ def _drift(judged: Evaluation) -> str:
     ordered = sorted(judged.drift, key=lambda column: -column.psi)
     limit = charts.Line(0.2, "large", "limit")
     drawn = charts.bars([(d.name, d.psi, f"{d.psi:.2f}", d.drifted) for d in ordered], limit)
-    rows = [[d.name, _read(d), round(d.psi, 3), _chance(d.p_value), d.shift] for d in ordered]
+    rows = [[_read(d), round(d.psi, 3), _chance(d.p_value)] for d in ordered]
     return cards(
         [
             card(
@@ -151,13 +151,13 @@ def _drift(judged: Evaluation) -> str:
                 drawn,
                 "Population stability index (PSI). Red: large and beyond chance.",
             ),
-            card("Drift in words", table(["column", "reading", "PSI", "p", "shift (sd)"], rows)),
+            card("Drift in words", table(["reading", "PSI", "p"], rows)),
         ]
     )
 
 
 def _read(column: Drift) -> str:
-    return column.reading if column.drifted else "no drift"
+    return column.reading if column.drifted else f"{column.name}: no drift"
 
 
 def _versions(judged: Evaluation) -> str:
@@ -194,7 +194,8 @@ def span(seconds: float | None) -> str | None:
 
 
 def _chance(p_value: float) -> str:
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"  # noqa: PLR2004
+    # It must not break in a narrow column.
+    return "<\N{NO-BREAK SPACE}0.001" if p_value < 0.001 else f"{p_value:.3f}"  # noqa: PLR2004
 
 
 def _sample(n: int) -> NDArray[np.intp]:
