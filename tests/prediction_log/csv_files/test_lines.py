@@ -107,7 +107,7 @@ def test_a_hand_edited_log_is_read(log: PredictionLog, tmp_path: Path) -> None:
     """A spreadsheet writes CRLF, whole numbers and no final newline."""
     ids = add(log, 4)
     path = tmp_path / "predictions.csv"
-    text = path.read_text().replace("21.5", "21").replace("\n", "\r\n").rstrip()
+    text = path.read_text().replace(",21.5\n", ",21\n").replace("\n", "\r\n").rstrip()
     path.write_text(text, newline="")
     log.feedback(ids[1], 3.0)
     more = add(log)
