@@ -98,7 +98,7 @@ def test_broken_lines_in_the_middle_are_skipped_and_counted(
 def test_feedback_for_a_broken_row_is_unknown(log: PredictionLog, tmp_path: Path) -> None:
     ids = add(log, 3)
     path = tmp_path / "predictions.csv"
-    path.write_text(path.read_text().replace("22.5", "dear"))
+    path.write_text(path.read_text().replace(",22.5\n", ",dear\n"))
     with pytest.raises(UnknownPrediction):
         log.feedback(ids[1], 4.0)
 
