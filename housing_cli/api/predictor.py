@@ -8,7 +8,6 @@ import itertools
 import logging
 import math
 import re
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +19,11 @@ import numpy as np
 
 from housing_cli.api import bodies
 from housing_cli.api.errors import BatchTooLarge, NoModel, NotFinite, Overloaded
+from housing_cli.api.log_probe import LogProbe
 from housing_cli.api.served import Served
 from housing_cli.api.writer import GroupWriter
 from housing_cli.cores import available_cores
-from housing_cli.errors import HousingError, LogBusy, LogError, UnknownPrediction
+from housing_cli.errors import LogBusy, LogError, UnknownPrediction
 from housing_cli.scoring import CHUNK_ROWS, prepared, shortest
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ T = TypeVar("T")
 Row = Sequence[float | None]
 MAX_WAITING_BATCHES = 64
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_LOG_CHECK_SECONDS = 1.0
-_LOG_CHECK_PATIENCE = 1.0
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -91,9 +89,8 @@ class Predictor:
         self._scorers = 2 if available_cores() >= 2 * settings.serve.workers else 1
         self._scoring = ThreadPoolExecutor(self._scorers, thread_name_prefix="score")
         self._waiting_batches = 0
-        self._log_checked = -math.inf
-        self._log_problem = ""
-        self._log_check: asyncio.Future[None] | None = None
+        # The log may be replaced by `use_log`: it is looked up at each check.
+        self._probe = LogProbe(lambda: self.log.check())  # noqa: PLW0108
         self._prices: list[float] = []
         self.use_log(log)
 
@@ -229,42 +226,9 @@ class Predictor:
             found.append("draining: the server is stopping")
         if self.served is None:
             found.append(f"no model: {self.why_no_model}")
-        if problem := await self._log_state():
+        if problem := await self._probe.problem():
             found.append(f"prediction log: {problem}")
         return found
-
-    async def _log_state(self) -> str:
-        """Return what is wrong with the log, as it was within the last second."""
-        now = time.monotonic()
-        if self._log_check is None and now - self._log_checked > _LOG_CHECK_SECONDS:
-            self._log_check = asyncio.get_running_loop().create_future()
-            # A database that hangs must hold neither the executor's threads nor the exit.
-            check = threading.Thread(
-                target=self._run_log_check,
-                args=[asyncio.get_running_loop(), self._log_check],
-                name="log-check",
-                daemon=True,
-            )
-            check.start()
-        if self._log_check is not None:
-            done, _ = await asyncio.wait([self._log_check], timeout=_LOG_CHECK_PATIENCE)
-            if not done:
-                return f"it did not answer within {_LOG_CHECK_PATIENCE:g} s"
-        return self._log_problem
-
-    def _run_log_check(
-        self, loop: asyncio.AbstractEventLoop, finished: asyncio.Future[None]
-    ) -> None:
-        problem = self._check_log()
-
-        def settle() -> None:
-            self._log_problem, self._log_checked = problem, time.monotonic()
-            self._log_check = None
-            if not finished.done():
-                finished.set_result(None)
-
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
-            loop.call_soon_threadsafe(settle)
 
     def close(self) -> None:
         """Write what waits and close the log."""
@@ -277,22 +241,13 @@ class Predictor:
         if self.writer.close():
             self.log.close()
 
-    def _check_log(self) -> str:
-        try:
-            self.log.check()
-        except HousingError as error:
-            return error.message
-        except Exception as error:  # in a thread of its own, where nobody would see it
-            return f"{type(error).__name__}: {error}"
-        return ""
-
     def _failed(
         self, operation: str, error: LogError, version: str | None = None, rows: int = 1
     ) -> LogError:
         self.metrics.log_failed(operation)
         if version is not None:
             self.metrics.not_predicted(version, "log_error", rows)
-        self._log_checked = -math.inf
+        self._probe.forget()
         logger.error("log_failed", extra={"operation": operation, "reason": error.message})
         return error
 

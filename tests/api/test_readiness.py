@@ -56,7 +56,7 @@ def test_a_log_that_cannot_be_written_makes_the_server_not_ready(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictor = client.app.predictor  # type: ignore[attr-defined]
-    monkeypatch.setattr("housing_cli.api.predictor._LOG_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("housing_cli.api.log_probe.FRESH_SECONDS", 0.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(predictor.log, "check", fail)
         ready = client.get("/readyz")
@@ -69,7 +69,7 @@ def test_a_log_that_cannot_be_written_makes_the_server_not_ready(
 def test_a_log_directory_that_is_a_file_is_503_until_it_is_mended(
     registry: object, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("housing_cli.api.predictor._LOG_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("housing_cli.api.log_probe.FRESH_SECONDS", 0.0)
     (tmp_path / "logs").write_text("in the way")
     client = serve()
     assert client.get("/readyz").status_code == 503
