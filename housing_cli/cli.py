@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from housing_cli import errors
 from housing_cli.commands import values
 from housing_cli.errors import ExitCode, HousingError
-from housing_cli.output import Result, emit, failure
+from housing_cli.show.output import Result, emit, failure
 
 # Typer carries its own copy of Click; a bad parameter is a usage error, and that the base of all.
 _FrameworkError: type[Exception] = typer.BadParameter.__mro__[2]

@@ -91,7 +91,7 @@ def housing(workshop: Path) -> Housing:
 def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry with v1 (production, tag `first`) and v2 (tag `second`); do not change it."""
     from housing_cli.config import load_settings
-    from housing_cli.train import train
+    from housing_cli.loop.train import train
 
     root = tmp_path_factory.mktemp("registry") / "artifacts"
     for seed, tag in ((1, "first"), (2, "second")):

@@ -8,7 +8,7 @@ import importlib
 
 for name in (
     "housing_cli.api.early",
-    "housing_cli.api.server",
+    "housing_cli.api.process.server",
     "uvicorn.lifespan.on",
     "uvicorn.loops.uvloop",
     "uvicorn.protocols.http.httptools_impl",

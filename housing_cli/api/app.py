@@ -23,21 +23,21 @@ from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from housing_cli import __version__
-from housing_cli.api import errors, lenient_json
-from housing_cli.api.auth import ApiKeys
-from housing_cli.api.docs import add_docs
-from housing_cli.api.draining import drain_on_sigterm, end_with_supervisor
-from housing_cli.api.edge import Edge, route_path
-from housing_cli.api.event_log import log_config
-from housing_cli.api.metrics import Metrics
-from housing_cli.api.predictor import Predictor
-from housing_cli.api.reloader import Reloader
-from housing_cli.api.routes import (
+from housing_cli.api.http import errors, lenient_json
+from housing_cli.api.http.auth import ApiKeys
+from housing_cli.api.http.docs import add_docs
+from housing_cli.api.http.edge import Edge, route_path
+from housing_cli.api.http.routes import (
     feedback_router,
     metrics_router,
     operations_router,
     predict_router,
 )
+from housing_cli.api.metrics import Metrics
+from housing_cli.api.predictor import Predictor
+from housing_cli.api.process.draining import drain_on_sigterm, end_with_supervisor
+from housing_cli.api.process.event_log import log_config
+from housing_cli.api.reloader import Reloader
 from housing_cli.config import Settings, load_settings
 from housing_cli.errors import (
     HousingError,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from housing_cli.api.early import EarlyLoad
-    from housing_cli.schemas import FeatureSchema
+    from housing_cli.data.schema import FeatureSchema
 
 STATUS: Final[dict[type[HousingError], int]] = {
     UnknownPrediction: 404,

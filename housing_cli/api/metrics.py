@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
-from housing_cli.api import worker_metrics
+from housing_cli.api.process import worker_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

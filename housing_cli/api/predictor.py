@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import numpy as np
 
-from housing_cli.api import bodies
-from housing_cli.api.errors import BatchTooLarge, NoModel, NotFinite, Overloaded
+from housing_cli.api.http import bodies
+from housing_cli.api.http.errors import BatchTooLarge, NoModel, NotFinite, Overloaded
 from housing_cli.api.log_probe import LogProbe
 from housing_cli.api.served import Served
 from housing_cli.api.writer import GroupWriter
-from housing_cli.cores import available_cores
+from housing_cli.config.cores import available_cores
 from housing_cli.errors import LogBusy, LogError, UnknownPrediction
-from housing_cli.scoring import CHUNK_ROWS, prepared, shortest
+from housing_cli.model.compiled import CHUNK_ROWS, prepared, shortest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,8 +15,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from housing_cli.api.process.worker_metrics import SharedNote
 from housing_cli.api.served import Served, load_served, same_columns
-from housing_cli.api.worker_metrics import SharedNote
 from housing_cli.errors import HousingError, RegistryError, SchemaMismatch
 from housing_cli.prediction_log import open_log
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from housing_cli.api.early import EarlyLoad
     from housing_cli.api.predictor import Predictor
     from housing_cli.config import Settings
+    from housing_cli.data.schema import FeatureSchema
     from housing_cli.registry import ModelRegistry
-    from housing_cli.schemas import FeatureSchema
 
 logger = logging.getLogger("housing.serve")
 

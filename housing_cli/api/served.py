@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from housing_cli.api.bodies import Bodies
+from housing_cli.api.http.bodies import Bodies
 from housing_cli.errors import VersionCorrupt
-from housing_cli.intervals import IntervalModel
-from housing_cli.scoring import CompiledModel
+from housing_cli.model.compiled import CompiledModel
+from housing_cli.model.intervals import IntervalModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from housing_cli.data.schema import FeatureSchema
     from housing_cli.registry import ModelRegistry, Version
-    from housing_cli.schemas import FeatureSchema
 
 MODEL_FILE = "model.onnx"
 INTERVALS_FILE = "intervals.json"

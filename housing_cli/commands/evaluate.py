@@ -9,7 +9,7 @@ import typer
 
 from housing_cli.commands.options import Config, Json, Sets, VersionRef
 from housing_cli.errors import ExitCode, UsageError
-from housing_cli.output import Result
+from housing_cli.show.output import Result
 
 EXAMPLE = "housing evaluate --threshold 0.1 --window 30d --json"
 
@@ -70,23 +70,23 @@ def command(
     }
 
     def judge() -> Result:
-        from housing_cli.commands.evaluation import result_of
         from housing_cli.config import load_settings
-        from housing_cli.evaluate import evaluate
+        from housing_cli.loop.evaluate import evaluate
+        from housing_cli.show.evaluate import result_of
 
         settings = load_settings(config, options, sets or ())
         judged = evaluate(
             settings, "production" if version is None else version, drift_decides=drift
         )
         if report is not None:
-            from housing_cli.report import write_report
+            from housing_cli.show.report import write_report
 
             write_report(report, judged)
         return result_of(judged, strict=strict, power=power, report=report)
 
     if prometheus is None:
         return judge()
-    from housing_cli.commands.prometheus import leave_failure, with_verdict_left
+    from housing_cli.show.prometheus import leave_failure, with_verdict_left
 
     try:
         result = judge()

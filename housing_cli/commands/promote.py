@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from housing_cli.commands.options import Config, Json, Reason, complete_ref
-from housing_cli.output import Result
+from housing_cli.show.output import Result
 
 EXAMPLE = "housing promote v3 --reason 'wins on recent rows'"
 
@@ -35,8 +35,8 @@ def command(
     as_json: Json = False,
 ) -> Result:
     """Verify a version, compare it with what it replaces, and point an alias at it."""
-    from housing_cli import promote as action
     from housing_cli.config import load_settings
+    from housing_cli.loop import promote as action
 
     action.require_ref(ref, rollback, to)
     settings = load_settings(config)

@@ -9,7 +9,7 @@ import typer
 
 from housing_cli.commands.options import Config, Json, Ref, complete_ref
 from housing_cli.errors import ExitCode
-from housing_cli.output import Result, Table, describe
+from housing_cli.show.output import Result, Table, describe
 
 if TYPE_CHECKING:
     from housing_cli.registry import ModelRegistry, Version
@@ -82,7 +82,7 @@ def show(
     registry = _open(config)
     version = registry.get(ref)
     if report is not None:
-        from housing_cli.model_card import write_card
+        from housing_cli.show.card import write_card
 
         write_card(report, registry, version)
     described = msgspec.to_builtins(version.metadata)
@@ -142,7 +142,7 @@ def verify(
     as_json: Json = False,
 ) -> Result:
     """Check hashes, golden rows, aliases and the chain of the history."""
-    from housing_cli.verification import verify_registry
+    from housing_cli.loop.verify import verify_registry
 
     verified = verify_registry(_open(config), ref)
     versions, events = len(verified.versions), verified.events

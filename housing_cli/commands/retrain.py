@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
-from housing_cli.output import Result, progress_bars
+from housing_cli.show.output import Result, progress_bars
 
 EXAMPLE = "housing retrain --promote --tag after-the-shift"
 
@@ -29,9 +29,9 @@ def command(
     as_json: Json = False,
 ) -> Result:
     """Learn from base data and real prices; compare the challenger with production."""
-    from housing_cli.commands.challenge import not_needed, result_of
     from housing_cli.config import load_settings
-    from housing_cli.retrain import needed, retrain
+    from housing_cli.loop.retrain import needed, retrain
+    from housing_cli.show.retrain import not_needed, result_of
 
     settings = load_settings(config, {"data.path": data_path}, sets or ())
     if if_degraded and (judged := needed(settings)) is not None:

@@ -48,7 +48,7 @@ def command(
 
         early = EarlyLoad(settings)
     try:
-        from housing_cli.api.server import run
+        from housing_cli.api.process.server import run
 
         return run(settings, early)
     finally:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
-from housing_cli.commands.tuning import stop_key, tuning_notes
-from housing_cli.output import Result, Table, progress_bars
+from housing_cli.show.output import Result, Table, progress_bars
+from housing_cli.show.tuning import stop_key, tuning_notes
 
 EXAMPLE = "housing train --data-path data/HousingData.csv --tag first"
 
@@ -42,7 +42,7 @@ def command(
 ) -> Result:
     """Check the data, fit and measure a model, and register it as a new version."""
     from housing_cli.config import load_settings
-    from housing_cli.train import train
+    from housing_cli.loop.train import train
 
     options = {"data.path": data_path, "train.seed": seed, "train.tune": tune}
     settings = load_settings(config, options, sets or ())

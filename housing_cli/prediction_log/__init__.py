@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from housing_cli.schemas import FeatureSchema
+    from housing_cli.data.schema import FeatureSchema
 
 Outcome = Literal["recorded", "unchanged", "corrected"]
 
@@ -161,11 +161,11 @@ def open_log(url: str, schema: FeatureSchema, *, fsync: bool = False) -> Predict
     """
     kind, _, rest = url.partition(":")
     if kind == "csv" and rest:
-        from housing_cli.prediction_log.csv_log import CsvLog
+        from housing_cli.prediction_log.csv.log import CsvLog
 
         return CsvLog(rest, schema, fsync=fsync)
     if kind in {"sqlite", "postgres", "postgresql", "postgresql+psycopg"} and rest.startswith("//"):
-        from housing_cli.prediction_log.sql_log import SqlLog
+        from housing_cli.prediction_log.sql.log import SqlLog
 
         return SqlLog(url, schema, fsync=fsync)
     raise ConfigError(

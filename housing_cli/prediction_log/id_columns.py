@@ -10,7 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
-from housing_cli.prediction_log.csv_rows import ID_BYTES
+from housing_cli.prediction_log.csv.rows import ID_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

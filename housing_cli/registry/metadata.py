@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from housing_cli.schemas import FeatureSchema
+from housing_cli.data.schema import FeatureSchema
 
 
 class DataInfo(Struct, frozen=True):

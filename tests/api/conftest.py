@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from server_process import Server, Start
-from serving import add_version, make_settings
 
 from housing_cli.api.app import create_app
 from housing_cli.registry import ModelRegistry
+from tests.api.server_process import Server, Start
+from tests.api.serving import add_version, make_settings
 
 
 @pytest.fixture

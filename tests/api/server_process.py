@@ -16,7 +16,7 @@ import httpx
 
 RUN = """
 import sys
-from housing_cli.api.server import run
+from housing_cli.api.process.server import run
 from housing_cli.config import load_settings
 if __name__ == "__main__":
     sys.exit(run(load_settings()))

@@ -15,8 +15,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from housing_cli.config import Data, Settings
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.registry import DataInfo, GitInfo, Golden, Metadata, ModelRegistry, Version
-from housing_cli.schemas import FeatureSchema
 
 FEATURES = Data().features
 ROW = dict(

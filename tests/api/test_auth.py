@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from serving import ROW
 
-from housing_cli.api.auth import ApiKeys
+from housing_cli.api.http.auth import ApiKeys
 from housing_cli.errors import ServeError
+from tests.api.serving import ROW
 
 Serve = Callable[..., TestClient]
 GUARDED = ("/predict", "/predict/batch", "/feedback")
@@ -81,7 +81,7 @@ def test_without_keys_openapi_has_no_security(client: TestClient) -> None:
 def test_a_key_file_is_read_again_when_it_changes(
     registry: object, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("housing_cli.api.auth.RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr("housing_cli.api.http.auth.RECHECK_SECONDS", 0.0)
     file = tmp_path / "keys"
     file.write_text("# rotated monthly\n\nold-key\n")
     client = serve(api={"keys_file": str(file), "keys": ["fixed"]})
@@ -100,7 +100,7 @@ def test_a_key_file_is_read_again_when_it_changes(
 
 
 def test_an_emptied_key_file_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("housing_cli.api.auth.RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr("housing_cli.api.http.auth.RECHECK_SECONDS", 0.0)
     file = tmp_path / "keys"
     file.write_text("only\n")
     keys = ApiKeys((), str(file))

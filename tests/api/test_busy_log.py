@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from serving import ROW, add_version
 
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import LogBusy
 from housing_cli.prediction_log import open_log
 from housing_cli.registry import ModelRegistry
-from housing_cli.schemas import FeatureSchema
+from tests.api.serving import ROW, add_version
 
 
 @contextmanager

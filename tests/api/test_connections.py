@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from server_process import Start, logged_ids
-from serving import ROW
+
+from tests.api.server_process import Start, logged_ids
+from tests.api.serving import ROW
 
 
 def test_header_timeout_closes_a_connection_that_dawdles(start: Start) -> None:

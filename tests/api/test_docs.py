@@ -7,7 +7,8 @@ import hashlib
 import re
 
 from fastapi.testclient import TestClient
-from serving import FEATURES, ROW
+
+from tests.api.serving import FEATURES, ROW
 
 PATHS = {"/predict", "/predict/batch", "/feedback", "/version", "/metrics", "/healthz", "/readyz"}
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from serving import ROW, add_version, make_settings
 
 from housing_cli.api.app import create_app
 from housing_cli.api.early import EarlyLoad
 from housing_cli.registry import ModelRegistry
+from tests.api.serving import ROW, add_version, make_settings
 
 
 def test_what_was_loaded_is_served(tmp_path: Path) -> None:

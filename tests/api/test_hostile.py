@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from serving import FEATURES, ROW
+
+from tests.api.serving import FEATURES, ROW
 
 GOOD = json.dumps(ROW).encode()
 JSON = {"content-type": "application/json"}

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from serving import ROW, add_version
 
 from housing_cli.errors import VersionCorrupt
-from housing_cli.intervals import IntervalModel
+from housing_cli.model.intervals import IntervalModel
 from housing_cli.registry import ModelRegistry
+from tests.api.serving import ROW, add_version
 
 Serve = Callable[..., TestClient]
 MODEL = IntervalModel(0.9, [10.0, 30.0], [-2.0, -6.0], [3.0, 9.0])

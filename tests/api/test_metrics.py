@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
-from serving import ROW, add_version
 
 from housing_cli.api.metrics import Metrics, _observe_all
 from housing_cli.prediction_log import Feedback
+from tests.api.serving import ROW, add_version
 
 NAMES = {
     "housing_request_seconds": "histogram",
@@ -143,7 +143,7 @@ def test_a_burst_does_not_fill_memory(client: TestClient) -> None:
 def test_a_failing_log_is_counted(
     client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from test_readiness import fail
+    from tests.api.test_readiness import fail
 
     for name in ("append", "append_groups"):
         monkeypatch.setattr(client.app.predictor.log, name, fail)  # type: ignore[attr-defined]

@@ -11,12 +11,12 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
-from serving import FEATURES, ROW
-from test_hostile import BODIES, JSON
 
-from housing_cli.api.bodies import Bodies, feedback
-from housing_cli.api.models import FeedbackRequest, PredictionAnswer, row_model
-from housing_cli.schemas import FeatureSchema
+from housing_cli.api.http.bodies import Bodies, feedback
+from housing_cli.api.http.models import FeedbackRequest, PredictionAnswer, row_model
+from housing_cli.data.schema import FeatureSchema
+from tests.api.serving import FEATURES, ROW
+from tests.api.test_hostile import BODIES, JSON
 
 SCHEMA = FeatureSchema(FEATURES, "MEDV", {"RM": (0.0, 50.0), "AGE": (None, 100.0)})
 PLAIN = FeatureSchema(FEATURES, "MEDV")

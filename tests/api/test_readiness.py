@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 import pytest
 from fastapi.testclient import TestClient
-from serving import ROW
 
 from housing_cli.errors import LogUnavailable
+from tests.api.serving import ROW
 
 Serve = Callable[..., TestClient]
 UNKNOWN_ID = "01981b0e-7f3c-7c9a-a3a1-4f2c3d5e6f70"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from serving import FEATURES, ROW, add_version
 
 from housing_cli.registry import ModelRegistry
+from tests.api.serving import FEATURES, ROW, add_version
 
 Serve = Callable[..., TestClient]
 

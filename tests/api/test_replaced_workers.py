@@ -12,11 +12,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from server_process import Server, Start
-from serving import ROW, add_version, make_settings
 
 from housing_cli.api.app import create_app
 from housing_cli.registry import ModelRegistry
+from tests.api.server_process import Server, Start
+from tests.api.serving import ROW, add_version, make_settings
 
 
 def workers_of(server: Server) -> list[int]:

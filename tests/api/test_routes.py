@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
-from serving import FEATURES, ROW, add_version, make_files
 
+from housing_cli.model.compiled import CompiledModel
 from housing_cli.registry import ModelRegistry
-from housing_cli.scoring import CompiledModel
+from tests.api.serving import FEATURES, ROW, add_version, make_files
 
 Serve = Callable[..., TestClient]
 UNKNOWN_ID = "01981b0e-7f3c-7c9a-a3a1-4f2c3d5e6f70"

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_process import Start, free_port, logged_ids
-from serving import ROW, add_version, make_settings
 
-from housing_cli.api.server import run
+from housing_cli.api.process.server import run
 from housing_cli.errors import ServeError
 from housing_cli.registry import ModelRegistry
+from tests.api.server_process import Start, free_port, logged_ids
+from tests.api.serving import ROW, add_version, make_settings
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -221,7 +221,7 @@ def test_a_missing_key_file_is_a_serve_error(registry: ModelRegistry, tmp_path: 
 
 def test_the_api_imports_nothing_that_trains_or_unpickles() -> None:
     code = (
-        "import sys, housing_cli.api.app, housing_cli.api.server;"
+        "import sys, housing_cli.api.app, housing_cli.api.process.server;"
         "housing_cli.api.app.create_app();"
         "print([name for name in sys.modules if name.split('.')[0] in"
         " ('sklearn', 'pandas', 'joblib', 'skl2onnx', 'onnx', 'scipy', 'pyarrow', 'typer')"

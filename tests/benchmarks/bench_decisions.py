@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-from housing_cli import gate
 from housing_cli.config import load_settings
-from housing_cli.dataset import read_table
-from housing_cli.fitting import cross_validate
+from housing_cli.data.table import read_table
+from housing_cli.judging import gate
+from housing_cli.learning.fitting import cross_validate
 
 DATA = Path(__file__).parents[2] / "data" / "HousingData.csv"
 WORSE = 1.25

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 
 from housing_cli.prediction_log import open_log
 from tests.benchmarks.bench_log import generate
-from tests.loop import Loop, shuffled
+from tests.in_process import Loop, shuffled
 from tests.postgres import PostgresServer, binaries, running
 from tests.prediction_log.rows import BOSTON
 

@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 
 from housing_cli.config import Settings, load_settings
-from housing_cli.conformal import fit_intervals
-from housing_cli.dataset import read_table
-from housing_cli.fitting import cross_validate, fit
+from housing_cli.data.table import read_table
+from housing_cli.learning.conformal import fit_intervals
+from housing_cli.learning.fitting import cross_validate, fit
 
 DATA = Path(__file__).parents[2] / "data" / "HousingData.csv"
 SETTINGS = load_settings(

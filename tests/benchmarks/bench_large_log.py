@@ -18,10 +18,8 @@ import httpx
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
-from serving import ROW
-
 from housing_cli.prediction_log.ids import IdSource
+from tests.api.serving import ROW
 from tests.benchmarks.bench_log import generate
 from tests.benchmarks.measured_server import SERVE, Server, train, verdict
 

@@ -13,9 +13,9 @@ import sys
 import numpy as np
 
 from housing_cli.config import load_settings
-from housing_cli.dataset import read_table
-from housing_cli.fitting import cross_validate
-from housing_cli.gate import metrics
+from housing_cli.data.table import read_table
+from housing_cli.judging.gate import metrics
+from housing_cli.learning.fitting import cross_validate
 from tests.conftest import FEATURES, ROOT, SHIPPED
 
 HOLES = ("CRIM", "ZN", "INDUS", "CHAS", "AGE", "LSTAT")

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from housing_cli.errors import GateRefused
-from tests.loop import Loop, shuffled
+from tests.in_process import Loop, shuffled
 
 World = Callable[[pd.DataFrame, np.random.Generator], np.ndarray]
 SETS = ("model.params.n_estimators=40", "train.repeats=1", "train.jobs=1")

@@ -30,10 +30,8 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
-from serving import ROW
-
-from housing_cli.scoring import CompiledModel
+from housing_cli.model.compiled import CompiledModel
+from tests.api.serving import ROW
 from tests.benchmarks.measured_server import SERVE, Server, train, verdict
 
 ROUNDS = 5
@@ -41,7 +39,7 @@ SECONDS = 3
 
 EMPTY = """
 from fastapi import FastAPI
-from housing_cli.api.models import PredictionAnswer, row_model
+from housing_cli.api.http.models import PredictionAnswer, row_model
 from housing_cli.config import Settings
 
 app = FastAPI()

@@ -39,7 +39,7 @@ NOISE_MB = 5.0
 PROMOTE = """
 import itertools, sys, time
 from housing_cli.config import load_settings
-from housing_cli.promote import promote
+from housing_cli.loop.promote import promote
 for name in itertools.cycle(("v2", "v1")):
     promote(load_settings(), name, force=True, reason="soak")
     print(name, flush=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Housing
-from tests.loop import Loop, shuffled
+from tests.in_process import Loop, shuffled
 
 ROWS = shuffled(0)[350:]
 

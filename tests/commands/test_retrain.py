@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Housing
-from tests.loop import SMALL, Loop, shuffled
+from tests.in_process import SMALL, Loop, shuffled
 
 QUICK = tuple(word for text in (*SMALL, "data.path=data.csv") for word in ("--set", text))
 ROWS = shuffled(0)[400:]

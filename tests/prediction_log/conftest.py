@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.prediction_log import PredictionLog, open_log
-from housing_cli.schemas import FeatureSchema
 from tests.postgres import PostgresServer, running
 from tests.prediction_log.rows import BOSTON
 

@@ -1,6 +1,6 @@
 """The table that the tests log rows of."""
 
-from housing_cli.schemas import FeatureSchema
+from housing_cli.data.schema import FeatureSchema
 
 BOSTON = FeatureSchema(
     ("CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE", "DIS", "RAD", "TAX", "PTRATIO", "B",

@@ -12,9 +12,9 @@ from multiprocessing.pool import Pool
 import numpy as np
 import pytest
 
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import LogSchemaMismatch, UnknownPrediction
 from housing_cli.prediction_log import PredictionLog, open_log
-from housing_cli.schemas import FeatureSchema
 from tests.prediction_log.conftest import Opener
 from tests.prediction_log.rows import BOSTON, ROW
 

@@ -18,9 +18,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import UnknownPrediction
 from housing_cli.prediction_log import open_log
-from housing_cli.schemas import FeatureSchema
 from tests.prediction_log.conftest import fresh_url
 
 SCHEMA = FeatureSchema(("RM", "LSTAT"), "MEDV")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.registry import DataInfo, GitInfo, Golden, Metadata, ModelRegistry, Version
-from housing_cli.schemas import FeatureSchema
 
 FILES = {"model.onnx": b"onnx", "model.joblib": b"joblib", "reference.json": b"{}"}
 

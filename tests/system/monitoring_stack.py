@@ -20,9 +20,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from housing_cli.commands.prometheus import leave_verdict
 from housing_cli.errors import ExitCode
-from housing_cli.output import Result
+from housing_cli.show.output import Result
+from housing_cli.show.prometheus import leave_verdict
 from tests.system.docker_engine import REPOSITORY
 from tests.system.processes import housing, serving
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from housing_cli.loop.verify import verify_registry
 from housing_cli.registry import ModelRegistry
-from housing_cli.verification import verify_registry
 from tests.conftest import QUICK
 from tests.system.zygote import Zygote
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from housing_cli.loop.verify import load_verified, verify_registry
 from housing_cli.registry import ModelRegistry
 from housing_cli.registry.audit import audit
-from housing_cli.verification import load_verified, verify_registry
 from tests.conftest import QUICK
 from tests.system.processes import HOUSING, environment, housing
 from tests.system.zygote import Zygote

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from housing_cli.config import Settings, load_settings
+from housing_cli.loop.verify import verify_registry
 from housing_cli.registry import ModelRegistry
-from housing_cli.verification import verify_registry
 from tests.system.docker_engine import REPOSITORY
 
 KUBERNETES = REPOSITORY / "configs/kubernetes"
@@ -102,7 +102,7 @@ def test_ports_and_references_have_names_that_exist(manifests: dict[str, Any]) -
 
 
 def test_probes_ask_for_routes_of_the_api(manifests: dict[str, Any]) -> None:
-    from housing_cli.api import routes
+    from housing_cli.api.http import routes
 
     source = Path(routes.__file__).read_text()
     api = pods(manifests)["Deployment"]["spec"]["containers"][0]

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.prediction_log import open_log
-from housing_cli.schemas import FeatureSchema
 from tests.conftest import FEATURES, SHIPPED
 from tests.postgres import PostgresServer, running
 from tests.system.processes import Server, housing, serving

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from housing_cli.evaluate import evaluate
-from housing_cli.model_card import write_card
-from housing_cli.report import write_report
-from tests.loop import Loop, shuffled
+from housing_cli.loop.evaluate import evaluate
+from housing_cli.show.card import write_card
+from housing_cli.show.report import write_report
+from tests.in_process import Loop, shuffled
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api")

@@ -57,8 +57,8 @@ def _serve() -> None:
     import rich.console  # noqa: F401
 
     import housing_cli.commands.values
-    import housing_cli.promote
-    import housing_cli.retrain  # noqa: F401
+    import housing_cli.loop.promote
+    import housing_cli.loop.retrain  # noqa: F401
     from housing_cli.cli import app
 
     os.chdir(os.environ["CWD"])

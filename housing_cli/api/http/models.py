@@ -1,0 +1,125 @@
+"""The request and response models of the API: what OpenAPI documents and FastAPI enforces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    AliasChoices,
+    AllowInfNan,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    Strict,
+    create_model,
+)
+
+from housing_cli.data.schema import request_model
+from housing_cli.prediction_log import HIGHEST_PRICE
+
+if TYPE_CHECKING:
+    from housing_cli.data.schema import FeatureSchema
+
+
+class PredictionAnswer(BaseModel):
+    """One prediction, recorded under `id`."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    predicted_price: float = Field(description="In the unit of the target.", examples=[21.6])
+    id: str = Field(
+        description="UUID; send it to `/feedback` with the real price.",
+        examples=["01981b0e-7f3c-7c9a-a3a1-4f2c3d5e6f70"],
+    )
+    model_version: str = Field(examples=["v3"])
+    # A tuple would need `prefixItems`, which not every OpenAPI tool can read.
+    interval: Annotated[Sequence[float], Field(min_length=2, max_length=2)] | None = Field(
+        default=None,
+        description="Where the real price lies with probability `coverage`.",
+        examples=[[18.2, 25.4]],
+    )
+    coverage: float | None = Field(default=None, examples=[0.9])
+
+
+class BatchAnswer(BaseModel):
+    """The predictions of a batch, in the order of its rows."""
+
+    predictions: list[PredictionAnswer]
+
+
+def _both_names(schema: dict[str, Any]) -> None:
+    """Let OpenAPI say that `prediction_id` may stand for `id`."""
+    schema["properties"]["prediction_id"] = {
+        **schema["properties"]["id"],
+        "description": "Another name for `id`.",
+    }
+    schema["required"] = ["real_price"]
+    schema["oneOf"] = [{"required": ["id"]}, {"required": ["prediction_id"]}]
+
+
+class FeedbackRequest(BaseModel):
+    """The real price of an earlier prediction."""
+
+    model_config = ConfigDict(extra="forbid", title="Feedback", json_schema_extra=_both_names)
+
+    id: Annotated[str, Strict()] = Field(
+        validation_alias=AliasChoices("id", "prediction_id"),
+        description="The `id` of an answer of `/predict` or `/predict/batch`.",
+    )
+    real_price: Annotated[float, Strict(), AllowInfNan(False)] = Field(
+        gt=0, le=HIGHEST_PRICE, description="In the unit of the target.", examples=[24.5]
+    )
+
+
+class FeedbackAnswer(BaseModel):
+    """What became of the real price: `unchanged` when the same value was there already."""
+
+    message: str = Field(examples=["Valor real actualizado correctamente"])
+    id: str
+    status: Literal["recorded", "unchanged", "corrected"]
+
+
+class Failure(BaseModel):
+    """Why a request was not served."""
+
+    detail: str
+    hint: str | None = None
+
+
+class Health(BaseModel):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether requests should come here, and why not."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: Literal["ready", "not ready"]
+    model_version: str | None
+    reasons: list[str]
+    reload_refused: str | None = Field(
+        description="Why the version that should be served is not, while an older one answers."
+    )
+
+
+def batch_model(row: type[BaseModel], most: int) -> type[BaseModel]:
+    """Return the model of a `/predict/batch` body of `row`.
+
+    It stops at the first wrong row: the errors of ten thousand rows would be an answer of many
+    megabytes. Batches of more than `most` rows are refused by the endpoint, without an echo.
+    """
+    rows: Any = (
+        Annotated[list[row], FailFast()],  # type: ignore[valid-type]
+        Field(json_schema_extra={"maxItems": most}),
+    )
+    return create_model("Batch", __config__=ConfigDict(extra="forbid"), rows=rows)
+
+
+def row_model(schema: FeatureSchema) -> type[BaseModel]:
+    """Return the model of a `/predict` body."""
+    return request_model(schema)

@@ -1,0 +1,1 @@
+"""The server's process: signals, workers, what they share."""

@@ -1,0 +1,1 @@
+"""What needs scikit-learn: pipelines, fits, searches, the compiled model's making."""

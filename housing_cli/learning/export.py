@@ -1,0 +1,222 @@
+"""Compile a fitted pipeline to ONNX and prove that the two give the same prices.
+
+skl2onnx does the conversion; trees get a converter of our own. Its own one writes thresholds and
+leaf values as float32, which moves rows to the wrong leaf where a threshold is rounded across their
+value, and lets the sum over 300 trees drift by 1e-4. ONNX-ML 5 has a TreeEnsemble in double: with
+it the compiled forest takes scikit-learn's branches exactly and sums in double, in half the memory.
+Every kind of tree is written so: ONNX-ML 5 no longer has the operator that skl2onnx writes, and a
+blend holds several kinds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+from skl2onnx import convert_sklearn
+from skl2onnx.common._apply_operation import apply_cast
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeRegressor
+
+from housing_cli.errors import ExportError
+from housing_cli.model.compiled import CompiledModel
+
+TOLERANCE = 1e-4
+OPSET = {"": 18, "ai.onnx.ml": 3}
+TREES_OPSET = 5
+TREES = (
+    RandomForestRegressor,
+    ExtraTreesRegressor,
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    DecisionTreeRegressor,  # also those of AdaBoost and bagging
+)
+
+
+def export_onnx(pipeline: Pipeline, n_features: int) -> bytes:
+    """Return the ONNX bytes of a fitted pipeline: float32 (n, k) in, float32 (n, 1) out.
+
+    The same pipeline gives the same bytes.
+    """
+    model = convert_sklearn(
+        pipeline,
+        "housing",  # without a name each graph gets a random one
+        initial_types=[("features", FloatTensorType([None, n_features]))],
+        target_opset=OPSET,
+        # Given here and not registered: other users of skl2onnx in this process keep its own.
+        custom_shape_calculators={
+            **dict.fromkeys(TREES, _trees_shape),
+            FunctionTransformer: _rounding_shape,
+        },
+        custom_conversion_functions={
+            **dict.fromkeys(TREES, _convert_trees),
+            FunctionTransformer: _convert_rounding,
+        },
+    )
+    if any(node.op_type == "TreeEnsemble" for node in model.graph.node):
+        # skl2onnx writes up to ONNX-ML 3, and this node is of 5; the others are in both.
+        for operators in model.opset_import:
+            if operators.domain == "ai.onnx.ml":
+                operators.version = TREES_OPSET
+    # skl2onnx keeps the operator sets in a `set`, whose order changes from process to process.
+    operator_sets = sorted(model.opset_import, key=lambda operators: operators.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(operator_sets)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def verify_export(
+    pipeline: Pipeline, compiled: CompiledModel, features: NDArray[np.float64], seed: int
+) -> float:
+    """Return the largest difference between fitted and compiled prices.
+
+    Looks at every row of `features` and at 20,000 random rows whose values come from the columns'
+    ranges, some missing, and some exactly on the data's own values. Raises `ExportError` where the
+    difference is above `TOLERANCE` (relative to prices above 1).
+    """
+    rows = np.vstack([features, random_rows(features, 20_000, seed)])
+    expected = np.asarray(pipeline.predict(rows), dtype=np.float64)
+    difference = np.abs(compiled.score(rows) - expected)
+    worst = float(difference.max())
+    # float32 carries 7 digits: prices in the hundred thousands cannot be closer than that.
+    allowed = np.maximum(TOLERANCE, np.abs(expected) * 1e-6)
+    if not np.all(difference <= allowed):
+        raise ExportError(
+            f"the compiled model differs from the fitted one by up to {worst:.3g}",
+            "this is a bug or a regressor that ONNX cannot express; use RandomForestRegressor",
+        )
+    return worst
+
+
+def random_rows(features: NDArray[np.float64], n: int, seed: int) -> NDArray[np.float64]:
+    """Return n rows (n, k) that mix uniform draws, values of the data, and 2 % missing."""
+    rng = np.random.default_rng(seed)
+    low, high = np.nanmin(features, axis=0), np.nanmax(features, axis=0)
+    margin = (high - low) * 0.1
+    rows = rng.uniform(low - margin, high + margin, size=(n, features.shape[1]))
+    picked = np.take_along_axis(features, rng.integers(0, len(features), rows.shape), axis=0)
+    rows = np.where(rng.random(rows.shape) < 0.5, picked, rows)  # noqa: PLR2004
+    rows[rng.random(rows.shape) < 0.02] = np.nan  # noqa: PLR2004
+    return rows
+
+
+def _rounding_shape(operator: Any) -> None:
+    operator.outputs[0].type.shape = operator.inputs[0].type.shape
+
+
+def _convert_rounding(scope: Any, operator: Any, container: Any) -> None:
+    """Write `pipeline.as_served`: nothing, since the features are float32 here."""
+    name = scope.get_unique_operator_name("Identity")
+    container.add_node(
+        "Identity", operator.inputs[0].full_name, operator.outputs[0].full_name, name=name
+    )
+
+
+class _Nodes(NamedTuple):
+    """The nodes of all trees, one tree after the other; `counts` says how many each has."""
+
+    counts: NDArray[np.int64]
+    is_leaf: NDArray[np.bool_]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    feature: NDArray[np.int64]
+    threshold: NDArray[np.float64]
+    weight: NDArray[np.float64]  # a price is the sum of the weights of its leaves
+
+
+def _nodes(model: Any) -> _Nodes:
+    if isinstance(model, HistGradientBoostingRegressor):
+        return _histogram_nodes(model)
+    rate, shares, base = 1.0, 1, 0.0
+    if isinstance(model, DecisionTreeRegressor):
+        trees = [model.tree_]
+    elif isinstance(model, GradientBoostingRegressor):
+        trees = [estimator.tree_ for estimator in model.estimators_[:, 0]]
+        rate = model.learning_rate
+        base = 0.0 if model.init == "zero" else float(model.init_.constant_[0, 0])
+    else:
+        trees = [estimator.tree_ for estimator in model.estimators_]
+        shares = len(trees)
+    left, right, feature, threshold = (
+        np.concatenate([getattr(tree, name) for tree in trees])
+        for name in ("children_left", "children_right", "feature", "threshold")
+    )
+    weight = np.concatenate([tree.value[:, 0, 0] for tree in trees]) * rate / shares
+    counts = np.array([tree.node_count for tree in trees])
+    weight[: counts[0]] += base  # each row comes to one leaf of the first tree
+    return _Nodes(counts, left == -1, left, right, feature, threshold, weight)
+
+
+def _histogram_nodes(model: Any) -> _Nodes:
+    """Missing values are imputed before, so that where they go does not matter."""
+    trees = [predictor.nodes for (predictor,) in model._predictors]
+    nodes = np.concatenate(trees)
+    counts = np.array([len(tree) for tree in trees])
+    weight = nodes["value"].copy()
+    weight[: counts[0]] += float(model._baseline_prediction.item())
+    left, right, feature = (nodes[k].astype(np.int64) for k in ("left", "right", "feature_idx"))
+    is_leaf = nodes["is_leaf"].astype(bool)
+    return _Nodes(counts, is_leaf, left, right, feature, nodes["num_threshold"], weight)
+
+
+def _trees_shape(operator: Any) -> None:
+    operator.outputs[0].type.shape = [None, 1]
+
+
+def _convert_trees(scope: Any, operator: Any, container: Any) -> None:
+    """Write trees as one TreeEnsemble with double thresholds and leaves.
+
+    Inner nodes and leaves of all trees are numbered in two sequences of their own; a branch names
+    a number and in which of the two it counts.
+    """
+    counts, is_leaf, left, right, feature, threshold, weight = _nodes(operator.raw_operator)
+    first = np.cumsum(counts) - counts
+    number = np.where(is_leaf, np.cumsum(is_leaf), np.cumsum(~is_leaf)) - 1
+    inner = np.flatnonzero(~is_leaf)
+    offset = np.repeat(first, counts)[inner]
+    yes, no = left[inner] + offset, right[inner] + offset
+    # A tree that never splits is a leaf alone, but a root must be an inner node: one whose
+    # branches both lead to that leaf.
+    stumps = first[is_leaf[first]]
+    roots = number[first]
+    roots[is_leaf[first]] = len(inner) + np.arange(len(stumps))
+    yes, no = np.concatenate([yes, stumps]), np.concatenate([no, stumps])
+    splits = np.concatenate([threshold[inner], np.zeros(len(stumps))])
+    features = np.concatenate([feature[inner], np.zeros(len(stumps), dtype=feature.dtype)])
+
+    # scikit-learn rounds the features to float32 and compares them with double thresholds.
+    doubles, prices = (scope.get_unique_variable_name(name) for name in ("doubles", "prices"))
+    apply_cast(scope, operator.inputs[0].full_name, doubles, container, to=TensorProto.DOUBLE)
+    container.add_node(
+        "TreeEnsemble",
+        doubles,
+        prices,
+        op_domain="ai.onnx.ml",
+        op_version=OPSET["ai.onnx.ml"],  # what skl2onnx is told; see `export_onnx`
+        name=scope.get_unique_operator_name("TreeEnsemble"),
+        n_targets=1,
+        aggregate_function=1,  # sum
+        post_transform=0,
+        tree_roots=roots.tolist(),
+        nodes_featureids=features.tolist(),
+        nodes_modes=numpy_helper.from_array(np.zeros(len(splits), dtype=np.uint8)),  # <=
+        nodes_splits=numpy_helper.from_array(splits),
+        nodes_truenodeids=number[yes].tolist(),
+        nodes_trueleafs=is_leaf[yes].astype(int).tolist(),
+        nodes_falsenodeids=number[no].tolist(),
+        nodes_falseleafs=is_leaf[no].astype(int).tolist(),
+        leaf_targetids=np.zeros(int(is_leaf.sum()), dtype=int).tolist(),
+        leaf_weights=numpy_helper.from_array(weight[is_leaf]),
+    )
+    apply_cast(scope, prices, operator.outputs[0].full_name, container, to=TensorProto.FLOAT)

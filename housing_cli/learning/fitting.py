@@ -1,0 +1,170 @@
+"""Fit a pipeline, and measure it on rows that it has not seen."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.model_selection import KFold
+from sklearn.pipeline import Pipeline
+
+from housing_cli.config import Model, Settings
+from housing_cli.config.cores import available_cores
+from housing_cli.errors import DataError, ModelError
+from housing_cli.learning.pipeline import build_pipeline
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+Progress = Callable[[str, int, int], None]
+"""Called with what is counted (`folds`, `trees`), how many are done, and of how many."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """What a cross-validation saw.
+
+    prices: (repeats, n), of each row by a model that did not learn from it. importances: (k,), by
+    how much the RMSE grows when a feature's values are shuffled among the held-out rows
+    (permutation importance, Breiman 2001), in the target's unit; of the first repeat.
+    """
+
+    prices: Floats
+    importances: Floats
+
+
+def fit(settings: Settings, features: Floats, target: Floats) -> Pipeline:
+    """Return the pipeline fitted to all rows."""
+    pipeline = build_pipeline(settings.model, seed=settings.train.seed, jobs=settings.train.jobs)
+    return fit_pipeline(pipeline, features, target)
+
+
+def fit_pipeline(pipeline: Pipeline, features: Floats, target: Floats) -> Pipeline:
+    """Fit `pipeline` and return it. Raises `ModelError` for parameter values that cannot be."""
+    try:
+        return pipeline.fit(features, target)
+    except (ValueError, TypeError) as error:  # scikit-learn checks parameter values when it fits
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"the regressor cannot be fitted: {reason}", "check `model.params` in the settings"
+        ) from error
+
+
+def cross_validate(settings: Settings, features: Floats, target: Floats) -> Floats:
+    """Return the out-of-fold prices (repeats, n) of `measure`."""
+    return measure(settings, features, target).prices
+
+
+def outer_splits(settings: Settings, n: int) -> list[tuple[int, Rows, Rows]]:
+    """Return repeat, kept and held rows of every fold that the baseline is measured on."""
+    folds, repeats, seed = settings.train.folds, settings.train.repeats, settings.train.seed
+    if n < 2 * folds:
+        raise DataError(
+            f"{n} rows are too few for {folds}-fold cross-validation",
+            f"give at least {2 * folds} rows, or set `train.folds` lower",
+        )
+    return [
+        (repeat, kept, held)
+        for repeat in range(repeats)
+        for kept, held in KFold(folds, shuffle=True, random_state=seed + repeat).split(np.empty(n))
+    ]
+
+
+def measure(
+    settings: Settings,
+    features: Floats,
+    target: Floats,
+    progress: Progress = silent,
+    models: Sequence[Model] | None = None,
+) -> OutOfFold:
+    """Return what a repeated, shuffled K-fold cross-validation sees.
+
+    One shuffle's RMSE swings by several percent, so the baseline is the mean over `repeats`.
+    models: what is fitted in each of `outer_splits`, where it is not the configured model.
+    """
+    seed, n = settings.train.seed, len(target)
+    splits = outer_splits(settings, n)
+    models = models or [settings.model] * len(splits)
+    # The folds run side by side, one thread each: that scales better than threads inside a forest.
+    pipelines = [build_pipeline(model, seed=seed, jobs=1) for model in models]
+
+    def fold(
+        pipeline: Pipeline, repeat: int, kept: Rows, held: Rows
+    ) -> tuple[int, Rows, Floats, Floats | None]:
+        fitted = fit_pipeline(clone(pipeline), features[kept], target[kept])
+        predicted = fitted.predict(features[held])
+        if repeat:
+            return repeat, held, predicted, None
+        shuffled = _shuffled(features[held], seed)
+        worse = fitted.predict(shuffled.reshape(-1, features.shape[1])).reshape(-1, len(held))
+        return repeat, held, predicted, ((worse - target[held]) ** 2).sum(axis=1)
+
+    prices, squares = np.empty((settings.train.repeats, n)), np.zeros(features.shape[1])
+    trees = settings.model.params.get("n_estimators")
+    progress("folds", 0, len(splits))
+    results = side_by_side(
+        settings,
+        (
+            joblib.delayed(fold)(pipeline, *split)
+            for pipeline, split in zip(pipelines, splits, strict=True)
+        ),
+    )
+    with threads_warn_in_vain():
+        for done, (repeat, held, predicted, worse) in enumerate(results, start=1):
+            prices[repeat, held] = predicted
+            if worse is not None:
+                squares += worse
+            progress("folds", done, len(splits))
+            if isinstance(trees, int):  # anything else scikit-learn refuses by itself
+                progress("trees", done * trees, len(splits) * trees)
+    usual = np.sqrt(((prices[0] - target) ** 2).mean())
+    return OutOfFold(prices, np.sqrt(squares / n) - usual)
+
+
+def _shuffled(rows: Floats, seed: int) -> Floats:
+    """Return (k, n, k): for each feature the rows with that feature's values shuffled."""
+    count, width = rows.shape
+    order = np.random.default_rng(seed).permutation(count)
+    copies = np.repeat(rows[None], width, axis=0)
+    for feature in range(width):
+        copies[feature, :, feature] = rows[order, feature]
+    return copies
+
+
+def side_by_side(settings: Settings, tasks: Iterable[Any]) -> Iterator[Any]:
+    """Yield what the tasks (`joblib.delayed`) return, as it comes, on `train.jobs` threads."""
+    jobs = available_cores() if settings.train.jobs in {-1, 0} else settings.train.jobs
+    run = joblib.Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")
+    results: Iterator[Any] = run(tasks)
+    return results
+
+
+@contextmanager
+def threads_warn_in_vain() -> Iterator[None]:
+    """Keep scikit-learn's complaint about lost settings quiet, and the warning filters whole.
+
+    Each of its parallel tasks resets the process-wide warning filters for a moment; another thread
+    that copies them just then sees none, and every tree warns from then on.
+    """
+    filters, show = list(warnings.filters), warnings.showwarning
+
+    def show_others(message: Warning | str, *args: object, **kwargs: object) -> None:
+        if "sklearn.utils.parallel.delayed" not in str(message):
+            show(message, *args, **kwargs)  # type: ignore[arg-type]
+
+    warnings.showwarning = show_others
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
+        warnings.filters[:] = filters  # type: ignore[index]

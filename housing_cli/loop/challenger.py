@@ -1,0 +1,180 @@
+"""What a challenger learns from, and how it is compared with the champion.
+
+The comparison rows are always newer than anything that the challenger which prices them has seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from housing_cli.config import Settings
+from housing_cli.data.table import Table
+from housing_cli.judging.comparison import Comparison, Limits, compare, repeated
+from housing_cli.judging.price_level import price_levels
+from housing_cli.judging.reference import Reference
+from housing_cli.learning.fitting import Progress, fit, silent
+from housing_cli.model.compiled import CompiledModel
+from housing_cli.prediction_log import Labeled
+
+Floats = NDArray[np.float64]
+
+BLOCKS = 5
+MIN_COMPARED = 20
+BASE_FOLD = 5
+"""One base row in so many is held out of the comparison on base data."""
+MIN_BASE = 20
+# A price twice its estimate is far off for a good model; a poorer one is far off farther out.
+FAR = 2.0
+FAR_QUANTILE, FAR_MARGIN = 0.995, 1.5
+MOST_REPEATED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Base data and feedback, oldest first, in one order of rows.
+
+    expected: (n feedback), what the base data alone would give for each row of feedback.
+    """
+
+    base: Table
+    feedback: Labeled
+    expected: Floats
+
+
+def gather(settings: Settings, base: Table, feedback: Labeled) -> Material:
+    """Return base data and feedback with what the base data expects of the feedback."""
+    if not len(feedback):
+        return Material(base, feedback, np.empty(0))
+    yardstick = fit(settings, base.features, base.target)
+    return Material(base, feedback, yardstick.predict(feedback.features))
+
+
+def levels_of(material: Material, n: int | None = None) -> Floats:
+    """Return the price level of the oldest n rows of feedback (None: all)."""
+    real, expected = material.feedback.real[:n], material.expected[:n]
+    return price_levels(np.log(real / np.maximum(expected, 1e-9)))
+
+
+def assemble(
+    material: Material, n: int | None = None, without: NDArray[np.bool_] | None = None
+) -> tuple[Floats, Floats, float]:
+    """Return features, target and price level of base data and the oldest n rows of feedback.
+
+    The target stands at the newest price level. A row of feedback whose inputs repeat an older row
+    replaces it: the same house, sold later. without: base rows to leave out, and whatever repeats
+    them.
+    """
+    features = np.vstack([material.base.features, material.feedback.features[:n]])
+    found = levels_of(material, n)
+    level = float(found[-1]) if len(found) else 1.0
+    levels = np.concatenate([np.ones(len(material.base)), found])
+    target = np.concatenate([material.base.target, material.feedback.real[:n]]) * (level / levels)
+    keys = _keys(features)
+    newest = {key: position for position, key in enumerate(keys)}
+    if without is not None:
+        for position in np.flatnonzero(without):
+            newest.pop(keys[position], None)
+    kept = np.sort(np.fromiter(newest.values(), dtype=np.intp, count=len(newest)))
+    return features[kept], target[kept], level
+
+
+def contest(
+    settings: Settings,
+    material: Material,
+    champion: CompiledModel,
+    reference: Reference,
+    progress: Progress = silent,
+) -> Comparison:
+    """Compare a challenger with the champion.
+
+    On the newest `retrain.holdout` of the feedback, block by block: each block is priced by a
+    challenger that has seen only what is older than it (prequential evaluation, Dawid 1984), so it
+    may learn from the first rows of a new world before it is asked for the next. And on a fixed
+    part of the base data, each model by the price that it gives without having seen the row. So
+    does a champion that learned some of the newest rows already: it is no better than its
+    out-of-fold prices.
+    """
+    feedback = material.feedback
+    n = len(feedback)
+    held = min(n - 1, max(int(n * settings.retrain.holdout), min(MIN_COMPARED, n // 2), 1))
+    bounds = np.unique(np.linspace(n - held, n, BLOCKS + 1).astype(int))
+    steps = len(bounds)
+    prices = np.empty(held)
+    for done, (start, end) in enumerate(pairwise(bounds), start=1):
+        features, target, _ = assemble(material, start)
+        model = fit(settings, features, target)
+        prices[start - bounds[0] : end - bounds[0]] = model.predict(feedback.features[start:end])
+        progress("comparisons", done, steps)
+    rows = slice(bounds[0], n)
+    on_base = _on_base(settings, material, reference)
+    progress("comparisons", steps, steps)
+    rule = settings.retrain
+    recent = feedback.features[rows]
+    return compare(
+        (feedback.real[rows], _unseen(champion.score(recent), recent, reference), prices),
+        on_base,
+        levels_of(material),
+        metric=settings.evaluate.metric,
+        factor=_far(reference),
+        limits=Limits(
+            settings.evaluate.threshold,
+            rule.max_level,
+            rule.max_unexplained,
+            max(MOST_REPEATED, 2 * repeated(material.base.target)),
+        ),
+        misses=_misses(feedback.real, feedback.predicted),
+    )
+
+
+def _misses(real: Floats, predicted: Floats) -> Floats:
+    """Return how many times off each price is, at least 1."""
+    return np.exp(np.abs(np.log(np.maximum(real, 1e-300) / np.maximum(predicted, 1e-300))))
+
+
+def _unseen(prices: Floats, features: Floats, reference: Reference) -> Floats:
+    """Return the champion's prices, out of fold for rows that its reference has."""
+    known = {key: place for place, key in enumerate(_keys(reference.features))}
+    places = np.array([known.get(key, -1) for key in _keys(features)])
+    return np.where(places < 0, prices, reference.out_of_fold[0, places])
+
+
+def _on_base(
+    settings: Settings, material: Material, reference: Reference
+) -> tuple[Floats, Floats, Floats] | None:
+    """Return target, champion's and challenger's prices of held-out base rows, at their own level.
+
+    The champion's are its out-of-fold prices; `None` where it did not learn from these rows.
+    """
+    base = material.base
+    known = {key: position for position, key in enumerate(_keys(reference.features))}
+    held = np.zeros(len(base), dtype=bool)
+    order = np.random.default_rng(settings.train.seed).permutation(len(base))
+    held[order[: len(base) // BASE_FOLD]] = True
+    pairs = [
+        (row, known[key])
+        for row, key in enumerate(_keys(base.features))
+        if held[row] and key in known
+    ]
+    if len(pairs) < MIN_BASE:
+        return None
+    rows, places = (np.array(column) for column in zip(*pairs, strict=True))
+    features, target, level = assemble(material, without=held)
+    challenger = fit(settings, features, target).predict(base.features[rows]) / level
+    # A champion that was itself retrained learned its base rows at another level.
+    moved = base.target[rows] / reference.target[places]
+    return base.target[rows], reference.out_of_fold[0, places] * moved, challenger
+
+
+def _far(reference: Reference) -> float:
+    """Return the factor by which a price must be off to be far off, from the training errors."""
+    miss = np.abs(np.log(np.maximum(reference.target / reference.out_of_fold[0], 1e-9)))
+    return float(max(FAR, np.exp(FAR_MARGIN * np.quantile(miss, FAR_QUANTILE))))
+
+
+def _keys(features: Floats) -> list[bytes]:
+    # One kind of missing, and adding zero makes -0.0 the same as 0.0.
+    return [row.tobytes() for row in np.where(np.isnan(features), np.nan, features + 0.0)]

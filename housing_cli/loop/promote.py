@@ -1,0 +1,140 @@
+"""Verify a version, compare it with what it replaces, move the alias."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from housing_cli.config import Settings
+from housing_cli.errors import GateRefused, UsageError, VersionNotFound
+from housing_cli.loop.verify import load_verified
+from housing_cli.registry import Event, ModelRegistry, Version
+from housing_cli.registry.store import PREVIOUS, PRODUCTION, check_alias
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """The move of an alias; `event` is `None` where it named the version already."""
+
+    version: Version
+    alias: str
+    replaced: str | None
+    event: Event | None
+
+
+def promote(
+    settings: Settings, ref: str, *, to: str = PRODUCTION, force: bool = False, reason: str = ""
+) -> Promotion:
+    """Point alias `to` at the version that REF names.
+
+    Raises `VersionCorrupt` where files or golden rows do not match, and `GateRefused` where the
+    version is worse than what it replaces, unless forced.
+    """
+    check_alias(to)
+    registry = ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    version = registry.get(ref)
+    replaced = registry.aliases().get(to)
+    load_verified(registry, version)
+    if replaced == version.name:
+        return Promotion(version, to, replaced, None)
+    evidence: dict[str, object] = {}
+    if to == PRODUCTION and replaced is not None and (champion := registry.find(replaced)):
+        evidence = _compare(settings, version, champion)
+        if evidence["refused"] and not force:
+            raise GateRefused(
+                f"{version.name} is not better than {champion.name}: {evidence['refused']}",
+                "look at both with `housing registry diff "
+                f"{champion.name} {version.name}`, or use `--force --reason TEXT`",
+                evidence,
+            )
+    event = registry.point(
+        to,
+        version,
+        why=reason or ("forced" if force else "promote"),
+        evidence=evidence | ({"forced": True} if force else {}),
+        expected=replaced,
+    )
+    return Promotion(version, to, replaced, event)
+
+
+def rollback(settings: Settings, *, reason: str = "") -> Promotion:
+    """Point `production` back at the version that it named before."""
+    registry = ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    aliases = registry.aliases()
+    if PREVIOUS not in aliases:
+        raise VersionNotFound(
+            "there is no previous version to roll back to",
+            "see the promotions with `housing registry history`",
+        )
+    version = registry.get(PREVIOUS)
+    load_verified(registry, version)
+    replaced = aliases.get(PRODUCTION)
+    event = registry.point(
+        PRODUCTION,
+        version,
+        why=reason or "rollback",
+        event="rolled back",
+        expected=replaced,
+    )
+    return Promotion(version, PRODUCTION, replaced, event)
+
+
+def _compare(settings: Settings, version: Version, champion: Version) -> dict[str, object]:
+    """Return the evidence for or against `version`; `refused` says why not, or is empty."""
+    metric = settings.evaluate.metric
+    if version.metadata.schema != champion.metadata.schema:
+        return {"refused": "its features are not those of the version that is served"}
+    comparison = version.metadata.evidence.get("comparison")
+    lost = isinstance(comparison, dict) and not comparison["wins"]
+    # What lost against its parent is not the better for another champion.
+    if isinstance(comparison, dict) and (lost or version.metadata.parent == champion.name):
+        refused = "" if comparison["wins"] else "; ".join(comparison["reasons"])
+        return {"champion": champion.name, "comparison": comparison, "refused": refused}
+    beaten = champion.metadata.evidence.get("comparison")
+    if isinstance(beaten, dict) and champion.metadata.parent == version.name and beaten["wins"]:
+        why = f"{champion.name} won against it on real prices"
+        return {"champion": champion.name, "comparison": beaten, "refused": why}
+    new, old = version.metadata.metrics[metric], champion.metadata.metrics[metric]
+    evidence: dict[str, object] = {
+        "champion": champion.name,
+        "metric": metric,
+        "new": new,
+        "old": old,
+    }
+    allowed = 1 + settings.evaluate.threshold
+    if _table(version) == _table(champion):
+        worse = new > old * allowed
+        why, than = f"its baseline {metric.upper()} {new:.3f}", f"{old:.3f}"
+    else:
+        # Prices of other tables may stand at another level: errors in units of their spread.
+        new, old = (_error_share(v.metadata.metrics["r2"]) for v in (version, champion))
+        worse = new > old * allowed
+        why, than = f"its baseline error, {new:.3f} of its prices' spread,", f"{old:.3f}"
+    limit = f"{settings.evaluate.threshold:.0%}"
+    refused = f"{why} is more than {limit} above {than}" if worse else ""
+    return evidence | {"refused": refused}
+
+
+def _table(version: Version) -> tuple[str, str | None]:
+    return version.metadata.data.sha256, version.metadata.data.feedback_sha256
+
+
+def _error_share(r2: float) -> float:
+    """Return RMSE / standard deviation of the target."""
+    return math.sqrt(max(1.0 - r2, 0.0))
+
+
+def require_ref(ref: str | None, roll_back: bool, to: str = PRODUCTION) -> None:
+    """Raise `UsageError` unless exactly one of REF and `--rollback` was given."""
+    if roll_back and to != PRODUCTION:
+        raise UsageError(
+            f"`--rollback` moves `{PRODUCTION}` alone, not `{to}`",
+            f"for example `housing promote v3 --to {to}`",
+        )
+    if ref is not None and roll_back:
+        raise UsageError(
+            f"`{ref}` and `--rollback` exclude each other",
+            "name a version, or go back to the previous one",
+        )
+    if ref is None and not roll_back:
+        raise UsageError("name a version, or use `--rollback`", "for example `housing promote v3`")

@@ -1,0 +1,197 @@
+"""Fit, measure, register: from a table to a new version."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version as library_version
+
+import joblib
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from housing_cli.config import Settings
+from housing_cli.data.table import Table, read_table
+from housing_cli.judging import gate
+from housing_cli.learning.conformal import fit_intervals
+from housing_cli.learning.export import export_onnx, verify_export
+from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, silent
+from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
+from housing_cli.model.compiled import CompiledModel
+from housing_cli.registry import DataInfo, GitInfo, Golden, Metadata, ModelRegistry, Version
+from housing_cli.registry.store import check_tag, now
+
+Floats = NDArray[np.float64]
+
+GOLDEN_ROWS = 32
+REFERENCE_ROWS = 5_000
+LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "skl2onnx", "onnxruntime", "joblib")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A new version, and what was noticed on the way."""
+
+    version: Version
+    production: bool
+    dropped: dict[str, int]
+    difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """What a model learns from: n rows, and what to say of them in the metadata."""
+
+    features: Floats
+    target: Floats
+    info: DataInfo
+
+
+def train(
+    settings: Settings,
+    *,
+    tag: str | None = None,
+    promote: bool | None = None,
+    progress: Progress = silent,
+    stop_key: StopKey = no_stop_key,
+) -> Trained:
+    """Train on the configured table and register the version.
+
+    With `train.tune` trials of a search for parameters, which `stop_key` may stop. promote: make it
+    production; `None`: only where there is no production yet.
+    """
+    if tag is not None:
+        check_tag(tag)
+    table = read_table(settings.data.path, settings.schema())
+    rows = TrainingRows(table.features, table.target, data_info(table))
+    registry = ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    tuned = None
+    if settings.train.tune:
+        tuned = tune(settings, rows.features, rows.target, progress, stop_key)
+    metadata, files, difference = build_version(
+        settings, rows, tag=tag, progress=progress, tuned=tuned
+    )
+    version = registry.add(metadata, files, promote=promote, why="train")
+    production = registry.aliases().get("production") == version.name
+    return Trained(version, production, dict(table.dropped), difference)
+
+
+def data_info(table: Table) -> DataInfo:
+    """Return what the metadata says of a table."""
+    return DataInfo(table.path, table.sha256, len(table), dict(table.dropped))
+
+
+def build_version(
+    settings: Settings,
+    rows: TrainingRows,
+    *,
+    tag: str | None = None,
+    parent: str | None = None,
+    evidence: dict[str, object] | None = None,
+    progress: Progress = silent,
+    tuned: Tuned | None = None,
+) -> tuple[Metadata, dict[str, bytes], float]:
+    """Cross-validate, fit and compile; return the metadata and files of an unregistered version.
+
+    The third value is the largest difference between compiled and fitted prices.
+    """
+    schema, seed = settings.schema(), settings.train.seed
+    outer, libraries = None, list(LIBRARIES)
+    if tuned is not None:
+        settings = msgspec.structs.replace(settings, model=tuned.model)
+        evidence = {**(evidence or {}), "tuning": tuned.evidence}
+        outer, libraries = tuned.outer, [*LIBRARIES, "optuna"]
+    measured = measure(settings, rows.features, rows.target, progress, outer)
+    out_of_fold = measured.prices
+    pipeline = fit(settings, rows.features, rows.target)
+    onnx = export_onnx(pipeline, len(schema.features))
+    compiled = CompiledModel(onnx, len(schema.features))
+    difference = verify_export(pipeline, compiled, rows.features, seed)
+    golden = _golden_rows(compiled, rows.features, seed)
+    buffer = io.BytesIO()
+    joblib.dump(pipeline, buffer)
+    metadata = Metadata(
+        created=now(),
+        schema=schema,
+        regressor=settings.model.regressor,
+        parameters=_plain(pipeline["regressor"].get_params()),
+        imputer=settings.model.imputer,
+        seed=seed,
+        metrics=_baseline(rows.target, out_of_fold)
+        | {"folds": float(settings.train.folds), "repeats": float(len(out_of_fold))},
+        data=rows.info,
+        git=_git(),
+        libraries=_libraries(libraries),
+        golden=golden,
+        tag=tag,
+        parent=parent,
+        evidence=evidence or {},
+    )
+    files = {
+        "model.joblib": buffer.getvalue(),
+        "model.onnx": onnx,
+        "reference.json": _reference(rows, measured, seed),
+        "intervals.json": fit_intervals(rows.target, out_of_fold).to_json(),
+    }
+    return metadata, files, difference
+
+
+def _baseline(target: Floats, out_of_fold: Floats) -> dict[str, float]:
+    """Return the metrics over all repeats: their rows are pooled, so RMSE is of all errors."""
+    return gate.metrics(np.tile(target, len(out_of_fold)), out_of_fold.ravel())
+
+
+def _golden_rows(compiled: CompiledModel, features: Floats, seed: int) -> Golden:
+    rng = np.random.default_rng(seed)
+    rows = features[np.sort(rng.permutation(len(features))[:GOLDEN_ROWS])]
+    blank = np.full((1, features.shape[1]), np.nan)
+    rows = np.vstack([rows, blank])
+    inputs = [[None if np.isnan(value) else float(value) for value in row] for row in rows]
+    return Golden(inputs, [float(price) for price in compiled.score(rows)])
+
+
+def _reference(rows: TrainingRows, measured: OutOfFold, seed: int) -> bytes:
+    """Return the rows that later judgments compare with: a sample with its out-of-fold prices."""
+    rng = np.random.default_rng(seed)
+    picked = np.sort(rng.permutation(len(rows.target))[:REFERENCE_ROWS])
+    features = rows.features[picked]
+    columns = [[None if np.isnan(v) else v for v in column] for column in features.T.tolist()]
+    reference = {
+        "features": columns,
+        "target": rows.target[picked].tolist(),
+        "out_of_fold": np.round(measured.prices[:, picked], 6).tolist(),
+        "importances": np.round(measured.importances, 6).tolist(),
+    }
+    return msgspec.json.encode(reference)
+
+
+def _plain(params: dict[str, object]) -> dict[str, object]:
+    simple = (str, int, float, bool, type(None), list, dict)
+    # `estimators` holds the regressors that the other parameters name one by one.
+    return {
+        k: v if isinstance(v, simple) else repr(v)
+        for k, v in sorted(params.items())
+        if k != "estimators"
+    }
+
+
+def _libraries(names: list[str]) -> dict[str, str]:
+    return {"python": platform.python_version()} | {n: library_version(n) for n in names}
+
+
+def _git() -> GitInfo:
+    try:
+        commit = _git_output("rev-parse", "HEAD")
+        return GitInfo(commit, bool(_git_output("status", "--porcelain", "--untracked-files=no")))
+    except (OSError, subprocess.SubprocessError):
+        # An image is built of a checkout that is not in it; the build says of which commit.
+        return GitInfo(os.environ.get("GIT_COMMIT") or None)
+
+
+def _git_output(*args: str) -> str:
+    done = subprocess.run(["git", *args], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

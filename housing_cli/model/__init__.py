@@ -1,0 +1,1 @@
+"""What serving needs of a model, and no more."""

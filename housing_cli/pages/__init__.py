@@ -1,0 +1,1 @@
+"""Templates and charts that every page shares."""

@@ -1,0 +1,1 @@
+"""The prediction log as two plain csv files in a directory."""

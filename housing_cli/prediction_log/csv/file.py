@@ -1,0 +1,261 @@
+"""An append-only csv file that many processes of one machine write: whole lines, all or none."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import fcntl
+import io
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from housing_cli.errors import LogBusy, LogSchemaMismatch, LogUnavailable
+from housing_cli.prediction_log.csv.rows import header_line
+
+PATIENCE_S = 2.0
+"""How long to wait for other writers. They hold the lock for microseconds, or are stopped."""
+_LOCK_POLL_S = 0.0002
+_TAIL = 1 << 16
+_REOPENS = 5
+_DISK_RESERVE = 1 << 20
+
+
+class AppendFile:
+    """Appends lines to a csv file under an exclusive `flock`.
+
+    Between `acquire` and `release` no other process writes. `acquire` heals what a killed process
+    left behind and notices a file that was moved away, deleted or emptied. The lock dies with its
+    holder.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[str],
+        is_row: Callable[[bytes], bool],
+        *,
+        fsync: bool = False,
+    ) -> None:
+        self.path = path
+        self.columns = tuple(columns)
+        self.header = header_line(columns)
+        self.size = -1
+        """Size at the last `acquire` or `write`; -1 before."""
+        self._is_row = is_row
+        self._fsync = fsync
+        self._fd = -1
+        self._pid = 0
+        self.identity = (0, 0)
+        """Inode and device of the open file."""
+        self._threads = threading.Lock()  # flock does not part the threads of one process
+        self._name = str(path)
+
+    def acquire(self, patience: float = PATIENCE_S) -> bool:
+        """Lock the file; return whether its content may be other than this process left it.
+
+        Raises `LogBusy` when others hold it for `patience` seconds, and `LogUnavailable`.
+        """
+        if not self._threads.acquire(timeout=patience):
+            raise unavailable(self.path, _held())
+        try:
+            known = self.size
+            size = self._lock(patience)
+            if size == known:
+                return False
+            self._settle(size)
+            return True
+        except OSError as error:
+            self.release()
+            raise unavailable(self.path, error) from error
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Unlock the file."""
+        try:
+            if self._fd >= 0:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
+    def write(self, lines: bytes) -> None:
+        """Append whole lines, all or none; the file is locked."""
+        data = lines if self.size else self.header + lines
+        try:
+            written = os.write(self._fd, data)
+            while written < len(data):  # as a rule, the rest fails and says why
+                written += os.write(self._fd, data[written:])
+            if self._fsync:
+                os.fdatasync(self._fd)
+        except OSError as error:
+            self._undo()
+            raise unavailable(self.path, error) from error
+        self.size += len(data)
+
+    def last_lines(self, limit: int) -> list[bytes]:
+        """Return the whole lines in the last `limit` bytes, without the header."""
+        start = max(self.size - limit, 0)
+        data = os.pread(self._fd, self.size - start, start)
+        lines = data.split(b"\n")[:-1]
+        return lines[1:]  # the header, or a line that began before
+
+    def lines_since(self, position: int) -> list[bytes]:
+        """Return the lines from `position`, where a line begins, to the end."""
+        return os.pread(self._fd, self.size - position, position).split(b"\n")[:-1]
+
+    def forget(self) -> None:
+        """Make the next `acquire` look at the file anew."""
+        self.size = -1
+
+    def close(self) -> None:
+        """Close the file; the next `acquire` opens it again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self.size = -1, -1
+
+    def check(self) -> None:
+        """Raise `LogUnavailable` or `LogSchemaMismatch` if a row could not be appended now."""
+        try:
+            check_folder(self.path)
+            if self.path.exists():
+                check_header(self.path, self.header, self.columns)
+        except OSError as error:
+            raise unavailable(self.path, error) from error
+
+    def _lock(self, patience: float) -> int:
+        """Hold the lock of the file that the path names now; return its size."""
+        for _ in range(_REOPENS):
+            if self._fd < 0 or self._pid != os.getpid():
+                self._open()
+            self._wait_for_lock(patience)
+            try:
+                status = os.stat(self._name)  # noqa: PTH116 - the hot path
+            except FileNotFoundError:
+                status = None
+            if status is not None and (status.st_ino, status.st_dev) == self.identity:
+                return status.st_size
+            self.close()  # deleted, or moved away by a log rotation
+        raise OSError(errno.ESTALE, "the file is being replaced all the time")
+
+    def _open(self) -> None:
+        self.close()  # after a fork, the parent's lock is not shared
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(self._name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        status = os.fstat(self._fd)
+        self.identity = (status.st_ino, status.st_dev)
+        self._pid = os.getpid()
+        if self._fsync and status.st_size == 0:
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # the name of the file, too, outlives a power loss
+            finally:
+                os.close(folder)
+
+    def _wait_for_lock(self, patience: float) -> None:
+        deadline = 0.0
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                now = time.monotonic()
+                deadline = deadline or now + patience
+                if now > deadline:
+                    raise _held() from None
+                time.sleep(_LOCK_POLL_S)
+
+    def _settle(self, size: int) -> None:
+        """Check the header and heal the end after others wrote (or died writing)."""
+        fd = self._fd
+        self.size = -1  # unknown, should anything below fail
+        head = os.pread(fd, len(self.header), 0)
+        if size and size < len(self.header) and self.header.startswith(head):
+            os.ftruncate(fd, 0)  # died while the header was written
+            size = 0
+        elif size and head != self.header:
+            check_header(self.path, self.header, self.columns)
+        if size and os.pread(fd, 1, size - 1) != b"\n":
+            size = self._heal(size)
+        self.size = size
+
+    def _heal(self, size: int) -> int:
+        """Complete or cut off a last line without newline; return the new size."""
+        start = size
+        tail = b""
+        while start and b"\n" not in tail:
+            step = min(_TAIL, start)
+            start -= step
+            tail = os.pread(self._fd, step, start) + tail
+        kept = tail.rfind(b"\n") + 1
+        if (start + kept == 0 or self._is_row(tail[kept:])) and os.write(self._fd, b"\n") == 1:
+            return size + 1
+        os.ftruncate(self._fd, start + kept)
+        return start + kept
+
+    def _undo(self) -> None:
+        """Take back a partly written batch."""
+        size, self.size = self.size, -1
+        try:
+            os.ftruncate(self._fd, size)
+            self.size = size
+        except OSError:
+            return  # the next `acquire` looks at the tail and heals
+
+
+def check_folder(path: Path) -> None:
+    """Raise OSError if `path` could not be made or grow, seen from its directory and disk."""
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, f"`{path}` cannot be written")
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"`{folder}` is not a directory")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"`{folder}` cannot be written")
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize < _DISK_RESERVE:
+        raise OSError(errno.ENOSPC, "no space left on the disk")
+
+
+def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:
+    """Return where the first row begins. Raises `LogSchemaMismatch` for other columns."""
+    with path.open("rb") as file:
+        head = file.read(len(header) + _TAIL)
+    if head.startswith(header):
+        return len(header)
+    if header.startswith(head):
+        return len(head)  # empty, or being created
+    first, _, _ = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+    found = next(csv.reader(io.StringIO(first.decode(errors="replace").rstrip("\r"))), [])
+    if found == list(columns):
+        return head.index(b"\n") + 1 if b"\n" in head else len(head)
+    other = [name for name in found if name not in columns]
+    missing = [name for name in columns if name not in found]
+    detail = "; ".join(
+        f"{what} {', '.join(f'`{name}`' for name in names[:8])}"
+        for what, names in (("missing", missing), ("unknown", other))
+        if names
+    )
+    raise LogSchemaMismatch(
+        f"`{path}` was written for other columns ({detail or 'in another order'})",
+        "move the log away, or name another one: `HOUSING_LOG_URL=csv:DIRECTORY`",
+    )
+
+
+def _held() -> OSError:
+    return OSError(errno.EAGAIN, "another process holds its lock")
+
+
+def unavailable(path: Path, error: OSError) -> LogUnavailable:
+    """Return what to raise for an operating system error."""
+    reason = error.strerror or str(error)
+    kind = LogBusy if error.errno == errno.EAGAIN else LogUnavailable
+    return kind(
+        f"the prediction log `{path}` cannot be used: {reason}",
+        "check the directory, its permissions and the free space",
+    )

@@ -1,0 +1,288 @@
+"""The prediction log as two plain csv files in a directory.
+
+`predictions.csv` (`id,timestamp,model_version,<features...>,predicted_price`) and `feedback.csv`
+(`id,timestamp,real_price`) only ever grow, and are ordered by time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from housing_cli.errors import UnknownPrediction
+from housing_cli.prediction_log import Feedback, Group, Labeled, Predictions, checked_price
+from housing_cli.prediction_log.csv import schema as csv_schema
+from housing_cli.prediction_log.csv.file import PATIENCE_S, AppendFile, unavailable
+from housing_cli.prediction_log.csv.latest import LatestPrices
+from housing_cli.prediction_log.csv.query import Query
+from housing_cli.prediction_log.csv.reader import LineReader, id_before
+from housing_cli.prediction_log.csv.rows import (
+    feedback_row,
+    id_of,
+    number_texts,
+    prediction_row,
+    quoted,
+)
+from housing_cli.prediction_log.ids import (
+    Clock,
+    IdSource,
+    canonical,
+    ceil_ms,
+    is_time_ordered,
+    milliseconds,
+    prefix_of,
+)
+
+if TYPE_CHECKING:
+    from housing_cli.data.schema import FeatureSchema
+
+# Ids of an older tool have no order. Only a row among this many bytes of them is found again.
+_UNORDERED_LIMIT = 1 << 24
+_MAX_ID = 64
+_HASTE_S = 0.005
+# The last id stands in the last lines, unless broken ones follow it.
+_NEAR_END, _FAR_END = 1 << 11, 1 << 16
+
+
+class CsvLog:
+    """The log in the directory `folder`; both files are made by their first row."""
+
+    def __init__(self, folder: str | Path, schema: FeatureSchema, *, fsync: bool = False) -> None:
+        self.url = f"csv:{folder}"
+        self.blocking = fsync
+        self.folder = Path(folder)
+        self.width = len(schema.features)
+        self.columns = ("id", "timestamp", "model_version", *schema.features, "predicted_price")
+        self.feedback_columns = ("id", "timestamp", "real_price")
+        self.predictions_path = self.folder / "predictions.csv"
+        self.feedback_path = self.folder / "feedback.csv"
+        self._predictions = AppendFile(
+            self.predictions_path, self.columns, self._is_prediction, fsync=fsync
+        )
+        self._feedback = AppendFile(
+            self.feedback_path, self.feedback_columns, _is_feedback, fsync=fsync
+        )
+        self._ids = IdSource()
+        self._clock = Clock()
+        self._latest = LatestPrices()
+        self._followed = (0, 0)
+        self._reader: LineReader | None = None
+        self._reading = threading.Lock()
+
+    def append(
+        self,
+        model_version: str,
+        features: Sequence[Sequence[float | None]],
+        predicted: Sequence[float],
+        *,
+        wait: bool = True,
+    ) -> list[str]:
+        """Record predictions with one `write`, all or none; return their ids."""
+        return self.append_groups([(model_version, features, predicted)], wait=wait)[0]
+
+    def append_groups(self, groups: Iterable[Group], *, wait: bool = True) -> list[list[str]]:
+        """Record several calls of `append` with one `write`; return the ids of each."""
+        worded: list[tuple[str, list[str]]] = []
+        for version, features, predicted in groups:
+            rows: list[list[float | None]] = []
+            for row, price in zip(features, predicted, strict=True):
+                if len(row) != self.width:
+                    raise ValueError(f"{self.width} features are needed, not {len(row)}")
+                rows.append([*row, price])
+            worded.append((quoted(version), number_texts(rows)))
+        if not any(texts for _, texts in worded):
+            return [[] for _ in worded]
+        issued: list[list[str]] = []
+        lines: list[str] = []
+        file = self._predictions
+        changed = file.acquire(PATIENCE_S if wait else _HASTE_S)
+        try:
+            if changed:
+                self._follow(file)
+            for version, texts in worded:
+                ms, ids = self._ids.issue(len(texts))
+                middle = f",{self._clock.iso(ms)},{version},"
+                rows_and_ids = zip(ids, texts, strict=True)
+                lines += [f"{key}{middle}{text}\n" for key, text in rows_and_ids]
+                issued.append(ids)
+            file.write("".join(lines).encode())
+        except BaseException:
+            file.forget()
+            raise
+        finally:
+            file.release()
+        return issued
+
+    def feedback(self, prediction_id: str, real_price: float, *, wait: bool = True) -> Feedback:
+        """Record the real price of one prediction, found by binary search."""
+        real = checked_price(real_price)
+        try:
+            with self._reading:
+                line = self._find(prediction_id)
+            row = prediction_row(line or b"", self.width)
+        except OSError as error:
+            raise unavailable(self.predictions_path, error) from error
+        except ValueError as error:  # there is no such line, or it is broken
+            raise UnknownPrediction(
+                f"no prediction has the id `{prediction_id[:_MAX_ID]}`"
+            ) from error
+        file = self._feedback
+        changed = file.acquire(PATIENCE_S if wait else _HASTE_S)
+        try:
+            if changed:
+                self._latest.follow(file)
+            outcome = self._latest.outcome(row.id, real)
+            if outcome != "unchanged":
+                at = self._latest.next_ms(round(row.predicted_at * 1000))
+                file.write(f"{row.id},{self._clock.iso(at)},{real!r}\n".encode())
+                self._latest.put(row.id, real, file)
+        except BaseException:
+            file.forget()
+            raise
+        finally:
+            file.release()
+        return Feedback(outcome, row.version, row.predicted, row.predicted_at)
+
+    def labeled(
+        self,
+        *,
+        version: str | None = None,
+        newest: int | None = None,
+        since: datetime | None = None,
+        features: bool = True,
+    ) -> Labeled:
+        """Return labeled rows; a narrow window is read from the ends of the files alone."""
+        from housing_cli.prediction_log.csv import window as csv_window
+
+        with self._read() as rows, self._read_feedback() as prices:
+            query = Query(rows, prices, self.width, version, newest, ceil_ms(since), features)
+            found = csv_window.labeled(query)
+            if found is not None:
+                return found
+            if csv_window.is_ordered(rows):
+                from housing_cli.prediction_log.csv import join as csv_join
+
+                return csv_join.labeled(query)
+            from housing_cli.prediction_log.csv import scan as csv_scan
+
+            return csv_scan.labeled(query)
+
+    def predictions(
+        self,
+        *,
+        version: str | None = None,
+        newest: int | None = None,
+        since: datetime | None = None,
+    ) -> Predictions:
+        """Return predictions; a narrow window is read from the ends of the files alone."""
+        from housing_cli.prediction_log.csv import window as csv_window
+
+        with self._read() as rows, self._read_feedback() as prices:
+            query = Query(rows, prices, self.width, version, newest, ceil_ms(since))
+            found = csv_window.predictions(query)
+            if found is not None:
+                return found
+            if csv_window.is_ordered(rows):
+                from housing_cli.prediction_log.csv import join as csv_join
+
+                return csv_join.predictions(query)
+            from housing_cli.prediction_log.csv import scan as csv_scan
+
+            return csv_scan.predictions(query)
+
+    def check(self) -> None:
+        """Raise when rows cannot be written now; creates nothing."""
+        csv_schema.check(self.folder)
+        self._predictions.check()
+        self._feedback.check()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._predictions.close()
+        self._feedback.close()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _follow(self, file: AppendFile) -> None:
+        """Go on after what other processes wrote: ids never step back."""
+        if file.identity != self._followed:
+            csv_schema.check(self.folder)
+        if file.size == 0:
+            try:
+                csv_schema.write(self.folder)
+            except OSError as error:
+                raise unavailable(self.folder, error) from error
+        self._followed = file.identity
+        for limit in (_NEAR_END, _FAR_END):
+            for line in reversed(file.last_lines(limit)):
+                if found := id_of(line):
+                    self._ids.not_below(found)
+                    return
+
+    def _is_prediction(self, line: bytes) -> bool:
+        try:
+            prediction_row(line, self.width)
+        except ValueError:
+            return False
+        return True
+
+    def _find(self, prediction_id: str) -> bytes | None:
+        """Return the line of a prediction, None if there is none."""
+        wanted = canonical(prediction_id) or prediction_id
+        if not 0 < len(wanted) <= _MAX_ID or not wanted.isprintable() or set(wanted) & set(',"'):
+            return None
+        reader = self._current()
+        if reader is None:
+            return None
+        key = wanted.encode(errors="replace")
+        if not is_time_ordered(wanted):
+            end = reader.lower_bound(id_before(b""))
+            return reader.find(max(reader.start, end - _UNORDERED_LIMIT), end, key)
+        line = reader.find(*reader.narrow(id_before(key)), key)
+        if line is None:
+            # Ids of other writers may be out of order within a millisecond.
+            ms = milliseconds(wanted)
+            low, _ = reader.narrow(id_before(prefix_of(ms).encode()))
+            _, high = reader.narrow(id_before(prefix_of(ms + 1).encode()))
+            line = reader.find(low, min(high, low + _UNORDERED_LIMIT), key)
+        return line
+
+    def _current(self) -> LineReader | None:
+        """Return a reader of the predictions as they are now."""
+        try:
+            status = os.stat(self.predictions_path)  # noqa: PTH116 - the hot path
+        except FileNotFoundError:
+            return None
+        reader = self._reader
+        if reader is None or reader.identity != (status.st_ino, status.st_dev):
+            if reader is not None:
+                reader.close()
+            reader = self._reader = self._read()
+        reader.grow(status.st_size)
+        return reader
+
+    def _read(self) -> LineReader:
+        return self._open(self.predictions_path, self.columns)
+
+    def _read_feedback(self) -> LineReader:
+        return self._open(self.feedback_path, self.feedback_columns)
+
+    def _open(self, path: Path, columns: Sequence[str]) -> LineReader:
+        csv_schema.check(self.folder)
+        try:
+            return LineReader(path, columns)
+        except OSError as error:
+            raise unavailable(path, error) from error
+
+
+def _is_feedback(line: bytes) -> bool:
+    try:
+        feedback_row(line)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,36 @@
+"""What one question to a csv log asks, and of which files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from housing_cli.prediction_log.csv.reader import LineReader
+    from housing_cli.prediction_log.csv.rows import PredictionRow
+
+
+class Query(msgspec.Struct, frozen=True):
+    """The arguments of `PredictionLog.labeled` or `predictions`, and the files to read.
+
+    rows, prices: predictions.csv and feedback.csv. width: how many features a row has. floor:
+    the first epoch millisecond that is asked for, 0 for all.
+    """
+
+    rows: LineReader
+    prices: LineReader
+    width: int
+    version: str | None = None
+    newest: int | None = None
+    floor: int = 0
+    features: bool = True
+
+    def wants(self, row: PredictionRow) -> bool:
+        """Return whether a row is of the version and the time that are asked for."""
+        made = self.version is None or row.version == self.version
+        return made and row.predicted_at * 1000 >= self.floor
+
+    def cut(self, found: list[PredictionRow]) -> list[PredictionRow]:
+        """Return as many of the newest rows as are asked for; `found` is ordered by time."""
+        return found[-self.newest if self.newest else 0 :]

@@ -1,0 +1,222 @@
+"""Reads a csv file of time-ordered lines without a lock, while others append to it.
+
+A reader sees the file as long as it was when it was opened, without a torn last line. Lines are
+ordered by id, so a row is found by binary search and a window by reading backward from the end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from housing_cli.prediction_log.csv.file import check_header
+from housing_cli.prediction_log.csv.rows import ID_BYTES, header_line
+
+_BLOCK = 1 << 20
+_PROBE = 1 << 10
+_NEAR = 1 << 13
+# Hand-edited logs may be slightly out of order: a row is looked for this far around its place.
+_DISORDER = 1 << 16
+_FIELDS_AT_LEAST = 2
+
+Comparison = Callable[[bytes], bool | None]
+
+
+class LineReader:
+    """The whole lines of one file at one moment; empty if there is no file."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path = path
+        self._columns = columns
+        self._headed = False
+        self._fd = -1
+        self.start = self.size = 0
+        self.identity = (0, 0)
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            status = os.fstat(self._fd)
+            self.identity = (status.st_ino, status.st_dev)
+            self.grow(status.st_size)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> LineReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def grow(self, size: int) -> None:
+        """See the file up to its last newline before `size`."""
+        if not self._headed:
+            # After the size was taken: a header that is written in between is no row.
+            self.start = check_header(self.path, header_line(self._columns), self._columns)
+            self._headed = self.start > 0 and os.pread(self._fd, 1, self.start - 1) == b"\n"
+        step = _PROBE
+        while True:
+            begin = max(self.start, size - step)
+            if begin >= size:
+                self.size = self.start
+                return
+            newline = os.pread(self._fd, size - begin, begin).rfind(b"\n")
+            if newline >= 0 or begin == self.start:
+                self.size = begin + newline + 1
+                return
+            step *= 8
+
+    def line_at(self, position: int) -> tuple[int, bytes]:
+        """Return the first whole line that begins at or after `position`, and where it begins.
+
+        At the end: the size and an empty line.
+        """
+        begin = position
+        if position > self.start:
+            position -= 1  # the newline before decides whether a line begins here
+        data = b""
+        step = _PROBE
+        while position + len(data) < self.size:
+            at = position + len(data)
+            more = os.pread(self._fd, min(step, self.size - at), at)
+            if not more:
+                break  # cut short meanwhile
+            data += more
+            first = 0 if begin == self.start else data.find(b"\n") + 1
+            if begin == self.start or first:
+                end = data.find(b"\n", first)
+                if end >= 0:
+                    return position + first, data[first:end]
+                if position + first >= self.size:
+                    break
+            step *= 4
+        return self.size, b""
+
+    def narrow(self, is_before: Comparison) -> tuple[int, int]:
+        """Return two near positions between which the first line begins that is not before.
+
+        `is_before` answers None for a line that cannot be compared; it is stepped over.
+        """
+        low, high = self.start, self.size
+        while high - low > _NEAR:
+            middle = (low + high) // 2
+            begin, line = self.line_at(middle)
+            answer = is_before(line) if begin < high else False
+            while answer is None:
+                begin, line = self.line_at(begin + len(line) + 1)
+                answer = is_before(line) if begin < high else False
+            if answer:
+                low = begin + len(line) + 1
+            else:
+                high = middle
+        return low, max(low, high)
+
+    def lower_bound(self, is_before: Comparison) -> int:
+        """Return where the first line begins that is not before what is looked for."""
+        position, high = self.narrow(is_before)
+        while position < high:
+            begin, line = self.line_at(position)
+            if begin >= high or is_before(line) is False:
+                return begin
+            position = begin + len(line) + 1
+        return position
+
+    def find(self, start: int, end: int, prediction_id: bytes) -> bytes | None:
+        """Return the line of an id between two positions (and a little around them)."""
+        begin = max(self.start - 1, start - _DISORDER)
+        data = os.pread(self._fd, min(end + _DISORDER, self.size) - begin, begin)
+        wanted = b"\n" + prediction_id + b","
+        at = data.find(wanted)
+        if at < 0:  # other tools write ids in capitals
+            at = data.lower().find(wanted.lower())
+        if at < 0:
+            return None
+        stop = data.find(b"\n", at + 1)
+        if stop < 0:
+            return self.line_at(begin + at + 1)[1]
+        return data[at + 1 : stop]
+
+    def backward(self, end: int = -1, block: int = _BLOCK) -> Iterator[list[bytes]]:
+        """Yield blocks of lines from the end to the start; each block is in file order."""
+        end = self.size if end < 0 else end
+        step = min(block, 1 << 16)
+        while end > self.start:
+            begin, data = max(self.start, end - step), b""
+            while True:
+                data = os.pread(self._fd, end - begin, begin)
+                if begin == self.start:
+                    break
+                cut = data.find(b"\n") + 1
+                if 0 < cut < len(data):
+                    begin, data = begin + cut, data[cut:]
+                    break
+                begin = max(self.start, begin - step)
+            yield data.split(b"\n")[:-1]
+            if not data:
+                return  # cut short meanwhile
+            end = begin
+            step = min(step * 4, block)
+
+    def near(self, low: int, high: int, block: int = _BLOCK) -> Iterator[bytes]:
+        """Yield the lines between two positions, and a little around them, in blocks."""
+        begin = self.line_at(max(self.start, low - _DISORDER))[0]
+        yield from self.forward(block, begin, min(self.size, high + _DISORDER))
+
+    def forward(self, block: int = _BLOCK, start: int = -1, end: int = -1) -> Iterator[bytes]:
+        """Yield the lines from `start` to `end` as blocks of bytes that end with a newline."""
+        position = self.start if start < 0 else start
+        end = self.size if end < 0 else end
+        step = block
+        while position < end:
+            data = os.pread(self._fd, min(step, end - position), position)
+            cut = data.rfind(b"\n") + 1
+            if cut:
+                yield data[:cut]
+                position += cut
+                step = block
+            elif len(data) < step:
+                return  # cut short meanwhile
+            else:
+                step *= 2
+
+    def blocks(self, size: int, start: int = -1) -> Iterator[memoryview]:
+        """Yield what `forward` does, each time in the same memory: new memory is slow."""
+        position = self.start if start < 0 else start
+        buffer = bytearray(min(size, max(self.size - position, 1)))
+        while position < self.size:
+            count = os.preadv(self._fd, [memoryview(buffer)[: self.size - position]], position)
+            cut = buffer.rfind(b"\n", 0, count) + 1
+            if cut:
+                yield memoryview(buffer)[:cut]
+                position += cut
+            elif count < min(len(buffer), self.size - position):
+                return  # cut short meanwhile
+            else:
+                buffer = bytearray(2 * len(buffer))
+
+
+def id_before(prediction_id: bytes) -> Comparison:
+    """Return the comparison that finds the place of an id (or of how it begins) among lines."""
+
+    def is_before(line: bytes) -> bool | None:
+        if line[ID_BYTES : ID_BYTES + 1] != b",":
+            return True if line.count(b",") >= _FIELDS_AT_LEAST and b"\0" not in line else None
+        # Ids of an older tool, which are no version 7 UUIDs, stand before all of this tool's.
+        return line[14:15] != b"7" or line[:ID_BYTES].lower() < prediction_id
+
+    return is_before

@@ -1,0 +1,176 @@
+"""The prediction log in an SQL database: SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from housing_cli.errors import ConfigError, UnknownPrediction
+from housing_cli.prediction_log import (
+    Feedback,
+    Group,
+    Labeled,
+    Predictions,
+    checked_price,
+    redacted,
+)
+from housing_cli.prediction_log.ids import (
+    Clock,
+    IdSource,
+    canonical,
+    milliseconds,
+)
+from housing_cli.prediction_log.sql.tables import tables_for
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from housing_cli.data.schema import FeatureSchema
+    from housing_cli.prediction_log.sql.postgres import PostgresPlace
+    from housing_cli.prediction_log.sql.sqlite import SqlitePlace
+
+_ATTEMPTS = 20
+
+
+class SqlLog:
+    """The log in the database that `url` names; its tables are made by the first row."""
+
+    def __init__(self, url: str, schema: FeatureSchema, *, fsync: bool = False) -> None:
+        self.url = redacted(url)
+        self.blocking = True  # SQLite waits for locks and checkpoints, PostgreSQL for the network
+        try:
+            address = sa.make_url(url)
+        except (sa.exc.ArgumentError, ValueError) as error:
+            raise ConfigError(f"`{self.url}` is not the URL of a database") from error
+        self.width = len(schema.features)
+        tables = tables_for(schema.features)
+        self._place: SqlitePlace | PostgresPlace
+        if address.get_backend_name() == "sqlite":
+            from housing_cli.prediction_log.sql.sqlite import SqlitePlace
+
+            if not address.database or address.database == ":memory:":
+                raise ConfigError(f"`{url}` names no file", "use `sqlite:///logs/predictions.db`")
+            self._place = SqlitePlace(address, tables, fsync=fsync)
+        else:
+            from housing_cli.prediction_log.sql.postgres import PostgresPlace
+
+            # What follows the first `@` would be taken for the host, and be shown as such.
+            if url.partition("://")[2].partition(":")[2].count("@") > 1:
+                raise ConfigError(
+                    f"`{self.url}` has an `@` in its password",
+                    "write it as %40, or give the password as the variable PGPASSWORD",
+                )
+            self._place = PostgresPlace(address.set(drivername="postgresql+psycopg"), tables)
+        self._tables = tables
+        self._ids = IdSource()
+        self._clock = Clock()
+
+    def append(
+        self,
+        model_version: str,
+        features: Sequence[Sequence[float | None]],
+        predicted: Sequence[float],
+        *,
+        wait: bool = True,
+    ) -> list[str]:
+        """Record predictions in one transaction; return their ids."""
+        return self.append_groups([(model_version, features, predicted)], wait=wait)[0]
+
+    def append_groups(self, groups: Iterable[Group], *, wait: bool = True) -> list[list[str]]:  # noqa: ARG002 - it always waits
+        """Record several calls of `append` in one transaction; return the ids of each."""
+        issued, rows = [], []
+        for version, features, predicted in groups:
+            ms, ids = self._ids.issue(len(predicted))
+            at = self._clock.iso(ms)
+            for key, row, price in zip(ids, features, predicted, strict=True):
+                if len(row) != self.width:
+                    raise ValueError(f"{self.width} features are needed, not {len(row)}")
+                rows.append((key, at, version, *map(_number, row), float(price)))
+            issued.append(ids)
+        if rows:
+            self._place.write(lambda connection: self._place.insert(connection, rows))
+        return issued
+
+    def feedback(self, prediction_id: str, real_price: float, *, wait: bool = True) -> Feedback:  # noqa: ARG002
+        """Record the real price of one prediction."""
+        real = checked_price(real_price)
+        key = canonical(prediction_id)
+        if key is None:
+            raise UnknownPrediction(f"no prediction has the id `{prediction_id[:64]}`")
+        return self._place.write(lambda connection: self._record(connection, key, real))
+
+    def labeled(
+        self,
+        *,
+        version: str | None = None,
+        newest: int | None = None,
+        since: datetime | None = None,
+        features: bool = True,
+    ) -> Labeled:
+        """Return labeled rows; the database filters."""
+        from housing_cli.prediction_log.sql import query as sql_query
+        from housing_cli.prediction_log.sql import wide as sql_wide
+
+        def ask(connection: Connection) -> Labeled:
+            if version is not None and newest is None and not features:
+                return sql_wide.labeled(connection, version, since)
+            return sql_query.labeled(connection, self._tables, version, newest, since, features)
+
+        found = self._place.read(ask)
+        return sql_query.no_labeled(self.width) if found is None else found
+
+    def predictions(
+        self,
+        *,
+        version: str | None = None,
+        newest: int | None = None,
+        since: datetime | None = None,
+    ) -> Predictions:
+        """Return predictions; the database filters."""
+        from housing_cli.prediction_log.sql import query as sql_query
+
+        found = self._place.read(
+            lambda connection: sql_query.predictions(
+                connection, self._tables, version, newest, since
+            )
+        )
+        return sql_query.no_predictions(self.width) if found is None else found
+
+    def check(self) -> None:
+        """Raise when rows cannot be written now."""
+        self._place.check()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._place.close()
+
+    def _record(self, connection: Connection, key: str, real: float) -> Feedback:
+        statements = self._place.statements
+        predicted_ms = milliseconds(key)
+        for _ in range(_ATTEMPTS):
+            found = connection.exec_driver_sql(statements.find, (key,)).first()
+            if found is None:
+                raise UnknownPrediction(f"no prediction has the id `{key}`")
+            version, predicted, revision, before = found
+            at = predicted_ms / 1000
+            if before == real:
+                return Feedback("unchanged", version, predicted, at)
+            now = self._clock.iso(max(time.time_ns() // 1_000_000, predicted_ms))
+            added = connection.exec_driver_sql(
+                statements.insert_feedback, (key, (revision or 0) + 1, now, version, real)
+            )
+            if added.rowcount == 1:
+                return Feedback("corrected" if revision else "recorded", version, predicted, at)
+            # Another server was faster with this revision: look again.
+        raise AssertionError("unreachable: every attempt lost to another server")
+
+
+def _number(value: float | None) -> float | None:
+    if value is None or math.isnan(value):
+        return None
+    return float(value)

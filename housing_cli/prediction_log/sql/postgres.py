@@ -1,0 +1,194 @@
+"""PostgreSQL as a place of the log: a small pool of connections that outlives restarts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+
+from housing_cli.errors import LogUnavailable
+from housing_cli.prediction_log import redacted
+from housing_cli.prediction_log.csv.rows import quoted
+from housing_cli.prediction_log.sql import tables as sql_tables
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+    from housing_cli.prediction_log.sql.tables import Tables
+
+T = TypeVar("T")
+Row = Sequence[object]
+
+_CONNECT_TIMEOUT_S = 3
+_STATEMENT_TIMEOUT_MS = 5000
+_POOL = 4
+# "housing" as a number: whoever creates the tables holds this lock.
+_CREATE_LOCK = 0x686F7573696E67
+_COPY_FROM_ROWS = 2
+
+
+# A connection that broke is told as `LogUnavailable`; the pool's own trace of it adds nothing.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+
+
+class PostgresPlace:
+    """The database that a URL names.
+
+    Every write is one statement in autocommit: one round trip, all or none. A write whose
+    connection broke is sent once more; its ids make that harmless.
+    """
+
+    def __init__(self, url: URL, tables: Tables) -> None:
+        self.tables = tables
+        self._password = url.password
+        self._shown = redacted(url.render_as_string(hide_password=True))
+        arguments = {
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "tcp_user_timeout": _STATEMENT_TIMEOUT_MS,
+            "application_name": "housing",
+        }
+        for name in url.query:
+            arguments.pop(name, None)
+        self._engine = sa.create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=_POOL,
+            max_overflow=_POOL,
+            pool_timeout=_CONNECT_TIMEOUT_S,
+            connect_args=arguments,
+            hide_parameters=True,
+        )
+        sa.event.listen(self._engine, "connect", _limit_statements)
+        # Long questions get a connection of their own, in a transaction and without a limit.
+        self._readers = sa.create_engine(
+            url, poolclass=sa.pool.NullPool, connect_args=arguments, hide_parameters=True
+        )
+        sa.event.listen(self._readers, "connect", _do_not_compile)
+        self.statements = sql_tables.statements_for(tables, self._engine.dialect)
+        self._creating = threading.Lock()
+        self._ready = False
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` returns; a lost connection is replaced once."""
+        for attempt in (1, 2):
+            try:
+                self._prepare()
+                with self._engine.connect() as connection:
+                    return work(connection)
+            except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
+                if not _is_lost(error):
+                    self._ready = False  # the tables may be gone
+                    raise self._unavailable(error) from error
+                self._engine.dispose()
+                if attempt == 2:  # noqa: PLR2004
+                    raise self._unavailable(error) from error
+        raise AssertionError
+
+    def read(self, work: Callable[[Connection], T]) -> T | None:
+        """Return what `work` returns in one snapshot, None if there are no tables."""
+        try:
+            with self._readers.connect() as connection:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+                if not sql_tables.exist(connection, self.tables, self._shown):
+                    return None
+                return work(connection)
+        except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
+            raise self._unavailable(error) from error
+
+    def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert rows, all or none; rows that are there already were sent before."""
+        try:
+            if len(rows) < _COPY_FROM_ROWS:
+                connection.exec_driver_sql(self.statements.insert_prediction, tuple(rows[0]))
+            else:
+                self._copy(connection, rows)
+        except (sa.exc.IntegrityError, psycopg.errors.UniqueViolation):
+            found = connection.exec_driver_sql(
+                "SELECT 1 FROM predictions WHERE id = %s", (rows[0][0],)
+            ).first()
+            if found is None:
+                raise
+
+    def check(self) -> None:
+        """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now."""
+
+        def ask(connection: Connection) -> None:
+            writable = connection.exec_driver_sql(
+                "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only')='off'"
+            ).scalar_one()
+            if not writable:
+                raise LogUnavailable(f"the prediction log `{self._shown}` is read-only")
+
+        self.write(ask)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+        self._readers.dispose()
+
+    def _prepare(self) -> None:
+        """See once that the tables are there, and create them if not."""
+        if self._ready:
+            return
+        with self._creating:
+            if self._ready:
+                return
+            with self._readers.begin() as connection:
+                if not sql_tables.exist(connection, self.tables, self._shown):
+                    connection.exec_driver_sql(
+                        "SELECT pg_advisory_xact_lock(%s::bigint)", (_CREATE_LOCK,)
+                    )
+                    if not sql_tables.exist(connection, self.tables, self._shown):
+                        sql_tables.create(connection, self.tables)
+            self._ready = True
+
+    def _copy(self, connection: Connection, rows: Sequence[Row]) -> None:
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, psycopg.Connection):
+            raise TypeError("not a connection of psycopg")
+        lines = [",".join(map(_field, row)) + "\n" for row in rows]
+        with driver.cursor() as cursor, cursor.copy(self.statements.copy_predictions) as copy:
+            copy.write("".join(lines))
+
+    def _unavailable(self, error: Exception) -> LogUnavailable:
+        reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        lines = str(reason).strip().splitlines() or [type(reason).__name__]
+        text = lines[0] if not self._password else lines[0].replace(str(self._password), "***")
+        return LogUnavailable(
+            f"the prediction log `{self._shown}` cannot be used: {text}",
+            "check that the database runs and accepts this user",
+        )
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    return quoted(value) if isinstance(value, str) else repr(value)
+
+
+def _limit_statements(connection: DBAPIConnection, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET statement_timeout = {_STATEMENT_TIMEOUT_MS}")
+    cursor.close()
+
+
+def _do_not_compile(connection: DBAPIConnection, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SET jit = off")  # costs half a second where the question takes milliseconds
+    cursor.close()
+    connection.commit()
+
+
+def _is_lost(error: Exception) -> bool:
+    """Return whether the connection broke, so that a new one may do better."""
+    if isinstance(error, sa.exc.DBAPIError):
+        return error.connection_invalidated
+    if isinstance(error, psycopg.OperationalError):
+        state = error.sqlstate
+        return state is None or state.startswith(("08", "57P"))
+    return False

@@ -1,0 +1,188 @@
+"""What `housing evaluate` says of a judgment: the table, the `--json` payload, the exit code."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from housing_cli.errors import ExitCode
+from housing_cli.show.output import Cell, Result, Table
+
+if TYPE_CHECKING:
+    from housing_cli.judging.power import Power
+    from housing_cli.loop.evaluate import Evaluation
+
+_DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_FEWEST_CHARTED, _MOST_CHARTED = 30, 40
+
+
+def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | None) -> Result:
+    """Return the result of one judgment."""
+    verdict = judged.verdict
+    code = ExitCode.OK
+    if verdict.verdict == "degraded":
+        code = ExitCode.DEGRADED
+    elif verdict.verdict == "insufficient" and strict:
+        code = ExitCode.INSUFFICIENT
+    data = payload(judged)
+    show: list[str | Table] = [sentence(judged), _verdict_table(judged)]
+    if len(judged.rows):
+        show.append(_recent_line(judged))
+    if len(judged.rows) >= _FEWEST_CHARTED and (sys.stdout.encoding or "").lower() == "utf-8":
+        show.append(_chart(judged))
+    show.append(_labels_line(judged))
+    if len(judged.versions) > 1:
+        show.append(_version_table(judged))
+    if judged.drifted:
+        show.append(_drift_table(judged))
+    if power:
+        show.append(_power_table(judged.power))
+    if report is not None:
+        show.append(f"report: {report}")
+    return Result(
+        "evaluate",
+        data,
+        show=show,
+        status="ok" if verdict.verdict == "healthy" else verdict.verdict,
+        exit_code=code,
+        notes=_notes(judged),
+        outputs={key: data[key] for key in ("version", "verdict", "ratio", "n")},
+    )
+
+
+def payload(judged: Evaluation) -> dict[str, Any]:
+    """Return the `data` of `--json`."""
+    return {
+        "version": judged.version.name,
+        **asdict(judged.verdict),
+        "window": judged.window.text,
+        "reasons": list(judged.reasons),
+        "recent": judged.recent,
+        "labels": asdict(judged.labels),
+        "versions": [asdict(row) for row in judged.versions],
+        "drift": [asdict(column) for column in judged.drift],
+        "drifted": [column.name for column in judged.drifted],
+        "selection_bias": [column.name for column in judged.biased],
+        "power": asdict(judged.power),
+    }
+
+
+def sentence(judged: Evaluation) -> str:
+    """Return the verdict in words."""
+    name, verdict = judged.version.name, judged.verdict
+    if verdict.verdict == "insufficient":
+        return (
+            f"{name} is not judged: {verdict.n} labeled predictions, "
+            f"and {verdict.min_samples} are needed"
+        )
+    if judged.reasons == ("drift",):
+        return f"{name} is degraded: its inputs or predictions drifted"
+    return f"{name} is {verdict.verdict}" + (" and drifted" if "drift" in judged.reasons else "")
+
+
+def _verdict_table(judged: Evaluation) -> Table:
+    verdict = judged.verdict
+    interval = f"{verdict.interval[0]:.2f} to {verdict.interval[1]:.2f}" if verdict.interval else ""
+    row: list[Cell] = [
+        judged.version.name,
+        verdict.metric,
+        verdict.n,
+        verdict.baseline,
+        verdict.current,
+        verdict.ratio,
+        f"{1 + verdict.threshold:g}",
+        interval or None,
+    ]
+    columns = ["version", "metric", "n", "baseline", "current", "ratio", "limit", "95 % interval"]
+    return Table(columns, [row])
+
+
+def _recent_line(judged: Evaluation) -> str:
+    recent = judged.recent
+    parts = [
+        f"RMSE {recent['rmse']:.3f}",
+        f"MAE {recent['mae']:.3f}",
+        f"R2 {recent['r2']:.3f}",
+        f"bias {recent['bias']:+.3f}",
+    ]
+    if "interval_coverage" in recent:
+        parts.append(
+            f"{recent['interval_target']:.0%} intervals hold {recent['interval_coverage']:.0%}"
+        )
+    return "recent rows: " + ", ".join(parts)
+
+
+def _chart(judged: Evaluation) -> str:
+    """Return the metric over time in one line, oldest first."""
+    from housing_cli.judging.gate import over_time
+
+    verdict = judged.verdict
+    values = over_time(judged.rows.real, judged.rows.predicted, verdict.metric, _MOST_CHARTED)
+    top = max([*values, verdict.baseline * (1 + verdict.threshold)])
+    drawn = "".join(_BLOCKS[min(int(v / top * len(_BLOCKS)), len(_BLOCKS) - 1)] for v in values)
+    return (
+        f"{verdict.metric} over time: {drawn}  from {min(values):.3g} to {max(values):.3g}, "
+        f"limit {verdict.baseline * (1 + verdict.threshold):.3g}"
+    )
+
+
+def _labels_line(judged: Evaluation) -> str:
+    labels = judged.labels
+    if labels.coverage is None:
+        return "labels: no predictions in the window"
+    text = f"labels: {labels.labeled} of the newest {labels.predictions} predictions"
+    if labels.delay_p50 is not None and labels.delay_p95 is not None:
+        text += f", after {_span(labels.delay_p50)} (half) to {_span(labels.delay_p95)} (95 %)"
+    return text
+
+
+def _version_table(judged: Evaluation) -> Table:
+    rows: list[list[Cell]] = [
+        [v.version, ", ".join(v.aliases) or None, v.n, v.baseline, v.current, v.ratio, v.bias]
+        for v in judged.versions
+    ]
+    columns = ["version", "aliases", "newest rows", "baseline", "current", "ratio", "bias"]
+    return Table(columns, rows, "by version")
+
+
+def _drift_table(judged: Evaluation) -> Table:
+    rows: list[list[Cell]] = [[d.name, d.psi, d.p_value, d.reading] for d in judged.drifted]
+    return Table(["column", "PSI", "p", "reading"], rows, "drift")
+
+
+def _power_table(power: Power) -> Table:
+    rows: list[list[Cell]] = []
+    for size, needed in power.needed.items():
+        more = None if needed is None else max(0, needed - power.n)
+        text = "no number is enough: the baseline is too uncertain" if needed is None else needed
+        rows.append([f"+{float(size):.0%}", text, more])
+    title = f"labels that show a degradation in 80 % of cases (confidence {power.confidence:g})"
+    return Table(["degradation", "labels needed", "more"], rows, title)
+
+
+def _notes(judged: Evaluation) -> list[str]:
+    notes = []
+    if judged.biased:
+        names = ", ".join(column.name for column in judged.biased[:3])
+        notes.append(
+            f"warning: labeled rows do not look like the unlabeled ones ({names}): "
+            "the error of all predictions may be another"
+        )
+    if judged.drifted and "drift" not in judged.reasons:
+        names = ", ".join(column.name for column in judged.drifted[:3])
+        notes.append(f"warning: drift in {names}; `--drift` makes it decide")
+    if judged.rows.skipped:
+        notes.append(f"warning: {judged.rows.skipped} broken lines in the log were left out")
+    if judged.verdict.verdict == "degraded":
+        notes.append("next: housing retrain --promote")
+    return notes
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

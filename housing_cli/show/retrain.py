@@ -1,0 +1,76 @@
+"""What `housing retrain` says of a challenger: the table, the `--json` payload, what comes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from housing_cli.show.output import Cell, Result, Table
+from housing_cli.show.tuning import tuning_notes
+
+if TYPE_CHECKING:
+    from housing_cli.loop.evaluate import Evaluation
+    from housing_cli.loop.retrain import Retrained
+
+
+def not_needed(judged: Evaluation) -> Result:
+    """Return the result where production is not degraded, with `--if-degraded`."""
+    name, verdict = judged.version.name, judged.verdict
+    return Result(
+        "retrain",
+        {"version": name, "champion": name, "promoted": False, "verdict": verdict.verdict},
+        show=[f"{name} stays: its verdict is {verdict.verdict}"],
+        outputs={"version": name, "promoted": False, "verdict": verdict.verdict},
+    )
+
+
+def result_of(done: Retrained) -> Result:
+    """Return the result of a challenger that was accepted."""
+    found = done.comparison
+    name, champion = done.version.name, done.champion.name
+    if done.promoted:
+        what = f"{name} is production now"
+    elif found["wins"]:
+        what = f"{name} beats {champion}"
+    else:
+        what = f"{name} is accepted by force"
+    rows: list[list[Cell]] = [
+        ["recent", found["n"], found["champion"], found["challenger"], f"{found['improved']:.0%}"]
+    ]
+    if found["base"]:
+        base = found["base"]
+        rows.append(
+            ["base", base["n"], base["champion"], base["challenger"], f"{base['improved']:.0%}"]
+        )
+    columns = ["rows", "n", f"{champion} {found['metric'].upper()}", name, "better on"]
+    low, high = found["interval"]
+    notes = [] if done.promoted else [f"next: housing promote {name}"]
+    notes[:0] = tuning_notes(done.version.metadata.evidence)
+    if done.reused:
+        notes.insert(0, f"note: {name} was already made of the same real prices")
+    if not found["wins"]:
+        notes.insert(0, f"warning: forced although {'; '.join(found['reasons'])}")
+    return Result(
+        "retrain",
+        {
+            "version": name,
+            "champion": champion,
+            "promoted": done.promoted,
+            "reused": done.reused,
+            "comparison": dict(found),
+            "metrics": dict(done.version.metadata.metrics),
+            "feedback_rows": done.version.metadata.data.feedback_rows,
+        },
+        show=[
+            what,
+            Table(columns, rows),
+            f"difference on recent rows: {found['difference']:+.3f}, 95 % interval "
+            f"{low:+.3f} to {high:+.3f}; price level {found['level']:.2f} of the base data's",
+        ],
+        notes=notes,
+        outputs={
+            "version": name,
+            "promoted": done.promoted,
+            "champion": found["champion"],
+            "challenger": found["challenger"],
+        },
+    )

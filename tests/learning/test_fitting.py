@@ -1,0 +1,106 @@
+"""Fits and cross-validation: every supported regressor compiles, and each row is priced unseen."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from housing_cli.config import Settings, load_settings
+from housing_cli.data.table import Table, read_table
+from housing_cli.errors import ConfigError, DataError
+from housing_cli.learning.export import export_onnx, verify_export
+from housing_cli.learning.fitting import fit, measure
+from housing_cli.learning.pipeline import BLENDS, REGRESSORS
+from housing_cli.model.compiled import CompiledModel
+
+DATA = Path(__file__).parents[2] / "data" / "HousingData.csv"
+
+
+def settings(*sets: str) -> Settings:
+    quick = ("model.params.n_estimators=20", "train.repeats=1", "train.folds=3", "train.jobs=2")
+    return load_settings(None, {"data.path": str(DATA)}, (*quick, *sets), {})
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return read_table(DATA, settings().schema())
+
+
+@pytest.mark.parametrize("name", sorted(REGRESSORS))
+def test_every_regressor_compiles_to_the_same_prices(
+    tmp_path: Path, table: Table, name: str
+) -> None:
+    file = tmp_path / "housing.toml"
+    members = 'estimators = ["GradientBoostingRegressor", "Ridge"]' if name in BLENDS else ""
+    file.write_text(f'[model]\nregressor = "{name}"\n[model.params]\n{members}\n')
+    fitted = fit(load_settings(file, {}, (), {}), table.features, table.target)
+    compiled = CompiledModel(export_onnx(fitted, 13), 13)
+    assert verify_export(fitted, compiled, table.features, seed=0) <= 1e-4
+
+
+def test_every_row_is_priced_by_a_model_that_did_not_see_it(table: Table) -> None:
+    measured = measure(settings("model.params.max_features=1.0"), table.features, table.target)
+    assert measured.prices.shape == (1, 506)
+    out_of_fold = np.sqrt(((measured.prices[0] - table.target) ** 2).mean())
+    fitted = fit(settings(), table.features, table.target).predict(table.features)
+    assert out_of_fold > 1.8 * np.sqrt(((fitted - table.target) ** 2).mean())
+
+
+def test_what_matters_is_found(table: Table) -> None:
+    names = settings().data.features
+    importances = measure(settings(), table.features, table.target).importances
+    ranked = [names[k] for k in np.argsort(-importances)]
+    assert set(ranked[:2]) == {"RM", "LSTAT"}
+    noise = np.random.default_rng(0).normal(size=(506, 1))
+    more = measure(settings(), np.hstack([table.features, noise]), table.target).importances
+    assert more[-1] < 0.1 * more.max()
+
+
+def test_progress_counts_folds_and_trees(table: Table) -> None:
+    seen: list[tuple[str, int, int]] = []
+    measure(settings(), table.features, table.target, lambda *step: seen.append(step))
+    assert seen[0] == ("folds", 0, 3)
+    assert ("folds", 3, 3) in seen and ("trees", 60, 60) in seen
+
+
+def test_a_blend_is_measured_like_any_other(table: Table) -> None:
+    sets = (
+        "model.regressor=StackingRegressor",
+        'model.params.estimators=["RandomForestRegressor", "Ridge"]',
+        "model.params.RandomForestRegressor__n_estimators=10",
+        "train.repeats=1",
+        "train.folds=2",
+    )
+    seen: list[tuple[str, int, int]] = []
+    first, again = (
+        measure(
+            load_settings(None, {"data.path": str(DATA)}, (*sets, f"train.jobs={jobs}"), {}),
+            table.features,
+            table.target,
+            lambda *step: seen.append(step),
+        ).prices
+        for jobs in (1, 2)
+    )
+    assert np.array_equal(first, again)
+    assert {what for what, _, _ in seen} == {"folds"}
+
+
+def test_threads_leave_the_warning_filters_whole(table: Table) -> None:
+    before = list(warnings.filters)
+    with warnings.catch_warnings(record=True) as said:
+        measure(settings("train.repeats=3"), table.features, table.target)
+    assert list(warnings.filters) == before
+    assert not [w for w in said if "parallel.delayed" in str(w.message)]
+
+
+def test_too_few_rows_are_said(table: Table) -> None:
+    with pytest.raises(DataError, match="5 rows are too few for 3-fold"):
+        measure(settings(), table.features[:5], table.target[:5])
+
+
+def test_a_parameter_that_cannot_be_is_said(table: Table) -> None:
+    with pytest.raises(ConfigError, match="the regressor cannot be fitted"):
+        fit(settings("model.params.max_depth=-1"), table.features, table.target)

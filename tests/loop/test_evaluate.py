@@ -1,0 +1,169 @@
+"""Judgments on real logs: whose rows count, which window, what stands beside the verdict."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from housing_cli.errors import UsageError, VersionNotFound
+from housing_cli.loop.promote import promote
+from housing_cli.loop.train import train
+from tests.in_process import Loop, shuffled
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Loop:
+    return Loop(tmp_path, shuffled(0)[:350])
+
+
+ROWS = shuffled(0)[350:]
+
+
+def test_unseen_rows_at_their_prices_are_healthy(loop: Loop) -> None:
+    loop.live(ROWS)
+    found = loop.evaluate()
+    assert (found.verdict.verdict, found.verdict.n) == ("healthy", 156)
+    assert found.verdict.baseline == found.version.metadata.metrics["rmse"]
+    error = found.rows.predicted - found.rows.real
+    assert found.verdict.current == pytest.approx(np.sqrt((error**2).mean()))
+
+
+def test_moved_prices_are_degraded(loop: Loop) -> None:
+    loop.live(ROWS, 1.3)
+    found = loop.evaluate(confidence=0.95)
+    assert found.verdict.verdict == "degraded"
+    assert found.reasons == ("error",)
+    assert found.recent["bias"] < -3
+
+
+def test_a_log_that_is_not_there_is_insufficient(loop: Loop) -> None:
+    found = loop.evaluate()
+    assert (found.verdict.verdict, found.verdict.n) == ("insufficient", 0)
+    assert found.labels.coverage is None
+    assert found.recent == {}
+
+
+def test_predictions_without_prices_are_insufficient(loop: Loop) -> None:
+    loop.predict(ROWS)
+    found = loop.evaluate()
+    assert (found.verdict.verdict, found.verdict.n) == ("insufficient", 0)
+    assert (found.labels.predictions, found.labels.labeled) == (156, 0)
+    assert len(found.drift) == 14
+
+
+def test_only_the_versions_own_predictions_count(loop: Loop) -> None:
+    loop.live(ROWS[:50], 3.0)
+    train(loop.settings(), tag="second", promote=True)
+    assert loop.evaluate().verdict.n == 0
+    loop.live(ROWS[50:120])
+    found = loop.evaluate()
+    assert (found.version.name, found.verdict.n, found.verdict.verdict) == ("v2", 70, "healthy")
+    assert loop.evaluate("v1").verdict.verdict == "degraded"
+    assert loop.evaluate("second").verdict.n == 70
+
+
+def test_the_table_of_versions_shows_each_with_its_own_rows(loop: Loop) -> None:
+    loop.live(ROWS[:50], 3.0)
+    train(loop.settings(), promote=True)
+    train(loop.settings())
+    promote(loop.settings(), "v3", to="canary")
+    loop.live(ROWS[50:120])
+    table = {row.version: row for row in loop.evaluate().versions}
+    assert {name: row.n for name, row in table.items()} == {"v2": 70, "v3": 0, "v1": 50}
+    assert table["v1"].aliases == ("previous",)
+    assert table["v3"].aliases == ("canary",)
+    assert table["v1"].ratio is not None and table["v1"].ratio > 2
+    assert table["v3"].current is None
+
+
+def test_a_correction_counts_and_only_once(loop: Loop) -> None:
+    ids = loop.live(ROWS, 5.0)
+    assert loop.evaluate().verdict.verdict == "degraded"
+    loop.label(ids, ROWS["MEDV"].to_numpy())
+    found = loop.evaluate()
+    assert (found.verdict.verdict, found.verdict.n) == ("healthy", 156)
+
+
+def test_the_newest_rows_are_the_newest_predictions(loop: Loop) -> None:
+    first = loop.predict(ROWS[:60])
+    loop.live(ROWS[60:], 1.0)
+    loop.label(first, ROWS["MEDV"][:60].to_numpy() * 4)  # labeled last, predicted first
+    assert loop.evaluate(window="96").verdict.verdict == "healthy"
+    assert loop.evaluate(window="97").verdict.n == 97
+    assert loop.evaluate(window="156").verdict.verdict == "degraded"
+
+
+def test_a_time_window_is_by_the_time_of_the_prediction(loop: Loop) -> None:
+    loop.live(ROWS[:60], 4.0)
+    time.sleep(1.3)
+    loop.live(ROWS[60:])
+    assert loop.evaluate(window="1h").verdict.n == 156
+    recent = loop.evaluate(window="1.2s").verdict
+    assert recent.n == 96
+
+
+def test_bad_words_are_usage_errors(loop: Loop) -> None:
+    with pytest.raises(UsageError):
+        loop.evaluate(window="soon")
+    with pytest.raises(VersionNotFound):
+        loop.evaluate("v9")
+
+
+def test_coverage_and_delay_of_the_labels(loop: Loop) -> None:
+    ids = loop.predict(ROWS)
+    time.sleep(0.2)
+    loop.label(ids[:78], ROWS["MEDV"][:78].to_numpy())
+    labels = loop.evaluate().labels
+    assert (labels.predictions, labels.labeled, labels.coverage) == (156, 78, 0.5)
+    assert labels.delay_p50 is not None and labels.delay_p95 is not None
+    assert 0.15 < labels.delay_p50 <= labels.delay_p95 < 60
+
+
+def test_the_intervals_are_checked_against_reality(loop: Loop) -> None:
+    loop.live(ROWS)
+    recent = loop.evaluate().recent
+    assert recent["interval_target"] == 0.9
+    assert 0.8 < recent["interval_coverage"] <= 1.0
+    loop.live(ROWS, 2.0)
+    assert loop.evaluate(window="156").recent["interval_coverage"] < 0.3
+
+
+def test_drift_decides_only_when_it_is_asked(loop: Loop) -> None:
+    from housing_cli.loop.evaluate import evaluate
+
+    loop.predict(ROWS.assign(RM=ROWS["RM"] + 1.0))
+    quiet = evaluate(loop.settings())
+    assert (quiet.verdict.verdict, quiet.reasons) == ("insufficient", ())
+    assert "RM" in [column.name for column in quiet.drifted]
+    asked = evaluate(loop.settings(), drift_decides=True)
+    assert (asked.verdict.verdict, asked.reasons) == ("degraded", ("drift",))
+
+
+def test_labels_of_dear_houses_alone_are_a_biased_selection(loop: Loop) -> None:
+    ids = loop.predict(ROWS)
+    dear = (ROWS["MEDV"] > ROWS["MEDV"].median()).to_numpy()
+    loop.label(np.array(ids)[dear].tolist(), ROWS["MEDV"][dear].to_numpy())
+    assert "predicted_price" in [column.name for column in loop.evaluate().biased]
+
+
+def test_labels_at_random_are_no_biased_selection(loop: Loop) -> None:
+    ids = loop.predict(ROWS)
+    loop.label(ids[::2], ROWS["MEDV"][::2].to_numpy())
+    assert loop.evaluate().biased == ()
+
+
+def test_evaluation_writes_nothing(loop: Loop) -> None:
+    def state() -> dict[str, float]:
+        return {
+            str(path): path.stat().st_mtime_ns for path in loop.folder.rglob("*") if path.is_file()
+        }
+
+    loop.live(ROWS)
+    before = state()
+    loop.evaluate()
+    assert state() == before
+    assert os.access(loop.folder, os.W_OK)

@@ -1,0 +1,259 @@
+"""Challengers: what they learn from, when they win, and what is recorded of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from housing_cli.data.table import read_table
+from housing_cli.errors import GateRefused, InsufficientEvidence
+from housing_cli.loop.challenger import assemble, gather
+from housing_cli.loop.promote import promote
+from housing_cli.prediction_log import open_log
+from tests.in_process import Loop, shuffled
+
+MOVED = 1.3
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Loop:
+    """A loop in which prices moved, retrained and promoted once."""
+    rows = shuffled(7)
+    loop = Loop(tmp_path_factory.mktemp("moved"), rows[:300])
+    loop.live(rows[300:380])
+    loop.live(rows[380:440], MOVED)
+    assert loop.evaluate().verdict.verdict == "degraded"
+    loop.retrain(promote=True)
+    return loop
+
+
+def material_of(loop: Loop):  # type: ignore[no-untyped-def]
+    settings = loop.settings()
+    log = open_log(settings.log.url, settings.schema())
+    try:
+        return gather(settings, read_table(settings.data.path, settings.schema()), log.labeled())
+    finally:
+        log.close()
+
+
+def test_a_moved_market_is_learned(moved: Loop) -> None:
+    assert moved.registry.resolve("production") == "v2"
+    moved.live(shuffled(7)[440:], MOVED)
+    found = moved.evaluate()
+    assert found.version.name == "v2"
+    assert found.verdict.n == 66
+    assert found.verdict.verdict == "healthy"
+
+
+def test_the_evidence_stands_with_the_version(moved: Loop) -> None:
+    metadata = moved.registry.get("v2").metadata
+    comparison = metadata.evidence["comparison"]
+    assert metadata.parent == "v1"
+    assert metadata.data.feedback_rows == 140
+    assert metadata.data.rows == 440
+    assert len(metadata.data.feedback_sha256 or "") == 64
+    assert comparison["wins"] and comparison["difference"] < 0
+    assert comparison["interval"][0] < comparison["difference"] < comparison["interval"][1]
+    assert comparison["base"]["n"] == 60
+    assert comparison["level"] == pytest.approx(MOVED, abs=0.1)
+    assert metadata.evidence["feedback"]["versions"] == {"v1": 140}
+
+
+def test_the_history_tells_the_promotion_with_its_evidence(moved: Loop) -> None:
+    event = next(e for e in moved.registry.history() if e.to == "v2" and e.event == "promoted")
+    assert (event.from_, event.why) == ("v1", "retrain")
+    assert event.evidence["comparison"]["wins"] is True
+
+
+def test_the_new_baseline_stands_at_the_new_prices(moved: Loop) -> None:
+    before, after = (moved.registry.get(ref).metadata.metrics["rmse"] for ref in ("v1", "v2"))
+    assert 1.0 < after / before < 1.7
+
+
+def test_the_same_labels_are_not_learned_twice(tmp_path: Path) -> None:
+    rows = shuffled(1)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:360], MOVED)
+    first = loop.retrain()
+    assert (first.version.name, first.promoted, first.reused) == ("v2", False, False)
+    again = loop.retrain(promote=True)
+    assert (again.version.name, again.promoted, again.reused) == ("v2", True, True)
+    with pytest.raises(GateRefused, match="the same 60 real prices already"):
+        loop.retrain(promote=True)
+    assert loop.registry.names() == ["v1", "v2"]
+    assert loop.retrain(force=True).version.name == "v3"
+
+
+def test_a_version_that_was_rolled_back_does_not_return_by_itself(tmp_path: Path) -> None:
+    from housing_cli.loop.promote import rollback
+
+    rows = shuffled(1)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:360], MOVED)
+    loop.retrain(promote=True)
+    rollback(loop.settings())
+    with pytest.raises(GateRefused, match="v2 learned from the same 60"):
+        loop.retrain(promote=True)
+    assert loop.registry.resolve("production") == "v1"
+
+
+def test_a_refused_challenger_can_be_inspected_and_forced(tmp_path: Path) -> None:
+    rows = shuffled(2)
+    loop = Loop(tmp_path, rows[:400])
+    factor = np.ones(106)
+    factor[::2] = 0.2
+    loop.live(rows[400:], factor)
+    with pytest.raises(GateRefused) as refused:
+        loop.retrain(promote=True)
+    assert refused.value.evidence["challenger_version"] == "v2"
+    assert refused.value.evidence["unexplained"] > 0.1
+    assert loop.registry.resolve("production") == "v1"
+    assert loop.registry.get("v2").metadata.evidence["comparison"]["wins"] is False
+    assert [e.event for e in loop.registry.history()][-1] == "refused"
+    # The same question has the same answer, without another fit.
+    with pytest.raises(GateRefused, match="v2 is not better"):
+        loop.retrain(promote=True)
+    assert loop.registry.names() == ["v1", "v2"]
+    forced = loop.retrain(promote=True, force=True)
+    assert forced.promoted
+    assert loop.registry.history()[-1].evidence["forced"] is True
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("n", "known"), [(40, 466), (106, 400)])
+def test_poison_is_refused(tmp_path: Path, seed: int, n: int, known: int) -> None:
+    """Prices x 0.2 on a random half; `tests/benchmarks/bench_retrain.py` does 20 seeds."""
+    rows = shuffled(seed)
+    loop = Loop(tmp_path, rows[:known])
+    factor = np.ones(n)
+    factor[np.random.default_rng(seed).permutation(n)[: n // 2]] = 0.2
+    loop.live(rows[known:], factor)
+    with pytest.raises(GateRefused):
+        loop.retrain(promote=True)
+
+
+@pytest.mark.parametrize("half", [slice(0, 53), slice(53, None)], ids=["older", "newer"])
+def test_poison_in_one_half_of_the_time_is_refused(tmp_path: Path, half: slice) -> None:
+    rows = shuffled(0)
+    loop = Loop(tmp_path, rows[:400])
+    factor = np.ones(106)
+    factor[half] = 0.2
+    loop.live(rows[400:], factor)
+    with pytest.raises(GateRefused, match="another unit"):
+        loop.retrain(promote=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_challenger_that_knows_more_is_accepted(tmp_path: Path, seed: int) -> None:
+    rows = shuffled(seed)
+    loop = Loop(tmp_path, rows[:100])
+    loop.live(rows[100:400])
+    assert loop.retrain(promote=True).promoted
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_moved_rows_may_be_few_among_the_labeled(tmp_path: Path, seed: int) -> None:
+    rows = shuffled(seed)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:400])
+    loop.live(rows[400:440], MOVED)
+    assert loop.retrain(promote=True).promoted
+
+
+def test_moved_rows_may_be_the_same_houses_again(tmp_path: Path) -> None:
+    rows = shuffled(3)
+    loop = Loop(tmp_path, rows[:400])
+    loop.live(rows[400:])
+    loop.live(rows[400:], MOVED)
+    done = loop.retrain(promote=True)
+    assert done.promoted
+    # Each house counts once, at its last price.
+    assert done.version.metadata.data.rows == 506
+
+
+def test_moved_rows_may_be_rows_of_the_base_data(tmp_path: Path) -> None:
+    rows = shuffled(4)
+    loop = Loop(tmp_path, rows[:400])
+    loop.live(rows[:100], MOVED)
+    done = loop.retrain(promote=True)
+    assert done.promoted
+    assert done.version.metadata.data.rows == 400
+
+
+def test_a_corrected_price_is_the_one_that_is_learned(tmp_path: Path) -> None:
+    rows = shuffled(5)
+    loop = Loop(tmp_path, rows[:400])
+    ids = loop.live(rows[400:440], 0.2)
+    loop.label(ids, rows["MEDV"][400:440].to_numpy())
+    _, target, level = assemble(material_of(loop))
+    assert level == pytest.approx(1.0, abs=0.1)
+    assert sorted(target) == pytest.approx(sorted(rows["MEDV"][:440]), rel=0.1)
+
+
+def test_past_prices_are_brought_to_the_level_of_today(tmp_path: Path) -> None:
+    rows = shuffled(6)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:380])
+    loop.live(rows[380:440], MOVED)
+    _, target, level = assemble(material_of(loop))
+    assert level == pytest.approx(MOVED, abs=0.1)
+    assert target[:300] == pytest.approx(rows["MEDV"][:300].to_numpy() * level)
+    assert target[-60:] == pytest.approx(rows["MEDV"][380:440].to_numpy() * MOVED)
+
+
+def test_too_few_labels_are_said(tmp_path: Path) -> None:
+    rows = shuffled(0)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:329])
+    with pytest.raises(InsufficientEvidence, match="29 labeled predictions are too few"):
+        loop.retrain()
+    assert loop.registry.names() == ["v1"]
+
+
+def test_what_lost_on_real_prices_needs_a_reason_to_come_back(tmp_path: Path) -> None:
+    rows = shuffled(7)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:380])
+    loop.live(rows[380:440], MOVED)
+    loop.retrain(promote=True)
+    with pytest.raises(GateRefused, match="v2 won against it on real prices"):
+        promote(loop.settings(), "v1")
+    assert loop.registry.resolve("production") == "v2"
+    promote(loop.settings(), "v1", force=True, reason="a drill")
+    assert loop.registry.resolve("production") == "v1"
+
+
+@pytest.mark.parametrize("absurd", [1e30, 3e38])
+def test_a_price_beyond_reason_is_judged_and_refused(tmp_path: Path, absurd: float) -> None:
+    rows = shuffled(3)
+    loop = Loop(tmp_path, rows[:300])
+    ids = loop.live(rows[300:400])
+    loop.label(ids[-1:], np.array([absurd]))
+    assert loop.evaluate().verdict.verdict == "degraded"
+    with pytest.raises(GateRefused):
+        loop.retrain(promote=True)
+    assert loop.registry.resolve("production") == "v1"
+
+
+def test_a_champion_has_no_advantage_on_rows_that_it_learned(tmp_path: Path) -> None:
+    rows = shuffled(5)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:400], MOVED)
+    loop.retrain(promote=True)
+    loop.live(rows[400:410], MOVED)
+    found = loop.retrain(force=True).comparison
+    assert found["n"] > 30  # most of them had been learned
+    baseline = loop.registry.get("v2").metadata.metrics["rmse"]
+    assert found["champion"] > 0.6 * baseline  # in-sample it would be about 0.4
+
+
+@pytest.mark.parametrize("stuck", [20.0, 31.5])
+def test_a_stuck_feed_is_refused(tmp_path: Path, stuck: float) -> None:
+    rows = shuffled(6)
+    loop = Loop(tmp_path, rows[:350])
+    ids = loop.predict(rows[350:450])
+    loop.label(ids, np.full(100, stuck))
+    with pytest.raises(GateRefused, match="100% of the recent real prices are one and the same"):
+        loop.retrain(promote=True)

@@ -1,0 +1,140 @@
+"""Full disks, missing permissions and stuck processes make the log unavailable for a while."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from housing_cli.errors import LogUnavailable
+from housing_cli.prediction_log import PredictionLog, open_log
+from housing_cli.prediction_log.csv import log as csv_log
+from tests.prediction_log.csv.small import SMALL, add
+
+
+@contextmanager
+def _file_size_limit(size: int) -> Iterator[None]:
+    """No file can grow beyond `size`: writes fall short, and then fail, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_batch_that_does_not_fit_leaves_nothing(log: PredictionLog, tmp_path: Path) -> None:
+    ids = add(log, 10)
+    path = tmp_path / "predictions.csv"
+    before = path.read_bytes()
+    with _file_size_limit(len(before) + 250):
+        for _ in range(3):
+            with pytest.raises(LogUnavailable, match="too large"):
+                add(log, 5)
+            assert path.read_bytes() == before
+        (fits,) = add(log)
+        with pytest.raises(LogUnavailable):
+            add(log, 3)
+    after = add(log, 5)
+    assert pd.read_csv(path)["id"].tolist() == [*ids, fits, *after]
+
+
+def test_a_real_full_disk_is_survived(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() != 0 or os.system(f"mount -t tmpfs -o size=64k tmpfs {disk} 2>/dev/null"):
+        pytest.skip("no right to mount a small disk")
+    try:
+        log = open_log(f"csv:{disk}", SMALL)
+        ids: list[str] = []
+        with pytest.raises(LogUnavailable, match="No space left"):
+            while True:
+                ids += add(log, 7)
+        assert len(ids) > 100
+        with pytest.raises(LogUnavailable, match="space"):
+            log.check()
+        os.system(f"mount -o remount,size=8m {disk}")
+        log.check()
+        ids += add(log, 7)
+        assert pd.read_csv(disk / "predictions.csv")["id"].tolist() == ids
+        log.close()
+    finally:
+        os.system(f"umount {disk}")
+
+
+def test_a_file_in_place_of_the_directory_is_unavailable_until_it_goes(tmp_path: Path) -> None:
+    place = tmp_path / "logs"
+    place.write_text("")
+    log = open_log(f"csv:{place}", SMALL)
+    for use in (log.check, lambda: add(log)):
+        with pytest.raises(LogUnavailable) as caught:
+            use()
+        assert "logs" in caught.value.message
+        assert caught.value.hint
+    place.unlink()
+    log.check()
+    assert not place.exists()  # a check creates nothing
+    add(log)
+    assert len(log.predictions()) == 1
+
+
+DENIED = """
+import os, sys
+from pathlib import Path
+import housing_cli.prediction_log.csv.log  # nobody may not read where it lies
+from housing_cli.errors import LogUnavailable
+from housing_cli.prediction_log import open_log
+from housing_cli.data.schema import FeatureSchema
+
+folder = Path(sys.argv[1])
+os.chmod(folder, 0o555)
+if os.geteuid() == 0:
+    os.setresuid(65534, 65534, 0)  # root may write everywhere; come back below
+log = open_log(f"csv:{folder}", FeatureSchema(("a",), "b"))
+for use in (log.check, lambda: log.append("v1", [[1.0]], [2.0])):
+    try:
+        use()
+    except LogUnavailable as error:
+        print(error.message)
+os.seteuid(os.getresuid()[2])
+os.chmod(folder, 0o777)
+log.check()
+print(len(log.append("v1", [[1.0]], [2.0])))
+"""
+
+
+def test_a_directory_without_write_permission_is_unavailable() -> None:
+    # In a process of its own, which may become nobody; below /tmp, where nobody may look.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        logs = Path(folder, "logs")
+        logs.mkdir()
+        words = [sys.executable, "-c", DENIED, str(logs)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second, written = done.stdout.splitlines()
+    assert "written" in first or "ermission" in first
+    assert "written" in second or "ermission" in second
+    assert written == "1"
+
+
+def test_the_lock_of_a_stuck_process_makes_the_log_unavailable(
+    log: PredictionLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_log, "PATIENCE_S", 0.05)
+    add(log)
+    with (tmp_path / "predictions.csv").open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert len(log.predictions()) == 1  # readers take no lock
+        with pytest.raises(LogUnavailable, match="lock"):
+            add(log)
+    assert len(add(log)) == 1

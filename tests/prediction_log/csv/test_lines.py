@@ -1,0 +1,177 @@
+"""What stands in the files, and what is read of lines that other hands wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from housing_cli.errors import LogSchemaMismatch, UnknownPrediction
+from housing_cli.prediction_log import (
+    PredictionLog,
+    open_log,
+)
+from housing_cli.prediction_log.ids import IdSource
+from tests.prediction_log.csv.small import SMALL, add
+from tests.prediction_log.rows import BOSTON, ROW
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def test_the_files_are_plain_csv(tmp_path: Path) -> None:
+    log = open_log(f"csv:{tmp_path}", BOSTON)
+    (one,) = log.append("v1", [ROW], [24.0])
+    log.feedback(one, 23.5)
+    lines = (tmp_path / "predictions.csv").read_bytes().split(b"\n")
+    assert (
+        lines[0].decode()
+        == "id,timestamp,model_version," + ",".join(BOSTON.features) + ",predicted_price"
+    )
+    fields = lines[1].decode().split(",")
+    assert fields[0] == one
+    assert STAMP.fullmatch(fields[1])
+    assert fields[2:] == ["v1", "0.00632", "18.0", "2.31", "", "0.538", "6.575", "65.2", "4.09",
+                          "1.0", "296.0", "15.3", "396.9", "4.98", "24.0"]  # fmt: skip
+    assert lines[2:] == [b""]
+    frame = pd.read_csv(tmp_path / "predictions.csv")
+    assert frame.columns.tolist() == ["id", "timestamp", "model_version", *BOSTON.features,
+                                      "predicted_price"]  # fmt: skip
+    assert frame["CHAS"].isna().all()
+    feedback = (tmp_path / "feedback.csv").read_text().splitlines()
+    assert feedback[0] == "id,timestamp,real_price"
+    assert re.fullmatch(one + "," + STAMP.pattern + r",23\.5", feedback[1])
+    log.close()
+
+
+def test_the_same_price_again_adds_no_line(log: PredictionLog, tmp_path: Path) -> None:
+    (one,) = add(log)
+    for price in (20.0, 20.0, 21.0, 21.0, 20.0):
+        log.feedback(one, price)
+    prices = pd.read_csv(tmp_path / "feedback.csv")["real_price"].tolist()
+    assert prices == [20.0, 21.0, 20.0]
+
+
+def test_ids_of_several_writers_ascend_though_a_clock_is_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (open_log(f"csv:{tmp_path}", SMALL) for _ in range(2))
+    ids = add(one, 2)
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 60_000_000_000)
+    ids += add(two, 2)
+    monkeypatch.undo()
+    ids += add(one, 1) + add(two, 1)
+    assert ids == sorted(ids)
+    frame = pd.read_csv(tmp_path / "predictions.csv")
+    assert frame["id"].tolist() == ids
+    assert frame["timestamp"].is_monotonic_increasing
+
+
+def test_broken_lines_in_the_middle_are_skipped_and_counted(
+    log: PredictionLog, tmp_path: Path
+) -> None:
+    ids = add(log, 4)
+    for one in ids:
+        log.feedback(one, 9.0)
+    for name, broken in (
+        ("predictions.csv", [b"\0" * 300, b"nonsense", ids[0].encode() + b",,v1,1,2"]),
+        ("feedback.csv", [b"\0" * 70, ids[0].encode() + b",2026-01-31T12:00:00.000Z,dear"]),
+    ):
+        lines = (tmp_path / name).read_bytes().split(b"\n")
+        lines[3:3] = broken
+        (tmp_path / name).write_bytes(b"\n".join(lines))
+    found = log.labeled()
+    assert list(found.ids) == ids
+    assert found.skipped == 5
+    assert list(log.labeled(newest=2).ids) == ids[-2:]
+    assert log.predictions().skipped >= 3
+    assert log.feedback(ids[2], 9.0).outcome == "unchanged"
+    more = add(log)
+    assert log.feedback(more[0], 9.0).outcome == "recorded"
+
+
+def test_feedback_for_a_broken_row_is_unknown(log: PredictionLog, tmp_path: Path) -> None:
+    ids = add(log, 3)
+    path = tmp_path / "predictions.csv"
+    path.write_text(path.read_text().replace(",22.5\n", ",dear\n"))
+    with pytest.raises(UnknownPrediction):
+        log.feedback(ids[1], 4.0)
+
+
+def test_a_hand_edited_log_is_read(log: PredictionLog, tmp_path: Path) -> None:
+    """A spreadsheet writes CRLF, whole numbers and no final newline."""
+    ids = add(log, 4)
+    path = tmp_path / "predictions.csv"
+    text = path.read_text().replace(",21.5\n", ",21\n").replace("\n", "\r\n").rstrip()
+    path.write_text(text, newline="")
+    log.feedback(ids[1], 3.0)
+    more = add(log)
+    assert list(log.predictions().ids) == ids + more
+    assert log.labeled().real.tolist() == [3.0]
+
+
+def test_a_row_slightly_out_of_order_is_found(log: PredictionLog, tmp_path: Path) -> None:
+    ids = add(log, 2000)
+    path = tmp_path / "predictions.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    lines[901:1001] = lines[901:1001][::-1]
+    path.write_text("".join(lines))
+    for one in ids[890:1010]:
+        log.feedback(one, 2.0)
+
+
+def test_a_log_of_an_older_tool_is_read(tmp_path: Path) -> None:
+    """Other ids than version 7 UUIDs, no `schema.json`: rows count and can be labeled."""
+    header = "id,timestamp,model_version,RM,LSTAT,predicted_price\n"
+    old = [f"{number:08x}-0000-4000-8000-{number:012x}" for number in (7, 3, 9)] + ["17", "a b"]
+    rows = [f"{one},2026-01-31T12:00:0{n}.000Z,v1,6.5,,21.{n}\n" for n, one in enumerate(old)]
+    (tmp_path / "predictions.csv").write_text(header + "".join(rows))
+    log = open_log(f"csv:{tmp_path}", SMALL)
+    (new,) = add(log)
+    for one in [*old, new]:
+        assert log.feedback(one, 4.0).outcome == "recorded"
+    assert list(log.labeled().ids) == [*old, new]
+    assert list(log.labeled(newest=2).ids) == [old[-1], new]
+    since = datetime(2026, 1, 31, 12, 0, 3, tzinfo=UTC)
+    assert list(log.labeled(since=since).ids) == [*old[3:], new]
+    with pytest.raises(UnknownPrediction):
+        log.feedback("00000004-0000-4000-8000-000000000004", 4.0)
+
+
+def test_the_log_says_its_schema_version(log: PredictionLog, tmp_path: Path) -> None:
+    add(log)
+    path = tmp_path / "schema.json"
+    assert json.loads(path.read_text()) == {"version": 1}
+    path.unlink()
+    assert len(open_log(f"csv:{tmp_path}", SMALL).predictions()) == 1
+    path.write_text('{"version": 99}')
+    for use in (log.check, log.labeled, lambda: add(open_log(f"csv:{tmp_path}", SMALL))):
+        with pytest.raises(LogSchemaMismatch, match="99"):
+            use()
+
+
+def test_check_creates_nothing_and_fails_on_a_foreign_file(tmp_path: Path) -> None:
+    log = open_log(f"csv:{tmp_path / 'a' / 'b'}", SMALL)
+    log.check()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "feedback.csv").write_text("name,price\nx,1\n")
+    with pytest.raises(LogSchemaMismatch, match="missing `id`"):
+        log.check()
+
+
+def test_memory_of_old_prices_is_bounded(log: PredictionLog, tmp_path: Path) -> None:
+    """An old price that is forgotten is recorded once more; the last value still counts."""
+    ids = add(log, 3)
+    stamp = "2026-01-31T12:00:00.000Z"
+    log.feedback(ids[0], 4.0)
+    with (tmp_path / "feedback.csv").open("a") as file:
+        file.writelines(f"{one},{stamp},5.0\n" for one in IdSource().issue(120_000)[1])
+    assert log.feedback(ids[0], 4.0).outcome in {"recorded", "unchanged"}
+    assert log.feedback(ids[0], 4.0).outcome == "unchanged"
+    assert log.labeled().real.tolist() == [4.0]

@@ -1,0 +1,107 @@
+"""Readers, threads and forks beside a writer."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from housing_cli.prediction_log import PredictionLog, open_log
+from housing_cli.prediction_log.csv import reader as csv_reader
+from housing_cli.prediction_log.csv.file import check_header
+from tests.prediction_log.csv.small import SMALL, add
+
+
+def _append_for(url: str, seconds: float) -> int:
+    log = open_log(url, SMALL)
+    end = time.monotonic() + seconds
+    written = 0
+    while time.monotonic() < end:
+        ids = add(log, 30)
+        log.feedback(ids[0], 2.0)
+        written += 30
+    return written
+
+
+def test_readers_see_whole_rows_while_others_write(tmp_path: Path) -> None:
+    url = f"csv:{tmp_path}"
+    log = open_log(url, SMALL)
+    add(log)
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        writers = pool.starmap_async(_append_for, [(url, 1.0)] * 2)
+        before = 0
+        while not writers.ready():
+            frame = pd.read_csv(tmp_path / "predictions.csv", on_bad_lines="error")
+            assert frame["id"].is_monotonic_increasing
+            seen = log.predictions()
+            assert seen.skipped == 0
+            assert before <= len(seen)
+            before = len(seen)
+            assert log.labeled(newest=100).skipped == 0
+    assert len(log.predictions()) == 1 + sum(writers.get())
+
+
+def test_a_forked_process_takes_a_lock_of_its_own(log: PredictionLog, tmp_path: Path) -> None:
+    add(log)
+    children = []
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            for _ in range(200):
+                add(log, 3)
+            os._exit(0)
+        children.append(child)
+    for _ in range(200):
+        add(log, 3)
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    frame = pd.read_csv(tmp_path / "predictions.csv")
+    assert len(frame) == 1 + 4 * 600
+    assert frame["id"].is_unique
+    assert frame["id"].is_monotonic_increasing
+
+
+def test_a_thread_may_look_while_another_appends(log: PredictionLog) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            add(log, 5)
+
+    thread = threading.Thread(target=write)
+    add(log)
+    thread.start()
+    try:
+        for _ in range(50):
+            assert log.predictions(newest=10).skipped == 0
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("begun", [b"", b"id,time"])
+def test_a_header_that_is_written_while_a_reader_opens_is_no_row(
+    begun: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "feedback.csv"
+    header = b"id,timestamp,real_price\n"
+    row = b"01a20957-bbb4-774f-9441-2bd733398362,2026-01-01T00:00:00.000Z,2.0\n"
+    file.write_bytes(begun)
+
+    def late(*arguments: Any) -> int:
+        start = check_header(*arguments)
+        file.write_bytes(header + row)
+        return start
+
+    monkeypatch.setattr(csv_reader, "check_header", late)
+    with csv_reader.LineReader(file, ["id", "timestamp", "real_price"]) as reader:
+        assert reader.size == reader.start
+        monkeypatch.undo()
+        reader.grow(len(header + row))
+        assert (reader.start, reader.size) == (len(header), len(header + row))

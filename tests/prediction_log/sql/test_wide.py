@@ -1,0 +1,237 @@
+"""Wide windows of the databases: the rows are those of a narrow one, however they are read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from housing_cli.errors import LogUnavailable
+from housing_cli.prediction_log import Labeled, PredictionLog, open_log
+from housing_cli.prediction_log.ids import Clock
+from housing_cli.prediction_log.sql import wide as sql_wide
+from housing_cli.prediction_log.sql import wide_postgres as sql_wide_postgres
+from housing_cli.prediction_log.sql import wide_sqlite as sql_wide_sqlite
+from tests.postgres import PostgresServer
+from tests.prediction_log.conftest import fresh_url
+from tests.prediction_log.rows import BOSTON, ROW
+
+BACKENDS = pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+BEGAN_MS = 1_760_000_000_000
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(params=[1, 3, 100_000])
+def pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Read a few rows at a time: what a million needs happens with a dozen."""
+    monkeypatch.setattr(sql_wide_sqlite, "_CHUNK", request.param)
+    monkeypatch.setattr(sql_wide_sqlite, "_BLOCK", 2 * request.param)
+    monkeypatch.setattr(sql_wide_postgres, "_PAGE", request.param)
+    size: int = request.param
+    return size
+
+
+def same(
+    log: PredictionLog, version: str = "v1", since: datetime | None = None
+) -> tuple[Labeled, Labeled]:
+    """Ask with and without features, and compare; the first way is the narrow one."""
+    full = log.labeled(version=version, since=since)
+    bare = log.labeled(version=version, since=since, features=False)
+    assert list(bare.ids) == list(full.ids)
+    assert list(bare.versions) == list(full.versions)
+    for name in ("timestamps", "labeled_at", "predicted", "real"):
+        np.testing.assert_array_equal(getattr(bare, name), getattr(full, name))
+    return full, bare
+
+
+def id_of(chance: random.Random, ms: int) -> str:
+    return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{chance.getrandbits(12):03x}-8000-" + (
+        f"{chance.getrandbits(48):012x}"
+    )
+
+
+def fill(url: str, chance: random.Random, rows: int, ms_of: Callable[[], int]) -> None:
+    """Insert predictions of three versions; some are labeled, some of those corrected."""
+    clock = Clock()
+    predictions, prices = [], []
+    for _ in range(rows):
+        ms = ms_of()
+        key, version = id_of(chance, ms), chance.choice(["v1", "v1", "v1", "v2", "v3"])
+        predictions.append(
+            {"i": key, "t": clock.iso(ms), "v": version, "p": chance.gauss(20.0, 9.0)}
+        )
+        for revision in range(1, 1 + chance.choice([0, 1, 1, 2, 7])):
+            ms += chance.randrange(HOUR_MS)
+            # A correction of a correction may bring back the first price; not all give one.
+            real = chance.choice([chance.uniform(1, 50), 24.5, 1e300])
+            prices.append({"i": key, "r": revision, "t": clock.iso(ms), "v": version, "p": real})
+    chance.shuffle(prices)
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO predictions (id, timestamp, model_version, predicted_price)"
+                " VALUES (:i, :t, :v, :p)"
+            ),
+            predictions,
+        )
+        connection.execute(sa.text("INSERT INTO feedback VALUES (:i, :r, :t, :v, :p)"), prices)
+
+
+@BACKENDS
+@pytest.mark.parametrize("shape", ["steady", "bursts", "one-moment"])
+def test_random_logs_are_the_same_with_and_without_features(
+    backend: str, shape: str, pages: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    chance = random.Random(f"{backend}{shape}{pages}")
+    times = {
+        "steady": lambda: BEGAN_MS + chance.randrange(1000 * HOUR_MS),
+        # most of the ranges of time have no rows at all
+        "bursts": lambda: BEGAN_MS + chance.choice([0, 7, 999]) * HOUR_MS + chance.randrange(50),
+        "one-moment": lambda: BEGAN_MS,
+    }
+    url = fresh_url(backend, tmp_path, request)
+    log = open_log(url, BOSTON)
+    log.append("v0", [ROW], [1.0])
+    assert len(same(log)[0]) == 0
+    fill(url, chance, 150, times[shape])
+    for version in ("v0", "v1", "v2", "v3", "v4"):
+        full, _ = same(log, version)
+        assert (len(full) > 0) == (version in {"v1", "v2", "v3"})
+        if len(full):
+            for at in (0, len(full) // 2, -1):
+                since = datetime.fromtimestamp(full.timestamps[at], UTC)
+                assert same(log, version, since)[0].ids[0] <= full.ids[at]
+        assert len(same(log, version, datetime(2100, 1, 1, tzinfo=UTC))[0]) == 0
+    log.close()
+
+
+@BACKENDS
+def test_more_corrections_than_a_page_has_rows(
+    backend: str, pages: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    log = open_log(fresh_url(backend, tmp_path, request), BOSTON)
+    ids = log.append("v1", [ROW] * 9, [float(n) for n in range(1, 10)])
+    for price in (2.0, 3.0, 4.0, 3.0):
+        for key in ids:
+            log.feedback(key, price)
+    full, bare = same(log)
+    assert list(bare.ids) == ids
+    assert set(full.real) == {3.0}
+    log.close()
+
+
+@BACKENDS
+def test_rows_of_other_hands_are_the_same_with_and_without_features(
+    backend: str, pages: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = fresh_url(backend, tmp_path, request)
+    log = open_log(url, BOSTON)
+    ids = log.append("v1", [ROW] * 6, [20.0] * 6)
+    for key in ids:
+        log.feedback(key, 2.0)
+    with sa.create_engine(url).begin() as connection:
+        insert = "INSERT INTO feedback VALUES ('{}', 2, '{}', 'v1', {})"
+        for key, moment, price in (
+            (ids[0], "2027-01-31T12:00:00.123Z", "1e300"),  # no model gives this price
+            # Together these two are as long as two of ours.
+            (ids[1], "2027-01-31T13:00:00+01:00", "3"),
+            (ids[2], "2027-01-31T12:00:00.12Z", "5"),
+            (ids[3], "2027-01-31T12:00:00.123456Z", "4"),
+        ):
+            connection.exec_driver_sql(insert.format(key, moment, price))
+    full, bare = same(log)
+    assert list(bare.ids) == ids[1:]
+    assert list(full.real) == [3.0, 5.0, 4.0, 2.0, 2.0]
+    assert bare.labeled_at[0] == datetime(2027, 1, 31, 12, tzinfo=UTC).timestamp()
+    log.close()
+
+
+@pytest.mark.parametrize("newest", ["v1", "v2"])
+def test_sqlite_finds_the_same_by_id_and_by_version(
+    newest: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_wide_sqlite, "_LOOKED_AT", 3)
+    log = open_log(fresh_url("sqlite", tmp_path, request), BOSTON)
+    ids = log.append("v2", [ROW] * 3, [1.0] * 3) + log.append("v1", [ROW] * 5, [1.0] * 5)
+    ids += log.append(newest, [ROW] * 3, [1.0] * 3)
+    for key in ids:
+        log.feedback(key, 2.0)
+    assert list(same(log)[1].ids) == ids[3 : 11 if newest == "v1" else 8]
+    log.close()
+
+
+def test_all_pages_are_of_one_moment(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_wide_postgres, "_PAGE", 4)
+    url = fresh_url("postgresql", tmp_path, request)
+    log, writer = open_log(url, BOSTON), open_log(url, BOSTON)
+    ids = log.append("v1", [ROW] * 40, [1.0] * 40)
+    for key in ids:
+        log.feedback(key, 2.0)
+    read, pages = sql_wide_postgres._Pages.read, []
+
+    def correct_meanwhile(self: object, bounds: object) -> object:
+        found = read(self, bounds)  # type: ignore[arg-type]
+        pages.append(len(found))
+        if len(pages) == 1:
+            for key in ids:
+                writer.feedback(key, 3.0)
+            writer.feedback(writer.append("v1", [ROW], [1.0])[0], 3.0)
+        return found
+
+    monkeypatch.setattr(sql_wide_postgres._Pages, "read", correct_meanwhile)
+    found = log.labeled(version="v1", features=False)
+    assert list(found.ids) == ids
+    assert set(found.real) == {2.0}
+    assert len(pages) > 10
+    assert set(log.labeled(version="v1", features=False).real) == {3.0}
+    log.close()
+    writer.close()
+
+
+def test_a_server_that_takes_no_more_connections_is_read_over_one(
+    postgres: PostgresServer,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sql_wide_postgres, "_PAGE", 2)
+    url = fresh_url("postgresql", tmp_path, request)
+    log = open_log(url, BOSTON)
+    ids = log.append("v1", [ROW] * 9, [1.0] * 9)
+    for key in ids:
+        log.feedback(key, 2.0)
+    log.close()
+    user = f"reader_{tmp_path.name.replace('-', '_')}"[:60].lower()
+    postgres.sql(f"CREATE ROLE {user} LOGIN CONNECTION LIMIT 1")
+    schema = url.rpartition("%3D")[2]
+    postgres.sql(f"GRANT USAGE ON SCHEMA {schema} TO {user}")
+    postgres.sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {user}")
+    limited = open_log(url.replace("//housing", f"//{user}"), BOSTON)
+    assert list(limited.labeled(version="v1", features=False).ids) == ids
+    limited.close()
+
+
+def test_a_database_that_is_gone_is_unavailable_for_wide_windows_too(
+    postgres: PostgresServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    log = open_log(fresh_url("postgresql", tmp_path, request), BOSTON)
+    log.append("v1", [ROW], [1.0])
+
+    def ask(connection: sa.Connection) -> object:
+        postgres.stop()
+        return sql_wide.labeled(connection, "v1", None)
+
+    try:
+        with pytest.raises(LogUnavailable, match="cannot be used"):
+            log._place.read(ask)  # type: ignore[attr-defined]
+    finally:
+        postgres.start()
+    log.close()
