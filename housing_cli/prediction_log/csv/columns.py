@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from housing_cli.prediction_log import HIGHEST_PRICE
 from housing_cli.prediction_log.csv.query import Query
 from housing_cli.prediction_log.csv.reader import id_before
 from housing_cli.prediction_log.csv.rows import ID_BYTES, feedback_row, prediction_row
 from housing_cli.prediction_log.id_columns import time_ordered
 from housing_cli.prediction_log.ids import prefix_of
+from housing_cli.prediction_log.records import HIGHEST_PRICE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from housing_cli.prediction_log import Labeled, Predictions
 from housing_cli.prediction_log.csv.columns import (
     BLOCK,
     Block,
@@ -23,6 +22,7 @@ from housing_cli.prediction_log.csv.columns import (
 from housing_cli.prediction_log.csv.query import Query
 from housing_cli.prediction_log.csv.reader import LineReader
 from housing_cli.prediction_log.id_columns import PackedIds
+from housing_cli.prediction_log.records import Labeled, Predictions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from housing_cli.prediction_log import Outcome
 from housing_cli.prediction_log.csv.file import AppendFile
 from housing_cli.prediction_log.csv.rows import ID_BYTES, feedback_row
+from housing_cli.prediction_log.records import Outcome
 
 _GENERATION = 1 << 15
 _TAIL = 2 << 20  # about as many rows as one generation

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housing_cli.errors import UnknownPrediction
-from housing_cli.prediction_log import Feedback, Group, Labeled, Predictions, checked_price
 from housing_cli.prediction_log.csv import schema as csv_schema
 from housing_cli.prediction_log.csv.file import PATIENCE_S, AppendFile, unavailable
 from housing_cli.prediction_log.csv.latest import LatestPrices
@@ -36,6 +35,7 @@ from housing_cli.prediction_log.ids import (
     milliseconds,
     prefix_of,
 )
+from housing_cli.prediction_log.records import Feedback, Group, Labeled, Predictions, checked_price
 
 if TYPE_CHECKING:
     from housing_cli.data.schema import FeatureSchema

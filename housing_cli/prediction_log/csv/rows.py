@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from housing_cli.prediction_log import HIGHEST_PRICE
 from housing_cli.prediction_log.ids import canonical, epoch, is_time_ordered, milliseconds
+from housing_cli.prediction_log.records import HIGHEST_PRICE
 
 ID_BYTES = 36
 _CHUNK = 1000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from housing_cli.prediction_log import Labeled, Predictions
 from housing_cli.prediction_log.csv.query import Query
 from housing_cli.prediction_log.csv.reader import LineReader
 from housing_cli.prediction_log.csv.rows import (
@@ -12,6 +11,7 @@ from housing_cli.prediction_log.csv.rows import (
     prediction_row,
 )
 from housing_cli.prediction_log.csv.window import labeled_of, predictions_of
+from housing_cli.prediction_log.records import Labeled, Predictions
 
 
 def labeled(query: Query) -> Labeled:

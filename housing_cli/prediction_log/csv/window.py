@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from housing_cli.prediction_log import HIGHEST_PRICE, Labeled, Predictions
 from housing_cli.prediction_log.csv.query import Query
 from housing_cli.prediction_log.csv.reader import LineReader, id_before
 from housing_cli.prediction_log.csv.rows import (
@@ -23,6 +22,7 @@ from housing_cli.prediction_log.csv.rows import (
     prediction_row,
 )
 from housing_cli.prediction_log.ids import Clock, is_time_ordered, milliseconds, prefix_of
+from housing_cli.prediction_log.records import HIGHEST_PRICE, Labeled, Predictions
 
 # More rows than this, or more bytes, are read from start to end instead.
 _NARROW_ROWS = 100_000

@@ -11,20 +11,14 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from housing_cli.errors import ConfigError, UnknownPrediction
-from housing_cli.prediction_log import (
-    Feedback,
-    Group,
-    Labeled,
-    Predictions,
-    checked_price,
-    redacted,
-)
+from housing_cli.prediction_log import redacted
 from housing_cli.prediction_log.ids import (
     Clock,
     IdSource,
     canonical,
     milliseconds,
 )
+from housing_cli.prediction_log.records import Feedback, Group, Labeled, Predictions, checked_price
 from housing_cli.prediction_log.sql.tables import tables_for
 
 if TYPE_CHECKING:

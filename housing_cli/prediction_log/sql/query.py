@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
-from housing_cli.prediction_log import HIGHEST_PRICE, Labeled, Predictions
 from housing_cli.prediction_log.ids import ceil_ms, epoch, milliseconds, prefix_of
+from housing_cli.prediction_log.records import HIGHEST_PRICE, Labeled, Predictions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from housing_cli.prediction_log import HIGHEST_PRICE, Labeled
 from housing_cli.prediction_log.id_columns import PackedIds
 from housing_cli.prediction_log.ids import ceil_ms, prefix_of
+from housing_cli.prediction_log.records import HIGHEST_PRICE, Labeled
 from housing_cli.prediction_log.sql import wide_postgres as sql_wide_postgres
 from housing_cli.prediction_log.sql import wide_sqlite as sql_wide_sqlite
 

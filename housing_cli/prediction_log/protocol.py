@@ -1,0 +1,79 @@
+"""What every back end of the prediction log does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from housing_cli.prediction_log.records import Feedback, Group, Labeled, Predictions
+
+
+class PredictionLog(Protocol):
+    """What every back end does. Any method may raise `LogUnavailable`; it may recover later.
+
+    Writers wait for each other. With `wait=False` a log that is not `blocking` raises `LogBusy`
+    instead, before anything is written, when it would have to wait for more than milliseconds.
+    """
+
+    url: str
+    blocking: bool
+    """Whether `append` and `feedback` may wait for a disk, a database or another machine: a server
+    then calls them outside its event loop, as groups."""
+
+    def append(
+        self,
+        model_version: str,
+        features: Sequence[Sequence[float | None]],
+        predicted: Sequence[float],
+        *,
+        wait: bool = True,
+    ) -> list[str]:
+        """Record predictions, all or none; return their ids (time-ordered UUIDs, version 7).
+
+        When it returns, the rows have left the process: `kill -9` does not lose them.
+        """
+
+    def append_groups(self, groups: Iterable[Group], *, wait: bool = True) -> list[list[str]]:
+        """Record the rows of several `append` calls at once, all or none; return the ids of each.
+
+        For requests that wait at the same time: one transaction or one write for all of them. An
+        iterator is read to its end before anything is written, and nothing is when it raises.
+        """
+
+    def feedback(self, prediction_id: str, real_price: float, *, wait: bool = True) -> Feedback:
+        """Record the real price of one prediction; the last value counts.
+
+        The same value again changes nothing. Raises `UnknownPrediction`, and ValueError for a
+        price that is not finite or not above 0.
+        """
+
+    def labeled(
+        self,
+        *,
+        version: str | None = None,
+        newest: int | None = None,
+        since: datetime | None = None,
+        features: bool = True,
+    ) -> Labeled:
+        """Return labeled rows of `version` (None: all), oldest first.
+
+        The newest `newest` of them and/or those predicted at or after `since` (aware UTC).
+        Without `features` a log may leave them out, (n, 0), and what is broken in them alone is no
+        broken line then: millions of rows take a third of the time.
+        """
+
+    def predictions(
+        self,
+        *,
+        version: str | None = None,
+        newest: int | None = None,
+        since: datetime | None = None,
+    ) -> Predictions:
+        """Return predictions whether or not they are labeled; arguments as in `labeled`."""
+
+    def check(self) -> None:
+        """Raise `LogUnavailable` or `LogSchemaMismatch` when rows cannot be written now."""
+
+    def close(self) -> None:
+        """Release what is held; a closed log is not used again."""

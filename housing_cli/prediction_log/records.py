@@ -1,0 +1,149 @@
+"""What a prediction log takes and gives: groups to append, rows, and sums of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Outcome = Literal["recorded", "unchanged", "corrected"]
+
+Group = tuple[str, Sequence[Sequence[float | None]], Sequence[float]]
+"""The arguments of one `append`: model version, rows of features, predicted prices."""
+
+
+HIGHEST_PRICE: Final = 3.4e38
+"""Models calculate in float32: none could give a higher one."""
+
+
+class Feedback(msgspec.Struct, frozen=True):
+    """What became of one real price, and the prediction that it belongs to.
+
+    Prices are in the target's unit (Boston: thousands of US dollars); times are epoch seconds.
+    """
+
+    outcome: Outcome
+    model_version: str
+    predicted_price: float
+    predicted_at: float
+
+
+class Labeled(msgspec.Struct, frozen=True):
+    """Labeled predictions, oldest first: n rows whose real price came in.
+
+    ids: n strings. timestamps, labeled_at: float64 (n,), epoch seconds of the prediction and of
+    the last real price. versions: n strings. features: float64 (n, k), NaN for missing.
+    predicted, real: float64 (n,), prices in the target's unit. skipped: broken lines met while
+    reading (hand edits, a power loss); they are no rows.
+    """
+
+    ids: Sequence[str]
+    timestamps: NDArray[np.float64]
+    labeled_at: NDArray[np.float64]
+    versions: Sequence[str]
+    features: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    real: NDArray[np.float64]
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Predictions(msgspec.Struct, frozen=True):
+    """Predictions with or without a real price, oldest first; fields as in `Labeled`.
+
+    labeled: bool (n,), whether a real price came in.
+    """
+
+    ids: Sequence[str]
+    timestamps: NDArray[np.float64]
+    versions: Sequence[str]
+    features: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    labeled: NDArray[np.bool_]
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+PREDICTED: Final = "predicted_price"
+"""The axis of the predicted price, beside those of the features."""
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """A column by whose bands rows are counted: a feature's name, or `PREDICTED`.
+
+    edges: ascending inner bounds. A value lies in the band of as many edges as are at or below it
+    (as `numpy.searchsorted(edges, value, side="right")`); a missing one in band -1.
+    """
+
+    name: str
+    edges: tuple[float, ...]
+
+
+class Knots(msgspec.Struct, frozen=True):
+    """Prediction intervals by predicted price, as `IntervalModel` interpolates them.
+
+    prices: ascending. low (at most 0), high (at least 0): offsets of the ends at these prices.
+    """
+
+    prices: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+class SumsQuery(msgspec.Struct, frozen=True):
+    """What `sums` is asked for.
+
+    version: None for all. since: predicted at or after it (aware UTC). axes: each gives records of
+    its own beside those of all rows. knots: what `covered` is counted by; without them it is 0.
+    """
+
+    version: str | None = None
+    since: datetime | None = None
+    axes: tuple[Axis, ...] = ()
+    knots: Knots | None = None
+
+
+class Sums(msgspec.Struct, frozen=True):
+    """Sums over the predictions of one UTC day, version and band; m records as columns.
+
+    days: `2026-01-31`, by the time of the prediction. axes: "" for all rows of the day, else the
+    axis whose `bands` count. n: predictions. labeled: those with a real price, which alone are in
+    the sums that follow: error (predicted - real), absolute, squared, fourth (powers of it), real,
+    real_squared, and covered (how many lie within their interval). skipped: as in `Labeled`.
+    """
+
+    days: Sequence[str]
+    versions: Sequence[str]
+    axes: Sequence[str]
+    bands: NDArray[np.int64]
+    n: NDArray[np.int64]
+    labeled: NDArray[np.int64]
+    error: NDArray[np.float64]
+    absolute: NDArray[np.float64]
+    squared: NDArray[np.float64]
+    fourth: NDArray[np.float64]
+    real: NDArray[np.float64]
+    real_squared: NDArray[np.float64]
+    covered: NDArray[np.float64]
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+
+def checked_price(real_price: float) -> float:
+    """Return a real price as a float. Raises ValueError if it is not finite or not above 0."""
+    real = float(real_price)
+    if not 0 < real <= HIGHEST_PRICE:
+        raise ValueError(f"a real price must be finite, above 0, at most {HIGHEST_PRICE:g}: {real}")
+    return real
