@@ -25,6 +25,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
 
+from housing_cli import __version__
 from housing_cli.config import Model, Settings
 from housing_cli.errors import ConfigError, DataError
 from housing_cli.learning.fitting import (
@@ -202,7 +203,9 @@ def _space(model: Model) -> dict[str, BaseDistribution]:
         if (error.name or "").partition(".")[0] != "optuna":
             raise
         raise ConfigError(
-            "`--tune` needs Optuna, which is not installed", "pip install 'housing[tune]'"
+            "`--tune` needs Optuna, which is not installed",
+            "pip install '.[tune]' in the clone, or "
+            f"'housing_loop-{__version__}-py3-none-any.whl[tune]'",
         ) from None
     kinds = {int: IntDistribution, float: FloatDistribution}
     return {

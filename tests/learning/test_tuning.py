@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from housing_cli import __version__
 from housing_cli.config import Settings, load_settings
 from housing_cli.data.table import Table, read_table
 from housing_cli.errors import ConfigError, DataError
@@ -203,7 +204,8 @@ def test_without_optuna_it_is_said_before_anything_runs(
     ran = housing("train", "--data-path", SHIPPED, "--tune", "3")
     assert ran.code == 1
     assert ran.stderr == (
-        "error: `--tune` needs Optuna, which is not installed\nhint: pip install 'housing[tune]'\n"
+        "error: `--tune` needs Optuna, which is not installed\nhint: pip install '.[tune]' in the "
+        f"clone, or 'housing_loop-{__version__}-py3-none-any.whl[tune]'\n"
     )
 
 

@@ -273,7 +273,7 @@ def test_the_bill_of_materials_names_what_is_in_the_image(built: Built) -> None:
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
     assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", document["serialNumber"])
     urls = {component["purl"].partition("@")[0] for component in document["components"]}
-    assert {"pkg:pypi/housing", "pkg:pypi/onnxruntime", "pkg:generic/python"} <= urls
+    assert {"pkg:pypi/housing-loop", "pkg:pypi/onnxruntime", "pkg:generic/python"} <= urls
     assert "pkg:deb/debian/libc6" in urls
 
 
