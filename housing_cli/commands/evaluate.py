@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from housing_cli.commands.options import Config, Json, Sets, VersionRef
+from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode, UsageError
 from housing_cli.show.output import Result
 
@@ -29,7 +30,7 @@ def command(
         int | None, typer.Option("--min-samples", metavar="N", help="Below: insufficient.")
     ] = None,
     metric: Annotated[
-        str | None, typer.Option("--metric", metavar="rmse|mae", help="What is compared.")
+        str | None, typer.Option("--metric", metavar="|".join(METRICS), help="What is compared.")
     ] = None,
     confidence: Annotated[
         float | None,

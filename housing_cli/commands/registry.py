@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from housing_cli.commands.options import Config, Json, Ref, complete_ref
+from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.output import Result, Table, describe
 
@@ -39,7 +40,7 @@ def _summary(version: Version, aliases: dict[str, str]) -> dict[str, Any]:
         "created": metadata.created,
         "parent": metadata.parent,
         "rows": metadata.data.rows,
-        **{name: metadata.metrics.get(name) for name in ("rmse", "mae", "r2")},
+        **{name: metadata.metrics.get(name) for name in (*METRICS, "r2")},
     }
 
 
@@ -50,7 +51,7 @@ def ls(config: Config = None, as_json: Json = False) -> Result:
     aliases = registry.aliases()
     found, broken = registry.survey()
     versions = [_summary(version, aliases) for version in reversed(found)]
-    columns = ["version", "aliases", "tag", "created", "parent", "rows", "rmse", "mae", "r2"]
+    columns = ["version", "aliases", "tag", "created", "parent", "rows", *METRICS, "r2"]
     rows = [
         [", ".join(v["aliases"]) or None if c == "aliases" else v[c] for c in columns]
         for v in versions

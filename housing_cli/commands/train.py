@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
+from housing_cli.data.metrics import METRICS
 from housing_cli.show.output import Result, Table, progress_bars
 from housing_cli.show.tuning import stop_key, tuning_notes
 
@@ -50,7 +51,7 @@ def command(
         trained = train(settings, tag=tag, promote=promote, progress=progress, stop_key=stop_key)
     version = trained.version
     metadata = version.metadata
-    score = {name: metadata.metrics[name] for name in ("rmse", "mae", "r2")}
+    score = {name: metadata.metrics[name] for name in (*METRICS, "r2")}
     what = "is production now" if trained.production else "is registered"
     measured = Table(
         ["version", "tag", "rows", "RMSE", "MAE", "R2"],

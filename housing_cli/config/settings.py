@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
+from housing_cli.data.metrics import METRICS
 from housing_cli.data.schema import FeatureSchema, Limits
 
 Text = Annotated[str, Meta(min_length=1)]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 Fraction = Annotated[float, Meta(gt=0, lt=1)]
-Metric = Literal["rmse", "mae"]
+if TYPE_CHECKING:
+    Metric = str
+else:
+    Metric = Literal[tuple(METRICS)]
 
 # A number of rows, or of seconds, minutes, hours, days or weeks; not zero.
 _WINDOW = re.compile(r"(?=.*[1-9])([0-9]+|[0-9]+(\.[0-9]+)?[smhdw])")

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from housing_cli.judging.gate import INTERVAL, Metric, losses, summarize
+from housing_cli.data.metrics import METRICS
+from housing_cli.judging.gate import INTERVAL
 from housing_cli.judging.resampling import interval_of, p_at_least, paired_draws
 
 Floats = NDArray[np.float64]
@@ -70,7 +71,7 @@ class Comparison:
     wins: accepted. reasons: why not.
     """
 
-    metric: Metric
+    metric: str
     champion: float
     challenger: float
     difference: float
@@ -88,14 +89,14 @@ class Comparison:
 
 
 def paired(
-    real: Floats, champion: Floats, challenger: Floats, *, metric: Metric, seed: int = 0
+    real: Floats, champion: Floats, challenger: Floats, *, metric: str, seed: int = 0
 ) -> Paired:
     """Compare two models' prices for the same n rows."""
-    old, new = losses(real, champion, metric), losses(real, challenger, metric)
-    power = 0.5 if metric == "rmse" else 1.0
+    rule = METRICS[metric]
+    old, new = rule.loss(real, champion), rule.loss(real, challenger)
     draws_old, draws_new = paired_draws(old, new, np.random.default_rng(seed))
-    draws = np.maximum(draws_new, 0.0) ** power - np.maximum(draws_old, 0.0) ** power
-    before, after = summarize(old.mean(), metric), summarize(new.mean(), metric)
+    draws = np.maximum(draws_new, 0.0) ** rule.power - np.maximum(draws_old, 0.0) ** rule.power
+    before, after = rule.value(old.mean()), rule.value(new.mean())
     improved = float((new < old).mean())
     interval = interval_of(draws, INTERVAL)
     return Paired(before, after, after - before, interval, len(real), improved)
@@ -106,7 +107,7 @@ def compare(
     base: tuple[Floats, Floats, Floats] | None,
     levels: Floats,
     *,
-    metric: Metric,
+    metric: str,
     factor: float,
     limits: Limits,
     misses: Floats | None = None,
@@ -124,7 +125,7 @@ def compare(
     unexplained = float((nearest > np.log(factor)).mean())
     better = round(found.improved * found.n)
     p_improved = p_at_least(better, found.n)
-    name = metric.upper()
+    name = METRICS[metric].label
     reasons = []
     if not found.difference < 0:
         reasons.append(

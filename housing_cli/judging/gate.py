@@ -8,10 +8,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from housing_cli.judging.resampling import interval_of, mean_draws, p_greater
+from housing_cli.data.metrics import METRICS
+from housing_cli.judging.resampling import (
+    BOOTSTRAP_LIMIT,
+    Moments,
+    interval_of,
+    mean_draws,
+    normal_draws,
+    p_greater,
+)
 
 Floats = NDArray[np.float64]
-Metric = Literal["rmse", "mae"]
 Decision = Literal["healthy", "degraded", "insufficient"]
 
 INTERVAL = 0.95
@@ -22,18 +29,27 @@ ROWS_A_PART = 10
 class Baseline:
     """What a version's errors were at training time, out of fold.
 
-    value: the metric. squared, absolute: (m,), losses of m training rows, whose spread says how
-    sure `value` is. rows: how many rows they stand for.
+    value: the metric. losses, absolute: (m,), losses and absolute errors of m training rows, whose
+    spread says how sure `value` is. rows: how many rows they stand for.
     """
 
     value: float
-    squared: Floats
+    losses: Floats
     absolute: Floats
     rows: int
 
-    def losses(self, metric: Metric) -> Floats:
-        """Return the loss of each row, whose mean the metric is made of."""
-        return self.squared if metric == "rmse" else self.absolute
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What the judged rows say.
+
+    loss, absolute: moments of the metric's losses and of the absolute errors. losses: (n,), each
+    row's, where they are few enough to be resampled.
+    """
+
+    loss: Moments
+    absolute: Moments
+    losses: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,7 @@ class Verdict:
     """
 
     verdict: Decision
-    metric: Metric
+    metric: str
     baseline: float
     current: float | None
     ratio: float | None
@@ -58,50 +74,47 @@ class Verdict:
     min_samples: int
 
 
-def losses(real: Floats, predicted: Floats, metric: Metric) -> Floats:
-    """Return the loss of each row, whose mean the metric is made of."""
-    error = predicted - real
-    return error**2 if metric == "rmse" else np.abs(error)
-
-
-def summarize(mean_loss: float, metric: Metric) -> float:
-    """Return the metric from the mean of the rows' losses."""
-    return float(mean_loss**0.5) if metric == "rmse" else float(mean_loss)
-
-
 def metrics(real: Floats, predicted: Floats) -> dict[str, float]:
-    """Return RMSE and MAE in the target's unit, R² and the mean error (bias)."""
+    """Return every metric of n rows, R² and the mean error (bias)."""
     error = predicted - real
     spread = float(((real - real.mean()) ** 2).sum())
     return {
-        "rmse": float((error**2).mean() ** 0.5),
-        "mae": float(np.abs(error).mean()),
+        **{name: metric.of(real, predicted) for name, metric in METRICS.items()},
         "r2": 1.0 - float((error**2).sum()) / spread if spread > 0 else 0.0,
         "bias": float(error.mean()),
     }
 
 
-def over_time(real: Floats, predicted: Floats, metric: Metric, most: int) -> list[float]:
+def over_time(real: Floats, predicted: Floats, metric: str, most: int) -> list[float]:
     """Return the metric of at most `most` equal parts of the rows, in their order."""
-    loss = losses(real, predicted, metric)
+    loss = METRICS[metric].loss(real, predicted)
     parts = np.array_split(loss, max(1, min(most, len(loss) // ROWS_A_PART)))
-    return [summarize(part.mean(), metric) for part in parts]
+    return [METRICS[metric].value(part.mean()) for part in parts]
+
+
+def recent_rows(real: Floats, predicted: Floats, metric: str) -> Recent | None:
+    """Return what n labeled rows (n,) say, `None` for no rows."""
+    if not len(real):
+        return None
+    loss = METRICS[metric].loss(real, predicted)
+    return Recent(
+        Moments.of(loss),
+        Moments.of(np.abs(predicted - real)),
+        loss if len(loss) <= BOOTSTRAP_LIMIT else None,
+    )
 
 
 def judge(
-    real: Floats,
-    predicted: Floats,
+    recent: Recent | None,
     baseline: Baseline,
     *,
     threshold: float,
     min_samples: int,
-    metric: Metric,
+    metric: str,
     confidence: float | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """Compare recent rows with the baseline.
-
-    real, predicted: (n,), prices of the labeled rows.
+    """Compare recent rows (`None`: there are none) with the baseline.
 
     The plain rule is `ratio > 1 + threshold`. With `confidence` the evidence must be significant
     as well: either the whole interval (one-sided) lies above `1 + threshold`, or the absolute
@@ -110,46 +123,47 @@ def judge(
     as that of the squares (Tukey 1960, Huber 1964), so the test sees more from the same rows. The
     sampling error of the baseline counts in both.
     """
-    n = len(real)
-    if n == 0:
-        return Verdict(
-            "insufficient", metric, baseline.value, None, None, None, None,
-            threshold, confidence, n, min_samples,
-        )  # fmt: skip
-    loss = losses(real, predicted, metric)
-    current = summarize(loss.mean(), metric)
-    ratio = current / baseline.value if baseline.value > 0 else float("inf")
-    if n == 1:  # tells nothing of how much rows differ: no interval, and nothing is significant
-        alone: Decision = "degraded" if ratio > 1 + threshold and confidence is None else "healthy"
-        return Verdict(
-            alone if n >= min_samples else "insufficient", metric, baseline.value, current, ratio,
-            None, None, threshold, confidence, n, min_samples,
-        )  # fmt: skip
-    draws = _ratio_draws(loss, baseline, metric, seed)
-    p_value = p_greater(np.abs(predicted - real), baseline.absolute, baseline.rows)
-    verdict: Decision = "healthy"
-    if n < min_samples:
-        verdict = "insufficient"
-    elif ratio > 1 + threshold and (
-        confidence is None
-        or p_value <= 1 - confidence
-        or float(np.quantile(draws, 1 - confidence)) > 1 + threshold
-    ):
-        verdict = "degraded"
+    n = recent.loss.n if recent is not None else 0
+    current = ratio = interval = p_value = None
+    degraded = False
+    if recent is not None:
+        current = METRICS[metric].value(recent.loss.mean)
+        ratio = current / baseline.value if baseline.value > 0 else float("inf")
+        degraded = ratio > 1 + threshold and confidence is None
+    # One row tells nothing of how much rows differ: no interval, and nothing is significant.
+    if recent is not None and ratio is not None and n > 1:
+        draws = _ratio_draws(recent, baseline, metric, seed)
+        interval = interval_of(draws, INTERVAL)
+        p_value = p_greater(recent.absolute, Moments.of(baseline.absolute), baseline.rows)
+        if confidence is not None and ratio > 1 + threshold:
+            sure = float(np.quantile(draws, 1 - confidence)) > 1 + threshold
+            degraded = sure or p_value <= 1 - confidence
+    verdict: Decision = "degraded" if degraded else "healthy"
     return Verdict(
-        verdict, metric, baseline.value, current, ratio, interval_of(draws, INTERVAL), p_value,
-        threshold, confidence, n, min_samples,
-    )  # fmt: skip
+        verdict=verdict if n >= min_samples else "insufficient",
+        metric=metric,
+        baseline=baseline.value,
+        current=current,
+        ratio=ratio,
+        interval=interval,
+        p_value=p_value,
+        threshold=threshold,
+        confidence=confidence,
+        n=n,
+        min_samples=min_samples,
+    )
 
 
-def _ratio_draws(loss: Floats, baseline: Baseline, metric: Metric, seed: int) -> Floats:
+def _ratio_draws(recent: Recent, baseline: Baseline, metric: str, seed: int) -> Floats:
     """Return bootstrap draws of current / baseline around the observed ratio."""
     rng = np.random.default_rng(seed)
-    now = mean_draws(loss, rng)
-    before = mean_draws(baseline.losses(metric), rng, baseline.rows)
-    power = 0.5 if metric == "rmse" else 1.0
+    now = (
+        normal_draws(recent.loss, rng) if recent.losses is None else mean_draws(recent.losses, rng)
+    )
+    before = mean_draws(baseline.losses, rng, baseline.rows)
+    power = METRICS[metric].power
     # The baseline's own draws are centered on its value: its rows may be a sample of all.
-    center = float(baseline.losses(metric).mean()) or 1.0
+    center = float(baseline.losses.mean()) or 1.0
     scale = np.maximum(before / center, 1e-3) ** power * (baseline.value or 1e-300)
     draws: Floats = np.maximum(now, 0.0) ** power / scale
     return draws

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
 from housing_cli.registry import ModelRegistry, Version
 
@@ -26,12 +27,16 @@ class Reference:
     out_of_fold: Floats
     importances: Floats
 
-    def baseline(self, version: Version, metric: gate.Metric) -> gate.Baseline:
+    def baseline(self, version: Version, metric: str) -> gate.Baseline:
         """Return the baseline of `version`; a row's losses are averaged over the repeats."""
-        squared = gate.losses(self.target, self.out_of_fold, "rmse").mean(axis=0)
-        absolute = gate.losses(self.target, self.out_of_fold, "mae").mean(axis=0)
-        metadata = version.metadata
-        return gate.Baseline(metadata.metrics[metric], squared, absolute, metadata.data.rows)
+        losses = METRICS[metric].loss(self.target, self.out_of_fold)
+        known = version.metadata.metrics.get(metric)
+        return gate.Baseline(
+            METRICS[metric].value(losses.mean()) if known is None else known,
+            losses.mean(axis=0),
+            np.abs(self.out_of_fold - self.target).mean(axis=0),
+            version.metadata.data.rows,
+        )
 
 
 def load_reference(registry: ModelRegistry, version: Version) -> Reference:
@@ -47,3 +52,14 @@ def load_reference(registry: ModelRegistry, version: Version) -> Reference:
         np.array(raw["out_of_fold"], dtype=np.float64),
         np.array(raw.get("importances", ()), dtype=np.float64),
     )
+
+
+def baseline_value(registry: ModelRegistry, version: Version, metric: str) -> float:
+    """Return the metric of `version` at training time.
+
+    From its metadata, or of its reference where it is older than the metric.
+    """
+    known = version.metadata.metrics.get(metric)
+    if known is not None:
+        return known
+    return load_reference(registry, version).baseline(version, metric).value

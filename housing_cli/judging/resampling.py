@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,26 @@ BOOTSTRAP_LIMIT = 2_000
 _CHUNK = 100
 
 
+class Moments(NamedTuple):
+    """What a mean rests on: n values, their mean and their standard deviation (divided by n)."""
+
+    n: int
+    mean: float
+    spread: float
+
+    @classmethod
+    def of(cls, values: Floats) -> Moments:
+        """Return the moments of `values` (n,), at least one."""
+        return cls(len(values), float(values.mean()), float(values.std()))
+
+    def relative_error(self, population: int | None = None) -> float:
+        """Return the standard error of log(mean), by the delta method."""
+        if self.n < 2 or self.mean <= 0:  # noqa: PLR2004 - one row has no spread
+            return float("inf")
+        spread = self.spread * math.sqrt(self.n / (self.n - 1))
+        return spread / self.mean / math.sqrt(max(self.n, population or self.n))
+
+
 def mean_draws(values: Floats, rng: np.random.Generator, population: int | None = None) -> Floats:
     """Return `RESAMPLES` draws of the mean of `values` (n,), as resampling gives them.
 
@@ -23,17 +44,25 @@ def mean_draws(values: Floats, rng: np.random.Generator, population: int | None 
     sqrt((n - 1) / n), and a normal quantile stands where Student's should (Hesterberg 2015).
     population: how many rows `values` stand for, where they are a sample of more.
     """
-    n, mean = len(values), float(values.mean())
-    rows = max(n, population or n)
-    if n > BOOTSTRAP_LIMIT or rows > n:
-        normal: Floats = rng.normal(mean, float(values.std()) / math.sqrt(rows), RESAMPLES)
-        return normal
+    n = len(values)
+    if n > BOOTSTRAP_LIMIT or (population or n) > n:
+        return normal_draws(Moments.of(values), rng, population)
+    mean = float(values.mean())
     draws = np.concatenate(
         [values[rng.integers(0, n, (_CHUNK, n))].mean(axis=1) for _ in range(RESAMPLES // _CHUNK)]
     )
     wider = float(stdtrit(max(n - 1, 1), 0.975)) / 1.96 * math.sqrt(n / max(n - 1, 1))
     widened: Floats = mean + (draws - mean) * min(wider, 2.0)
     return widened
+
+
+def normal_draws(
+    values: Moments, rng: np.random.Generator, population: int | None = None
+) -> Floats:
+    """Return `RESAMPLES` draws of a mean of many values, which is all but normal."""
+    rows = max(values.n, population or values.n)
+    draws: Floats = rng.normal(values.mean, values.spread / math.sqrt(rows), RESAMPLES)
+    return draws
 
 
 def paired_draws(first: Floats, second: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -53,16 +82,13 @@ def paired_draws(first: Floats, second: Floats, rng: np.random.Generator) -> tup
 
 def relative_error(values: Floats, population: int | None = None) -> float:
     """Return the standard error of log(mean of `values`), by the delta method."""
-    n, mean = len(values), float(values.mean())
-    if n < 2 or mean <= 0:  # noqa: PLR2004 - one row has no spread
-        return float("inf")
-    return float(values.std(ddof=1)) / mean / math.sqrt(max(n, population or n))
+    return Moments.of(values).relative_error(population)
 
 
 _SKEWED = 1.1
 
 
-def p_greater(recent: Floats, before: Floats, population: int | None = None) -> float:
+def p_greater(recent: Moments, before: Moments, population: int | None = None) -> float:
     """Return how likely a mean this much above the other is, if both were the same.
 
     One-sided test of log(mean(recent) / mean(before)) against its standard error, with Student's
@@ -72,17 +98,17 @@ def p_greater(recent: Floats, before: Floats, population: int | None = None) -> 
     5.4 % instead of 5 % of unchanged worlds with the errors of real prices (`bench_decisions`); a
     tenth is added for it.
     """
-    if min(len(recent), len(before)) < 2:  # noqa: PLR2004 - one row has no spread
+    if min(recent.n, before.n) < 2:  # noqa: PLR2004 - one row has no spread
         return 1.0
-    rows = len(recent), max(len(before), population or 0)
-    spreads = [relative_error(side) * math.sqrt(len(side)) for side in (recent, before)]
+    rows = recent.n, max(before.n, population or 0)
+    spreads = [side.relative_error() * math.sqrt(side.n) for side in (recent, before)]
     together = math.sqrt(sum(n * s**2 for n, s in zip(rows, spreads, strict=True)) / sum(rows))
     sides = [max(s, together) / math.sqrt(n) for n, s in zip(rows, spreads, strict=True)]
     spread = math.hypot(*sides)
-    if not 0 < spread < float("inf") or before.mean() <= 0:
-        return 0.0 if spread == 0 and recent.mean() > before.mean() > 0 else 1.0
-    t_value = float(np.log(recent.mean() / before.mean())) / spread
-    return min(1.0, _SKEWED * float(stdtr(len(recent) - 1, -t_value)))
+    if not 0 < spread < float("inf") or before.mean <= 0:
+        return 0.0 if spread == 0 and recent.mean > before.mean > 0 else 1.0
+    t_value = math.log(recent.mean / before.mean) / spread
+    return min(1.0, _SKEWED * float(stdtr(recent.n - 1, -t_value)))
 
 
 def p_at_least(successes: int, n: int) -> float:

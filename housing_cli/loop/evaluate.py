@@ -11,7 +11,7 @@ from housing_cli.config import Settings
 from housing_cli.judging import gate
 from housing_cli.judging.drift import Drift, compare_columns
 from housing_cli.judging.power import SIZES, Power, power_of
-from housing_cli.judging.reference import Reference, load_reference
+from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.judging.window import Window, parse_window
 from housing_cli.learning.conformal import coverage_of
 from housing_cli.model.intervals import IntervalModel
@@ -107,8 +107,7 @@ def evaluate(
     rule = settings.evaluate
     baseline = reference.baseline(version, rule.metric)
     verdict = gate.judge(
-        rows.real,
-        rows.predicted,
+        gate.recent_rows(rows.real, rows.predicted, rule.metric),
         baseline,
         threshold=rule.threshold,
         min_samples=rule.min_samples,
@@ -185,7 +184,7 @@ def _versions(
         if version is None:
             continue
         own = names == name
-        baseline = version.metadata.metrics[metric]
+        baseline = baseline_value(registry, version, metric)
         current = bias = ratio = None
         if own.any():
             scores = gate.metrics(lately.real[own], lately.predicted[own])

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 
 from housing_cli.config import Settings
+from housing_cli.data.metrics import METRICS
 from housing_cli.errors import GateRefused, UsageError, VersionNotFound
+from housing_cli.judging.reference import baseline_value
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import Event, ModelRegistry, Version
 from housing_cli.registry.store import PREVIOUS, PRODUCTION, check_alias
@@ -39,7 +41,7 @@ def promote(
         return Promotion(version, to, replaced, None)
     evidence: dict[str, object] = {}
     if to == PRODUCTION and replaced is not None and (champion := registry.find(replaced)):
-        evidence = _compare(settings, version, champion)
+        evidence = _compare(settings, registry, version, champion)
         if evidence["refused"] and not force:
             raise GateRefused(
                 f"{version.name} is not better than {champion.name}: {evidence['refused']}",
@@ -79,7 +81,9 @@ def rollback(settings: Settings, *, reason: str = "") -> Promotion:
     return Promotion(version, PRODUCTION, replaced, event)
 
 
-def _compare(settings: Settings, version: Version, champion: Version) -> dict[str, object]:
+def _compare(
+    settings: Settings, registry: ModelRegistry, version: Version, champion: Version
+) -> dict[str, object]:
     """Return the evidence for or against `version`; `refused` says why not, or is empty."""
     metric = settings.evaluate.metric
     if version.metadata.schema != champion.metadata.schema:
@@ -94,7 +98,7 @@ def _compare(settings: Settings, version: Version, champion: Version) -> dict[st
     if isinstance(beaten, dict) and champion.metadata.parent == version.name and beaten["wins"]:
         why = f"{champion.name} won against it on real prices"
         return {"champion": champion.name, "comparison": beaten, "refused": why}
-    new, old = version.metadata.metrics[metric], champion.metadata.metrics[metric]
+    new, old = (baseline_value(registry, one, metric) for one in (version, champion))
     evidence: dict[str, object] = {
         "champion": champion.name,
         "metric": metric,
@@ -104,7 +108,7 @@ def _compare(settings: Settings, version: Version, champion: Version) -> dict[st
     allowed = 1 + settings.evaluate.threshold
     if _table(version) == _table(champion):
         worse = new > old * allowed
-        why, than = f"its baseline {metric.upper()} {new:.3f}", f"{old:.3f}"
+        why, than = f"its baseline {METRICS[metric].label} {new:.3f}", f"{old:.3f}"
     else:
         # Prices of other tables may stand at another level: errors in units of their spread.
         new, old = (_error_share(v.metadata.metrics["r2"]) for v in (version, champion))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from housing_cli.data.metrics import METRICS
 from housing_cli.judging.reference import Reference, load_reference
 from housing_cli.learning.conformal import coverage_of, mean_width
 from housing_cli.model.intervals import IntervalModel
@@ -70,7 +71,9 @@ _IMPORTANCE_NOTE = (
 def _baseline(version: Version) -> str:
     scores = version.metadata.metrics
     rows = [
-        [name.upper(), scores[name]] for name in ("rmse", "mae", "r2", "bias") if name in scores
+        [METRICS[name].label if name in METRICS else name.upper(), scores[name]]
+        for name in (*METRICS, "r2", "bias")
+        if name in scores
     ]
     return table([], rows)
 
@@ -141,7 +144,7 @@ def _known_problems(version: Version) -> str:
 
 
 def _comparison(found: dict[str, Any]) -> str:
-    columns = ["rows", "n", f"champion {found['metric'].upper()}", "challenger", "better on"]
+    columns = ["rows", "n", f"champion {METRICS[found['metric']].label}", "challenger", "better on"]
     rows = [["recent", found["n"], found["champion"], found["challenger"], _share(found)]]
     if base := found.get("base"):
         rows.append(["base", base["n"], base["champion"], base["challenger"], _share(base)])

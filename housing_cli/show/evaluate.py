@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.output import Cell, Result, Table
 
@@ -103,8 +104,7 @@ def _verdict_table(judged: Evaluation) -> Table:
 def _recent_line(judged: Evaluation) -> str:
     recent = judged.recent
     parts = [
-        f"RMSE {recent['rmse']:.3f}",
-        f"MAE {recent['mae']:.3f}",
+        *(f"{metric.label} {recent[name]:.3f}" for name, metric in METRICS.items()),
         f"R2 {recent['r2']:.3f}",
         f"bias {recent['bias']:+.3f}",
     ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
 from housing_cli.pages import charts
 from housing_cli.pages.page import card, cards, page, table, write_page
@@ -57,7 +58,7 @@ def _verdict(judged: Evaluation) -> str:
 
 def _sentence(judged: Evaluation) -> str:
     verdict, name = judged.verdict, judged.version.name
-    metric = verdict.metric.upper()
+    metric = METRICS[verdict.metric].label
     if verdict.current is None or verdict.ratio is None:
         said = f"No real prices came in yet for predictions of {name}."
     else:
@@ -92,20 +93,19 @@ def _warnings(judged: Evaluation) -> list[str]:
 def _figures(judged: Evaluation) -> list[str]:
     rows, verdict = judged.rows, judged.verdict
     unit = judged.version.metadata.schema.target
-    recent = judged.recent
-    scores = [
-        ["RMSE", recent["rmse"], judged.version.metadata.metrics["rmse"]],
-        ["MAE", recent["mae"], judged.version.metadata.metrics["mae"]],
-        ["R²", recent["r2"], judged.version.metadata.metrics["r2"]],
-        ["mean error", recent["bias"], judged.version.metadata.metrics.get("bias")],
+    recent, before = judged.recent, judged.version.metadata.metrics
+    scores: list[list[object]] = [
+        [metric.label, recent[name], before.get(name)] for name, metric in METRICS.items()
     ]
+    scores.append(["R²", recent["r2"], before["r2"]])
+    scores.append(["mean error", recent["bias"], before.get("bias")])
     if "interval_coverage" in recent:
         target = recent["interval_target"]
         scores.append([f"{target:.0%} intervals hold", recent["interval_coverage"], target])
     spots = _sample(len(rows))
     pairs = list(zip(rows.predicted[spots].tolist(), rows.real[spots].tolist(), strict=True))
     return [
-        card(f"{verdict.metric.upper()} over time", _over_time(judged)),
+        card(f"{METRICS[verdict.metric].label} over time", _over_time(judged)),
         card("Figures", table(["", "now", "at training"], scores)),
         card("Predicted and real prices", charts.scatter(pairs, "predicted", f"real {unit}")),
         card(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from housing_cli.data.metrics import METRICS
 from housing_cli.show.output import Cell, Result, Table
 from housing_cli.show.tuning import tuning_notes
 
@@ -41,7 +42,7 @@ def result_of(done: Retrained) -> Result:
         rows.append(
             ["base", base["n"], base["champion"], base["challenger"], f"{base['improved']:.0%}"]
         )
-    columns = ["rows", "n", f"{champion} {found['metric'].upper()}", name, "better on"]
+    columns = ["rows", "n", f"{champion} {METRICS[found['metric']].label}", name, "better on"]
     low, high = found["interval"]
     notes = [] if done.promoted else [f"next: housing promote {name}"]
     notes[:0] = tuning_notes(done.version.metadata.evidence)

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from housing_cli.config import load_settings
+from housing_cli.data.metrics import METRICS
 from housing_cli.data.table import read_table
 from housing_cli.judging import gate
 from housing_cli.learning.fitting import cross_validate
@@ -41,16 +42,14 @@ def shipped_errors() -> np.ndarray:
     return (cross_validate(settings, table.features, table.target) - table.target).ravel()
 
 
-def judged(
-    before: np.ndarray, now: np.ndarray, metric: gate.Metric, confidence: float | None
-) -> bool:
+def judged(before: np.ndarray, now: np.ndarray, metric: str, confidence: float | None) -> bool:
     """Return whether the verdict is `degraded`."""
     base = np.zeros(len(before))
     value = gate.metrics(base, before)[metric]
-    baseline = gate.Baseline(value, before**2, np.abs(before), len(before))
+    baseline = gate.Baseline(value, METRICS[metric].loss(base, before), np.abs(before), len(before))
     return (
         gate.judge(
-            np.zeros(len(now)), now, baseline,
+            gate.recent_rows(np.zeros(len(now)), now, metric), baseline,
             threshold=0.1, min_samples=30, metric=metric, confidence=confidence,
         ).verdict
         == "degraded"
@@ -67,7 +66,7 @@ def rates(draw: Draw, m: int, n: int, scale: float, worlds: int) -> list[float]:
             means = [(np.abs(x) ** power).mean() ** (1 / power) for x in (now, before)]
             if means[0] > 1.1 * means[1]:  # the plain rule needs no bootstrap
                 fired[2 * at] += 1
-                fired[2 * at + 1] += judged(before, now, metric, 0.95)  # type: ignore[arg-type]
+                fired[2 * at + 1] += judged(before, now, metric, 0.95)
     return list(fired / worlds)
 
 

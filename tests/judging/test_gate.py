@@ -7,14 +7,15 @@ import time
 import numpy as np
 import pytest
 
+from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
 
 RNG = np.random.default_rng
 
 
-def baseline_of(errors: np.ndarray, metric: gate.Metric = "rmse") -> gate.Baseline:
-    value = gate.summarize(gate.losses(np.zeros(len(errors)), errors, metric).mean(), metric)
-    return gate.Baseline(value, errors**2, np.abs(errors), len(errors))
+def baseline_of(errors: np.ndarray, metric: str = "rmse") -> gate.Baseline:
+    loss = METRICS[metric].loss(np.zeros(len(errors)), errors)
+    return gate.Baseline(METRICS[metric].value(loss.mean()), loss, np.abs(errors), len(errors))
 
 
 def judged(
@@ -23,13 +24,13 @@ def judged(
     *,
     threshold: float = 0.1,
     min_samples: int = 30,
-    metric: gate.Metric = "rmse",
+    metric: str = "rmse",
     confidence: float | None = None,
 ) -> gate.Verdict:
     before = RNG(0).normal(0, 3, 506) if before is None else before
     real = np.full(len(errors), 20.0)
     return gate.judge(
-        real, real + errors, baseline_of(before, metric),
+        gate.recent_rows(real, real + errors, metric), baseline_of(before, metric),
         threshold=threshold, min_samples=min_samples, metric=metric, confidence=confidence,
     )  # fmt: skip
 

@@ -43,13 +43,17 @@ def test_more_confidence_needs_more_labels() -> None:
 
 def test_the_promised_chance_holds_in_a_simulation() -> None:
     """With as many labels as it asks for, +50 % is seen in about 80 % of worlds."""
-    from housing_cli.judging.resampling import p_greater
+    from housing_cli.judging.resampling import Moments, p_greater
 
     n = power(4000).needed["0.5"]
     assert n is not None
     rng = np.random.default_rng(1)
     seen = sum(
-        p_greater(np.abs(rng.standard_t(3, n)) * 1.5, np.abs(rng.standard_t(3, 4000))) <= 0.05
+        p_greater(
+            Moments.of(np.abs(rng.standard_t(3, n)) * 1.5),
+            Moments.of(np.abs(rng.standard_t(3, 4000))),
+        )
+        <= 0.05
         for _ in range(400)
     )
     assert seen / 400 == pytest.approx(0.8, abs=0.08)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
+from housing_cli.data.metrics import METRICS
 from housing_cli.data.table import read_table
-from housing_cli.judging.reference import load_reference
+from housing_cli.judging.reference import baseline_value, load_reference
 from tests.in_process import Loop, shuffled
 
 
@@ -30,8 +32,17 @@ def test_the_training_rows_come_back_with_what_was_missing(loop: Loop) -> None:
 def test_the_baseline_is_that_of_the_metadata(loop: Loop) -> None:
     version = loop.registry.get("v1")
     reference = load_reference(loop.registry, version)
-    for metric, losses, power in (("rmse", "squared", 0.5), ("mae", "absolute", 1.0)):
-        baseline = reference.baseline(version, metric)  # type: ignore[arg-type]
+    for metric, rule in METRICS.items():
+        baseline = reference.baseline(version, metric)
         assert baseline.value == version.metadata.metrics[metric]
-        assert getattr(baseline, losses).mean() ** power == pytest.approx(baseline.value)
+        assert rule.value(baseline.losses.mean()) == pytest.approx(baseline.value)
         assert baseline.rows == 120
+
+
+def test_a_version_older_than_a_metric_gets_its_baseline_from_the_reference(loop: Loop) -> None:
+    version = loop.registry.get("v1")
+    metadata = msgspec.structs.replace(version.metadata, metrics={"rmse": 3.0})
+    older = msgspec.structs.replace(version, metadata=metadata)
+    assert baseline_value(loop.registry, older, "rmse") == 3.0
+    measured = version.metadata.metrics["mae"]
+    assert baseline_value(loop.registry, older, "mae") == pytest.approx(measured, rel=1e-5)
