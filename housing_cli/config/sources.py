@@ -15,6 +15,7 @@ import msgspec
 from housing_cli.config.problems import ErrorType, blame, check_finite, check_keys, suggest
 from housing_cli.config.settings import SECTIONS, Settings, hints
 from housing_cli.errors import ConfigError, UsageError
+from housing_cli.files import reason
 
 DEFAULT_FILE = Path("configs/housing.toml")
 PREFIX = "HOUSING_"
@@ -95,15 +96,13 @@ def _read_toml(file: Path) -> dict[str, Any]:
             f"settings file `{file}` does not exist", "check `--config` and `HOUSING_CONFIG`"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        strerror = getattr(error, "strerror", None)
-        reason = strerror.lower() if strerror else "it is not UTF-8 text"
+        why = reason(error) if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(
-            f"settings file `{file}` cannot be read: {reason}", "give a TOML file that you may read"
+            f"settings file `{file}` cannot be read: {why}", "give a TOML file that you may read"
         ) from error
     except tomllib.TOMLDecodeError as error:
-        reason = str(error)[:1].lower() + str(error)[1:]
         raise ConfigError(
-            f"settings file `{file}` is not valid TOML: {reason}",
+            f"settings file `{file}` is not valid TOML: {reason(error)}",
             'write sections as `[train]` and values as `seed = 42` or `path = "a.csv"`',
         ) from error
 

@@ -1,5 +1,9 @@
 """The model registry: versions, aliases and history as files under `artifacts/`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from housing_cli.registry.metadata import (
     DataInfo,
     Event,
@@ -8,6 +12,33 @@ from housing_cli.registry.metadata import (
     Metadata,
     Version,
 )
+from housing_cli.registry.names import (
+    INTERVALS_FILE,
+    MODEL_FILE,
+    PIPELINE_FILE,
+    REFERENCE_FILE,
+)
 from housing_cli.registry.store import ModelRegistry
 
-__all__ = ["DataInfo", "Event", "GitInfo", "Golden", "Metadata", "ModelRegistry", "Version"]
+if TYPE_CHECKING:
+    from housing_cli.config import Settings
+
+__all__ = [
+    "INTERVALS_FILE",
+    "MODEL_FILE",
+    "PIPELINE_FILE",
+    "REFERENCE_FILE",
+    "DataInfo",
+    "Event",
+    "GitInfo",
+    "Golden",
+    "Metadata",
+    "ModelRegistry",
+    "Version",
+    "open_registry",
+]
+
+
+def open_registry(settings: Settings) -> ModelRegistry:
+    """Return the registry that the settings name; nothing is read or made yet."""
+    return ModelRegistry(settings.registry.path, settings.registry.lock_timeout)

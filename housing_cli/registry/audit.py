@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from housing_cli.errors import VersionCorrupt
 from housing_cli.registry.history import Recorded, check_chain, read_history, replay
 from housing_cli.registry.metadata import Version
-from housing_cli.registry.names import PREVIOUS, printable
+from housing_cli.registry.names import METADATA_FILE, PREVIOUS, printable
 from housing_cli.registry.reader import RESTORE
 from housing_cli.registry.store import ModelRegistry
 from housing_cli.registry.transaction import locked, sha256, writable
@@ -25,10 +25,10 @@ def verify_files(
     if recorded is None:
         recorded = replay(registry.history())
     with registry.reading():
-        digest = sha256((version.directory / "metadata.json").read_bytes())
+        digest = sha256((version.directory / METADATA_FILE).read_bytes())
     if recorded.versions.get(version.name, digest) != digest:
         raise VersionCorrupt(
-            f"`metadata.json` of {version.name} is not the one that was registered", RESTORE
+            f"`{METADATA_FILE}` of {version.name} is not the one that was registered", RESTORE
         )
 
 
@@ -50,7 +50,7 @@ def audit(registry: ModelRegistry) -> Recorded:
 
 def _check_versions(registry: ModelRegistry, recorded: Recorded, names: list[str]) -> None:
     for name in sorted({*recorded.versions, *names}):
-        directory = registry.root / "versions" / name
+        directory = registry.directory(name)
         if name not in names:
             raise VersionCorrupt(
                 f"{name} was registered and never removed, but is not there",

@@ -1,4 +1,4 @@
-"""What versions, aliases and tags may be called, so that a REF is never two of them."""
+"""What versions, aliases, tags and files are called; a REF is never two of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from housing_cli.errors import UsageError
 PRODUCTION = "production"
 PREVIOUS = "previous"
 LATEST = "latest"
+
+MODEL_FILE = "model.onnx"
+"""What is served."""
+PIPELINE_FILE = "model.joblib"
+"""The fitted scikit-learn pipeline."""
+INTERVALS_FILE = "intervals.json"
+REFERENCE_FILE = "reference.json"
+METADATA_FILE = "metadata.json"
 
 VERSION_NAME = re.compile(r"v[1-9][0-9]*")
 VERSION_REF = re.compile(r"v?([1-9][0-9]*)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import msgspec
 
 from housing_cli.errors import RegistryError, VersionCorrupt, VersionNotFound
+from housing_cli.files import reason
 from housing_cli.registry.history import parse_history, read_history
 from housing_cli.registry.metadata import Event, Metadata, Version
 from housing_cli.registry.names import (
     LATEST,
+    METADATA_FILE,
     NAME,
     PREVIOUS,
     VERSION_REF,
@@ -37,7 +40,7 @@ class RegistryReader:
         with self.reading():
             self._settle()
             try:
-                entries = [entry.name for entry in (self.root / "versions").iterdir()]
+                entries = [entry.name for entry in self.versions_directory.iterdir()]
             except FileNotFoundError:
                 return []
         return sorted(filter(is_version, entries), key=lambda name: int(name[1:]))
@@ -87,6 +90,15 @@ class RegistryReader:
         """Return the file with one event a line."""
         return self.root / "history.jsonl"
 
+    @property
+    def versions_directory(self) -> Path:
+        """Return the directory of all versions."""
+        return self.root / "versions"
+
+    def directory(self, name: str) -> Path:
+        """Return where the files of version `name` are."""
+        return self.versions_directory / name
+
     def alias_path(self, alias: str) -> Path:
         """Return the file that names the alias's version; it changes by being replaced."""
         return self.root / "aliases" / alias
@@ -115,9 +127,25 @@ class RegistryReader:
         else:
             return self._resolve_tag(ref)
         # Looked up anew: a version may be younger than the list of names.
-        if not (self.root / "versions" / name).is_dir():
+        if not self.directory(name).is_dir():
             raise VersionNotFound(message, hint)
         return name
+
+    def stamp(self, ref: str) -> object:
+        """Return what changes when `ref` may name another version; `None` if it never does.
+
+        One or two `stat`, 2 us: a server asks twice a second.
+        """
+        if VERSION_REF.fullmatch(ref):
+            return None
+        path = self.alias_path(ref)
+        if ref == LATEST or not os.path.lexists(path):
+            path = self.versions_directory  # a tag, too, comes and goes with a version
+        try:
+            status = os.stat(path)  # noqa: PTH116
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def _resolve_tag(self, ref: str) -> str:
         tagged = [version.name for version in self.survey()[0] if version.metadata.tag == ref]
@@ -139,7 +167,7 @@ class RegistryReader:
             data = (version.directory / name).read_bytes()
         except OSError as error:
             raise VersionCorrupt(
-                f"`{name}` of {version.name} cannot be read: {_reason(error)}", RESTORE
+                f"`{name}` of {version.name} cannot be read: {reason(error)}", RESTORE
             ) from error
         if expected is None or sha256(data) != expected:
             raise VersionCorrupt(
@@ -170,19 +198,19 @@ class RegistryReader:
         return text
 
     def _read(self, name: str) -> Version:
-        directory = self.root / "versions" / name
+        directory = self.directory(name)
         try:
-            raw = (directory / "metadata.json").read_bytes()
+            raw = (directory / METADATA_FILE).read_bytes()
             return Version(name, directory, msgspec.json.decode(raw, type=Metadata))
         except FileNotFoundError:
             if directory.is_dir():
-                raise VersionCorrupt(f"`metadata.json` of {name} is missing", RESTORE) from None
+                raise VersionCorrupt(f"`{METADATA_FILE}` of {name} is missing", RESTORE) from None
             raise VersionNotFound(
                 f"version `{name}` is not in registry `{self.root}`", LIST
             ) from None
         except (OSError, msgspec.MsgspecError) as error:
             raise VersionCorrupt(
-                f"`metadata.json` of {name} cannot be read: {_reason(error)}", RESTORE
+                f"`{METADATA_FILE}` of {name} cannot be read: {reason(error)}", RESTORE
             ) from error
 
     @contextmanager
@@ -192,7 +220,7 @@ class RegistryReader:
             yield
         except OSError as error:
             raise RegistryError(
-                f"registry `{self.root}` cannot be read: {_reason(error)}",
+                f"registry `{self.root}` cannot be read: {reason(error)}",
                 "check that it is a directory that you may read, or set `HOUSING_REGISTRY_PATH`",
             ) from error
 
@@ -201,8 +229,3 @@ class RegistryReader:
         if (self.root / JOURNAL).exists() and writable(self.root):
             with locked(self.root, self.lock_timeout):
                 pass
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return text[:1].lower() + text[1:]

@@ -15,9 +15,11 @@ from typing import Literal
 import msgspec
 
 from housing_cli.errors import RegistryError, VersionNotFound
+from housing_cli.files import sync_directory
 from housing_cli.registry.history import check_head, highest_number, read_history
 from housing_cli.registry.metadata import Event, Metadata, Version
 from housing_cli.registry.names import (
+    METADATA_FILE,
     PREVIOUS,
     PRODUCTION,
     check_alias,
@@ -35,7 +37,6 @@ from housing_cli.registry.transaction import (
     locked,
     remove_tree,
     sha256,
-    sync_directory,
 )
 
 __all__ = ["PREVIOUS", "PRODUCTION", "ModelRegistry", "check_alias", "check_tag", "now"]
@@ -63,8 +64,8 @@ class ModelRegistry(RegistryReader):
         encoded = msgspec.json.format(msgspec.json.encode(metadata), indent=1) + b"\n"
         with locked(self.root, self.lock_timeout):
             name = self._next_name()
-            building = self.root / "versions" / f".building-{name}"
-            _build(building, {**files, "metadata.json": encoded})
+            building = self.directory(f".building-{name}")
+            _build(building, {**files, METADATA_FILE: encoded})
             events = [
                 self._event(
                     "registered",
@@ -168,7 +169,7 @@ class ModelRegistry(RegistryReader):
 
     def _if_there(self, name: str | None) -> str | None:
         """Return `name` if it is a version: an alias may name anything, or what was removed."""
-        there = is_version(name) and (self.root / "versions" / str(name)).is_dir()
+        there = is_version(name) and self.directory(str(name)).is_dir()
         return name if there else None
 
     def _next_name(self) -> str:

@@ -6,9 +6,7 @@ now or when the next command opens the registry: each step does nothing where it
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from housing_cli.errors import RegistryBusy, RegistryError
+from housing_cli.files import reason, replace_file, sync_directory, wait_for_lock
 from housing_cli.registry.metadata import Event
 
 JOURNAL = ".journal.json"
@@ -41,7 +40,7 @@ def locked(root: Path, timeout: float) -> Iterator[None]:
         handle = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise RegistryError(
-            f"registry `{root}` cannot be written: {(error.strerror or str(error)).lower()}",
+            f"registry `{root}` cannot be written: {reason(error)}",
             "check its owner and permissions, or set `HOUSING_REGISTRY_PATH`",
         ) from error
     try:
@@ -50,7 +49,7 @@ def locked(root: Path, timeout: float) -> Iterator[None]:
         yield
     except OSError as error:
         raise RegistryError(
-            f"registry `{root}` cannot be changed: {(error.strerror or str(error)).lower()}",
+            f"registry `{root}` cannot be changed: {reason(error)}",
             "free space or mend the permissions, then run the command again: nothing is half-done",
         ) from error
     finally:
@@ -64,18 +63,13 @@ def writable(root: Path) -> bool:
 
 
 def _acquire(handle: int, root: Path, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise RegistryBusy(
-                    f"registry `{root}` has been locked by another command for {timeout:g} s",
-                    "wait for it to end, then try again",
-                ) from None
-            time.sleep(0.01)
+    try:
+        wait_for_lock(handle, timeout, poll=0.01)
+    except BlockingIOError:
+        raise RegistryBusy(
+            f"registry `{root}` has been locked by another command for {timeout:g} s",
+            "wait for it to end, then try again",
+        ) from None
 
 
 def _recover(root: Path) -> None:
@@ -96,7 +90,7 @@ def _recover(root: Path) -> None:
 
 def commit(root: Path, plan: Plan) -> None:
     """Carry out `plan`, all of it or nothing, whatever happens meanwhile. Needs the lock."""
-    write_atomically(root / JOURNAL, msgspec.json.encode(plan))
+    _write(root / JOURNAL, msgspec.json.encode(plan))
     _perform(root, plan)
 
 
@@ -109,7 +103,7 @@ def _perform(root: Path, plan: Plan) -> None:
         _extend_history(root / "history.jsonl", plan)
     for alias, version in plan.aliases.items():
         (root / "aliases").mkdir(exist_ok=True)
-        write_atomically(root / "aliases" / alias, f"{version}\n".encode())
+        _write(root / "aliases" / alias, f"{version}\n".encode())
     (root / JOURNAL).unlink()
     sync_directory(root)
 
@@ -127,7 +121,7 @@ def _extend_history(file: Path, plan: Plan) -> None:
     finally:
         os.close(handle)
     # `sha256sum -c history.sha256` checks it too. The chain alone does not guard the last line.
-    write_atomically(file.with_name(DIGEST), digest_line(file.read_bytes()))
+    _write(file.with_name(DIGEST), digest_line(file.read_bytes()))
 
 
 def digest_line(history: bytes) -> bytes:
@@ -164,21 +158,6 @@ def remove_tree(directory: Path, *, ignore_errors: bool = False) -> None:
     shutil.rmtree(directory, ignore_errors=ignore_errors)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` in one step that survives power loss."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_directory(path.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in `path` survive power loss."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _write(path: Path, data: bytes) -> None:
+    # Who holds the lock writes alone, and writes over what a crash left.
+    replace_file(path, data, mark="new", durable=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.errors import ServeError
+from housing_cli.files import replace_file
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -94,10 +95,8 @@ class SharedNote:
         """Replace the line; nothing depends on it so much that a full disk should matter."""
         if self._file is None:
             return
-        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
         with contextlib.suppress(OSError):
-            temporary.write_text(line, encoding="utf-8")
-            temporary.replace(self._file)
+            replace_file(self._file, line.encode())
 
 
 def register(registry: CollectorRegistry, directory: Path) -> None:

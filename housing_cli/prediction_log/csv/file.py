@@ -8,11 +8,11 @@ import fcntl
 import io
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from housing_cli.errors import LogBusy, LogSchemaMismatch, LogUnavailable
+from housing_cli.files import check_growable, held, sync_directory, wait_for_lock
 from housing_cli.prediction_log.csv.rows import header_line
 
 PATIENCE_S = 2.0
@@ -20,7 +20,6 @@ PATIENCE_S = 2.0
 _LOCK_POLL_S = 0.0002
 _TAIL = 1 << 16
 _REOPENS = 5
-_DISK_RESERVE = 1 << 20
 
 
 class AppendFile:
@@ -59,7 +58,7 @@ class AppendFile:
         Raises `LogBusy` when others hold it for `patience` seconds, and `LogUnavailable`.
         """
         if not self._threads.acquire(timeout=patience):
-            raise unavailable(self.path, _held())
+            raise unavailable(self.path, held())
         try:
             known = self.size
             size = self._lock(patience)
@@ -120,7 +119,7 @@ class AppendFile:
     def check(self) -> None:
         """Raise `LogUnavailable` or `LogSchemaMismatch` if a row could not be appended now."""
         try:
-            check_folder(self.path)
+            check_growable(self.path)
             if self.path.exists():
                 check_header(self.path, self.header, self.columns)
         except OSError as error:
@@ -131,7 +130,7 @@ class AppendFile:
         for _ in range(_REOPENS):
             if self._fd < 0 or self._pid != os.getpid():
                 self._open()
-            self._wait_for_lock(patience)
+            wait_for_lock(self._fd, patience, _LOCK_POLL_S)
             try:
                 status = os.stat(self._name)  # noqa: PTH116 - the hot path
             except FileNotFoundError:
@@ -149,24 +148,7 @@ class AppendFile:
         self.identity = (status.st_ino, status.st_dev)
         self._pid = os.getpid()
         if self._fsync and status.st_size == 0:
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # the name of the file, too, outlives a power loss
-            finally:
-                os.close(folder)
-
-    def _wait_for_lock(self, patience: float) -> None:
-        deadline = 0.0
-        while True:
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                now = time.monotonic()
-                deadline = deadline or now + patience
-                if now > deadline:
-                    raise _held() from None
-                time.sleep(_LOCK_POLL_S)
+            sync_directory(self.path.parent)
 
     def _settle(self, size: int) -> None:
         """Check the header and heal the end after others wrote (or died writing)."""
@@ -206,22 +188,6 @@ class AppendFile:
             return  # the next `acquire` looks at the tail and heals
 
 
-def check_folder(path: Path) -> None:
-    """Raise OSError if `path` could not be made or grow, seen from its directory and disk."""
-    if path.exists() and not os.access(path, os.W_OK):
-        raise PermissionError(errno.EACCES, f"`{path}` cannot be written")
-    folder = path.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, f"`{folder}` is not a directory")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, f"`{folder}` cannot be written")
-    disk = os.statvfs(folder)
-    if disk.f_bavail * disk.f_frsize < _DISK_RESERVE:
-        raise OSError(errno.ENOSPC, "no space left on the disk")
-
-
 def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:
     """Return where the first row begins. Raises `LogSchemaMismatch` for other columns."""
     with path.open("rb") as file:
@@ -245,10 +211,6 @@ def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:
         f"`{path}` was written for other columns ({detail or 'in another order'})",
         "move the log away, or name another one: `HOUSING_LOG_URL=csv:DIRECTORY`",
     )
-
-
-def _held() -> OSError:
-    return OSError(errno.EAGAIN, "another process holds its lock")
 
 
 def unavailable(path: Path, error: OSError) -> LogUnavailable:

@@ -7,10 +7,10 @@ it has version 1.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from housing_cli.errors import LogSchemaMismatch, LogUnavailable
+from housing_cli.files import replace_file
 from housing_cli.prediction_log.csv.file import unavailable
 
 LOG_SCHEMA = 1
@@ -38,6 +38,4 @@ def write(folder: Path) -> None:
     """Write the version where it is missing."""
     path = folder / "schema.json"
     if not path.exists():
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps({"version": LOG_SCHEMA}) + "\n")
-        part.replace(path)
+        replace_file(path, f"{json.dumps({'version': LOG_SCHEMA})}\n".encode())

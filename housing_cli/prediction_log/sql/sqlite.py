@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import sqlalchemy as sa
 
 from housing_cli.errors import LogUnavailable
-from housing_cli.prediction_log.csv.file import check_folder
+from housing_cli.files import check_growable
 from housing_cli.prediction_log.sql import tables as sql_tables
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class SqlitePlace:
     def check(self) -> None:
         """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now."""
         try:
-            check_folder(self.path)
+            check_growable(self.path)
             if not self.path.exists():
                 self._refuse_left_wal()
                 return

@@ -1,0 +1,87 @@
+"""What the logs, the registry and the settings need of a file system: locks, replacing, reasons."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from pathlib import Path
+
+_DISK_RESERVE = 1 << 20
+
+
+def wait_for_lock(handle: int, patience: float, poll: float) -> None:
+    """Take the exclusive `flock` of an open file; it dies with its holder.
+
+    Asks again every `poll` seconds. Raises `BlockingIOError` when others hold the lock for
+    `patience` seconds.
+    """
+    deadline = 0.0
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            now = time.monotonic()
+            deadline = deadline or now + patience
+            if now > deadline:
+                raise held() from None
+            time.sleep(poll)
+
+
+def held() -> BlockingIOError:
+    """Return what to raise where a lock is not to be had."""
+    return BlockingIOError(errno.EAGAIN, "another process holds its lock")
+
+
+def replace_file(path: Path, data: bytes, *, mark: str = "", durable: bool = False) -> None:
+    """Replace `path` by `data` in one step; nobody ever reads a part of it. Raises `OSError`.
+
+    mark: what tells the file that is renamed from another writer's; by default this process's id.
+    durable: the file and its name outlive a power loss.
+    """
+    temporary = path.with_name(f".{path.name}.{mark or os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in `path` outlive a power loss."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def check_growable(path: Path) -> None:
+    """Raise `OSError` if `path` could not be made or grow, seen from its directory and disk."""
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, f"`{path}` cannot be written")
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"`{folder}` is not a directory")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"`{folder}` cannot be written")
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize < _DISK_RESERVE:
+        raise OSError(errno.ENOSPC, "no space left on the disk")
+
+
+def reason(error: Exception) -> str:
+    """Return what went wrong as the end of a sentence: the system's words, or the exception's."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
