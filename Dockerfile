@@ -42,7 +42,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
 
 # The package itself; its bytecode does not depend on when it was compiled.
 FROM packages AS code
-COPY README.md ./
+COPY README.md LICENSE NOTICE ./
 COPY housing_cli/ housing_cli/
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m pip wheel -q --no-deps -c constraints.txt -w /tmp/wheel . \

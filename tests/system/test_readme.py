@@ -62,7 +62,7 @@ def test_the_first_command_serves_a_trained_model_that_answers_the_curl_lines(cl
 def test_the_second_command_passes_tests_in_the_same_clone(clone: Path) -> None:
     # One file of them: the whole suite is what is running now.
     done = subprocess.run(
-        [".ci/test", "tests/test_shipped_data.py"],
+        [".ci/test", "tests/data/test_shipped_data.py"],
         cwd=clone,
         env=environment(),
         capture_output=True,
