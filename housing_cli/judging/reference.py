@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
+from housing_cli.judging.sums import band_edges
+from housing_cli.prediction_log.records import PREDICTED, Axis
 from housing_cli.registry import ModelRegistry, Version
 
 Floats = NDArray[np.float64]
@@ -19,13 +21,20 @@ Floats = NDArray[np.float64]
 class Reference:
     """n training rows: features (n, k), target (n,), out_of_fold (repeats, n).
 
-    importances: (k,), permutation importances; empty for versions of an older tool.
+    importances: (k,), permutation importances; empty for versions of an older tool. edges: of the
+    bands of each feature and of the predicted price, deciles of the training rows.
     """
 
     features: Floats
     target: Floats
     out_of_fold: Floats
     importances: Floats
+    edges: tuple[tuple[float, ...], ...]
+
+    def axes(self, version: Version) -> tuple[Axis, ...]:
+        """Return what the rows of `version` are counted by: its features and the price."""
+        names = [*version.metadata.schema.features, PREDICTED]
+        return tuple(Axis(name, edges) for name, edges in zip(names, self.edges, strict=True))
 
     def baseline(self, version: Version, metric: str) -> gate.Baseline:
         """Return the baseline of `version`; a row's losses are averaged over the repeats."""
@@ -46,12 +55,22 @@ def load_reference(registry: ModelRegistry, version: Version) -> Reference:
         np.array([np.nan if value is None else value for value in column], dtype=np.float64)
         for column in raw["features"]
     ]
+    features = np.column_stack(columns)
+    out_of_fold = np.array(raw["out_of_fold"], dtype=np.float64)
+    # A version of an older tool has no edges: those of its sample are close.
+    edges = raw.get("edges") or edges_of(features, out_of_fold[0])
     return Reference(
-        np.column_stack(columns),
+        features,
         np.array(raw["target"], dtype=np.float64),
-        np.array(raw["out_of_fold"], dtype=np.float64),
+        out_of_fold,
         np.array(raw.get("importances", ()), dtype=np.float64),
+        tuple(map(tuple, edges)),
     )
+
+
+def edges_of(features: Floats, prices: Floats) -> list[tuple[float, ...]]:
+    """Return the edges of the bands of features (n, k) and of prices (n,), k + 1 in all."""
+    return [*map(band_edges, features.T), band_edges(prices)]
 
 
 def baseline_value(registry: ModelRegistry, version: Version, metric: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -12,26 +13,24 @@ from housing_cli.judging import gate
 from housing_cli.judging.drift import Drift, compare_columns
 from housing_cli.judging.power import SIZES, Power, power_of
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
+from housing_cli.judging.sums import Segment, over_days, quantiles, segments
 from housing_cli.judging.window import Window, parse_window
-from housing_cli.learning.conformal import coverage_of
-from housing_cli.model.intervals import IntervalModel
-from housing_cli.prediction_log import Labeled, PredictionLog, Predictions, open_log
+from housing_cli.loop.recent import Recent, intervals_of, read_recent
+from housing_cli.prediction_log import Labeled, Predictions, open_log
+from housing_cli.prediction_log.records import PREDICTED, Sums
 from housing_cli.registry import ModelRegistry, Version
 
-PREDICTED = "predicted_price"
-INTERVALS = "intervals.json"
-LOOKED_AT = 5_000
-"""Newest predictions that coverage, drift and the table of versions look at: a sample is enough,
-and a log of ten million rows is not read for it."""
+SHARES = (0.1, 0.5, 0.9)
 USUAL_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """How the real prices come in, over the newest predictions of the window.
+    """How the real prices come in, over the newest predictions of the window, or all of them.
 
     predictions: how many were looked at. labeled: how many of them have a real price. coverage:
-    labeled / predictions. delay_p50, delay_p95: seconds from prediction to real price.
+    labeled / predictions. delay_p50, delay_p95: seconds from prediction to real price, of the
+    newest labeled rows.
     """
 
     predictions: int
@@ -43,7 +42,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """One version's own rows among the newest labeled ones of the window."""
+    """One version's own rows in the window, or among its newest labeled ones."""
 
     version: str
     aliases: tuple[str, ...]
@@ -55,10 +54,22 @@ class VersionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """The metric over time: values, oldest first, and epoch seconds of where they begin and end."""
+
+    values: list[float]
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """The verdict on one version, and what it rests on.
 
     recent: metrics of the judged rows, with `interval_coverage` where the version has intervals.
+    segments: the judged rows by bands of the predicted price. quantiles: of the predicted price at
+    `SHARES`, approximate. rows: the judged rows; of a wide window the newest `LOOKED_AT`. sums: of
+    all of them.
     drift: of the inputs and the predicted price against the training rows; empty for too few
     predictions. selection: the same of labeled rows against those without a real price. reasons:
     what made it degraded: `error`, `drift`.
@@ -74,8 +85,22 @@ class Evaluation:
     selection: tuple[Drift, ...]
     power: Power
     reasons: tuple[str, ...]
+    segments: tuple[Segment, ...]
+    quantiles: dict[str, float]
     rows: Labeled
+    sums: Sums
     reference: Reference
+
+    def over_time(self, most: int) -> Course:
+        """Return the metric of at most `most` parts of the judged rows, of which there is one."""
+        rows, metric = self.rows, self.verdict.metric
+        if self.verdict.n > len(rows):
+            days = over_days(self.sums, metric, most, self.version.name)
+            if len(days) > 1:
+                start = datetime.fromisoformat(days[0][0]).replace(tzinfo=UTC).timestamp()
+                return Course([value for _, value in days], start, float(rows.timestamps[-1]))
+        values = gate.over_time(rows.real, rows.predicted, metric, most)
+        return Course(values, *rows.timestamps[[0, -1]].tolist())
 
     @property
     def drifted(self) -> tuple[Drift, ...]:
@@ -99,99 +124,84 @@ def evaluate(
     registry = ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
     version = registry.get(ref)
     reference = load_reference(registry, version)
+    target, knots = intervals_of(registry, version)
+    price = reference.axes(version)[-1]
     log = open_log(settings.log.url, version.metadata.schema, fsync=settings.log.fsync)
     try:
-        rows, seen, lately = _read(log, version, window)
+        recent = read_recent(log, version, window, price, knots)
     finally:
         log.close()
     rule = settings.evaluate
     baseline = reference.baseline(version, rule.metric)
     verdict = gate.judge(
-        gate.recent_rows(rows.real, rows.predicted, rule.metric),
+        recent.judged(rule.metric),
         baseline,
         threshold=rule.threshold,
         min_samples=rule.min_samples,
         metric=rule.metric,
         confidence=rule.confidence,
     )
-    drift = _against_training(version, reference, seen)
+    drift = _against_training(version, reference, recent.seen)
     reasons = ["error"] if verdict.verdict == "degraded" else []
     if drift_decides and any(column.drifted for column in drift):
         reasons.append("drift")
         verdict = replace(verdict, verdict="degraded")
+    prices = quantiles(recent.sums, price, SHARES, version.name) or ()
     return Evaluation(
         version=version,
         verdict=verdict,
         window=window,
-        recent=_recent(registry, version, rows),
-        labels=_labels(seen, rows),
-        versions=_versions(settings, registry, version, lately),
+        recent=recent.figures(target),
+        labels=_labels(recent),
+        versions=_versions(settings, registry, version, recent.versions),
         drift=drift,
-        selection=_selection(version, seen),
+        selection=_selection(version, recent.seen),
         power=power_of(
             baseline.absolute,
             baseline.rows,
-            len(rows),
+            verdict.n,
             sizes=sorted({rule.threshold, *SIZES} - {0.0}),
             confidence=rule.confidence or USUAL_CONFIDENCE,
         ),
         reasons=tuple(reasons),
-        rows=rows,
+        segments=tuple(segments(recent.sums, price, version.name)),
+        quantiles={f"{share:g}": found for share, found in zip(SHARES, prices, strict=False)},
+        rows=recent.rows,
+        sums=recent.sums,
         reference=reference,
     )
 
 
-def _read(
-    log: PredictionLog, version: Version, window: Window
-) -> tuple[Labeled, Predictions, Labeled]:
-    """Return judged rows, the newest predictions, and the newest labeled rows of all versions."""
-    since = window.since()
-    rows = log.labeled(version=version.name, newest=window.newest, since=since, features=False)
-    seen = log.predictions(version=version.name, newest=LOOKED_AT, since=since)
-    lately = log.labeled(newest=min(window.newest or LOOKED_AT, LOOKED_AT), since=since)
-    return rows, seen, lately
-
-
-def _recent(registry: ModelRegistry, version: Version, rows: Labeled) -> dict[str, float]:
-    if not len(rows):
-        return {}
-    found = gate.metrics(rows.real, rows.predicted)
-    if INTERVALS in version.metadata.files:
-        model = IntervalModel.from_json(registry.read_file(version, INTERVALS))
-        newest = slice(-LOOKED_AT, None)
-        covered = coverage_of(model, rows.real[newest], rows.predicted[newest])
-        found |= {"interval_coverage": covered, "interval_target": model.coverage}
-    return found
-
-
-def _labels(seen: Predictions, rows: Labeled) -> Labels:
+def _labels(recent: Recent) -> Labels:
+    rows, seen = recent.rows, recent.seen
     n, labeled = len(seen), int(seen.labeled.sum())
+    if recent.wide:
+        n, labeled = int(recent.totals.n), int(recent.totals.labeled)
     delays = np.maximum(rows.labeled_at - rows.timestamps, 0.0)
     p50, p95 = np.quantile(delays, [0.5, 0.95]).tolist() if len(rows) else (None, None)
     return Labels(n, labeled, labeled / n if n else None, p50, p95)
 
 
 def _versions(
-    settings: Settings, registry: ModelRegistry, judged: Version, lately: Labeled
+    settings: Settings,
+    registry: ModelRegistry,
+    judged: Version,
+    made: dict[str, tuple[int, dict[str, float]]],
 ) -> tuple[VersionRow, ...]:
-    """Return the judged version, every aliased one and those that made the newest rows."""
+    """Return the judged version, every aliased one and those that made rows."""
     metric = settings.evaluate.metric
     aliases = registry.aliases()
-    names = np.array(lately.versions, dtype=object)
     found = []
-    for name in dict.fromkeys([judged.name, *aliases.values(), *sorted(set(lately.versions))]):
+    for name in dict.fromkeys([judged.name, *aliases.values(), *made]):
         version = registry.find(name)
         if version is None:
             continue
-        own = names == name
         baseline = baseline_value(registry, version, metric)
-        current = bias = ratio = None
-        if own.any():
-            scores = gate.metrics(lately.real[own], lately.predicted[own])
-            current, bias = scores[metric], scores["bias"]
-            ratio = current / baseline if baseline > 0 else None
+        n, figures = made.get(name, (0, {}))
+        current, bias = figures.get(metric), figures.get("bias")
+        ratio = current / baseline if current is not None and baseline > 0 else None
         pointing = tuple(alias for alias, to in aliases.items() if to == name)
-        found.append(VersionRow(name, pointing, int(own.sum()), baseline, current, ratio, bias))
+        found.append(VersionRow(name, pointing, n, baseline, current, ratio, bias))
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from housing_cli.config import Settings
 from housing_cli.data.table import Table, read_table
 from housing_cli.judging import gate
+from housing_cli.judging.reference import edges_of
 from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.export import export_onnx, verify_export
 from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, silent
@@ -165,6 +166,7 @@ def _reference(rows: TrainingRows, measured: OutOfFold, seed: int) -> bytes:
         "target": rows.target[picked].tolist(),
         "out_of_fold": np.round(measured.prices[:, picked], 6).tolist(),
         "importances": np.round(measured.importances, 6).tolist(),
+        "edges": edges_of(rows.features, measured.prices[0]),
     }
     return msgspec.json.encode(reference)
 

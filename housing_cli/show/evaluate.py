@@ -64,6 +64,8 @@ def payload(judged: Evaluation) -> dict[str, Any]:
         "recent": judged.recent,
         "labels": asdict(judged.labels),
         "versions": [asdict(row) for row in judged.versions],
+        "segments": [asdict(segment) for segment in judged.segments],
+        "price_quantiles": judged.quantiles,
         "drift": [asdict(column) for column in judged.drift],
         "drifted": [column.name for column in judged.drifted],
         "selection_bias": [column.name for column in judged.biased],
@@ -104,7 +106,7 @@ def _verdict_table(judged: Evaluation) -> Table:
 def _recent_line(judged: Evaluation) -> str:
     recent = judged.recent
     parts = [
-        *(f"{metric.label} {recent[name]:.3f}" for name, metric in METRICS.items()),
+        *(f"{m.label} {recent[name]:.3f}" for name, m in METRICS.items() if name in recent),
         f"R2 {recent['r2']:.3f}",
         f"bias {recent['bias']:+.3f}",
     ]
@@ -117,10 +119,8 @@ def _recent_line(judged: Evaluation) -> str:
 
 def _chart(judged: Evaluation) -> str:
     """Return the metric over time in one line, oldest first."""
-    from housing_cli.judging.gate import over_time
-
     verdict = judged.verdict
-    values = over_time(judged.rows.real, judged.rows.predicted, verdict.metric, _MOST_CHARTED)
+    values = judged.over_time(_MOST_CHARTED).values
     top = max([*values, verdict.baseline * (1 + verdict.threshold)])
     drawn = "".join(_BLOCKS[min(int(v / top * len(_BLOCKS)), len(_BLOCKS) - 1)] for v in values)
     return (

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from housing_cli.data.metrics import METRICS
-from housing_cli.judging import gate
 from housing_cli.pages import charts
 from housing_cli.pages.page import card, cards, page, table, write_page
 
@@ -95,7 +94,7 @@ def _figures(judged: Evaluation) -> list[str]:
     unit = judged.version.metadata.schema.target
     recent, before = judged.recent, judged.version.metadata.metrics
     scores: list[list[object]] = [
-        [metric.label, recent[name], before.get(name)] for name, metric in METRICS.items()
+        [metric.label, recent.get(name), before.get(name)] for name, metric in METRICS.items()
     ]
     scores.append(["R²", recent["r2"], before["r2"]])
     scores.append(["mean error", recent["bias"], before.get("bias")])
@@ -117,15 +116,13 @@ def _figures(judged: Evaluation) -> list[str]:
 
 
 def _over_time(judged: Evaluation) -> str:
-    rows, verdict = judged.rows, judged.verdict
-    values = gate.over_time(rows.real, rows.predicted, verdict.metric, MOST_POINTS)
-    points = [(float(at), value) for at, value in enumerate(values)]
+    verdict, course = judged.verdict, judged.over_time(MOST_POINTS)
+    points = [(float(at), value) for at, value in enumerate(course.values)]
     marks = [
         charts.Line(verdict.baseline, "baseline", "base"),
         charts.Line(verdict.baseline * (1 + verdict.threshold), "limit", "limit"),
     ]
-    times = [_moment(at) for at in (rows.timestamps[0], rows.timestamps[-1])]
-    return charts.over_time(points, marks, times)
+    return charts.over_time(points, marks, [_moment(at) for at in (course.start, course.end)])
 
 
 def _errors(judged: Evaluation) -> str:

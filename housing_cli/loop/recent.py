@@ -1,0 +1,87 @@
+"""What of the log a judgment reads: the rows of a narrow window, the sums of a wide one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from housing_cli.judging import gate
+from housing_cli.judging.sums import Totals, sums_of, total
+from housing_cli.judging.window import Window
+from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
+from housing_cli.prediction_log.records import Axis, Knots, Sums
+from housing_cli.registry import ModelRegistry, Version
+
+INTERVALS = "intervals.json"
+LOOKED_AT = 5_000
+"""Newest predictions that drift looks at, and newest labeled ones that are read: the figures of a
+window that holds more come from the log's own sums, and plots show these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What was read of the log.
+
+    rows: labeled rows of the judged version; where `wide` the newest alone. seen: its newest
+    predictions. sums: of all labeled rows, and maybe of other versions' too. totals: of the judged
+    version. versions: how many labeled rows each version has, and their figures.
+    """
+
+    rows: Labeled
+    seen: Predictions
+    sums: Sums
+    totals: Totals
+    versions: dict[str, tuple[int, dict[str, float]]]
+    wide: bool
+
+    def judged(self, metric: str) -> gate.Recent | None:
+        """Return what `gate.judge` needs."""
+        if self.wide:
+            return self.totals.recent(metric)
+        return gate.recent_rows(self.rows.real, self.rows.predicted, metric)
+
+    def figures(self, target: float | None) -> dict[str, float]:
+        """Return the metrics of the judged rows; target: what their intervals should hold."""
+        if not self.totals.labeled:
+            return {}
+        rows = self.rows
+        found = self.totals.figures() if self.wide else gate.metrics(rows.real, rows.predicted)
+        if target is not None:
+            found["interval_coverage"] = self.totals.covered / self.totals.labeled
+            found["interval_target"] = target
+        return found
+
+
+def read_recent(
+    log: PredictionLog,
+    version: Version,
+    window: Window,
+    price: Axis,
+    knots: Knots | None,
+) -> Recent:
+    """Return what a judgment of `version` is made of.
+
+    price: the bands of the predicted price. knots: the version's prediction intervals.
+    """
+    since, newest = window.since(), window.newest
+    seen = log.predictions(version=version.name, newest=LOOKED_AT, since=since)
+    rows = log.labeled(version=version.name, newest=newest, since=since, features=False)
+    lately = log.labeled(newest=min(newest or LOOKED_AT, LOOKED_AT), since=since, features=False)
+    names = np.array(lately.versions, dtype=object)
+    made = {
+        name: (int(own.sum()), gate.metrics(lately.real[own], lately.predicted[own]))
+        for name in sorted(set(lately.versions))
+        for own in [names == name]
+    }
+    sums = sums_of(rows, [(price, rows.predicted)], knots)
+    return Recent(rows, seen, sums, total(sums), made, wide=False)
+
+
+def intervals_of(registry: ModelRegistry, version: Version) -> tuple[float | None, Knots | None]:
+    """Return the coverage that the intervals of `version` are made to hold, and their ends."""
+    if INTERVALS not in version.metadata.files:
+        return None, None
+    found = msgspec.json.decode(registry.read_file(version, INTERVALS))
+    return found["coverage"], Knots(*(tuple(found[key]) for key in ("prices", "low", "high")))
