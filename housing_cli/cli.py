@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import re
 import sys
@@ -12,18 +11,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from housing_cli import errors
-from housing_cli.commands import values
+from housing_cli import errors, garbage
+from housing_cli.commands import values, verbs
 from housing_cli.errors import ExitCode, HousingError
-from housing_cli.show.output import Result, emit, failure
-
-# Typer carries its own copy of Click; a bad parameter is a usage error, and that the base of all.
-_FrameworkError: type[Exception] = typer.BadParameter.__mro__[2]
+from housing_cli.show.printer import emit
+from housing_cli.show.result import Result, failure
 
 _PROPOSAL = re.compile(r"\(?(?:Possible options:|Did you mean)(.*?)[?)]?$")
 
 # What only learning needs; an image that only serves goes without.
 _LEARNING = frozenset({"scipy", "sklearn", "pandas", "joblib", "skl2onnx", "onnx"})
+
+values.install()
 
 EXIT_CODES: dict[type[HousingError], tuple[ExitCode, str]] = {
     errors.UsageError: (ExitCode.USAGE, "usage"),
@@ -35,74 +34,57 @@ EXIT_CODES: dict[type[HousingError], tuple[ExitCode, str]] = {
 class HousingGroup(TyperGroup):
     """Runs a verb, prints its result, and exits with the contract's codes."""
 
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        windows_expand_args: bool = True,
-        **extra: Any,
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **options: Any
     ) -> Any:
-        """Run the verb that `args` name."""
+        """Run the verb that `args` name; called by keywords alone."""
         words = list(sys.argv[1:] if args is None else args)
         # Looked up before parsing: a usage error is JSON too where JSON was asked for.
         as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
+        command = _command_name(words, self)
+        options.setdefault("prog_name", "housing")
         try:
-            outcome = self._run(
-                words, prog_name or "housing", complete_var, windows_expand_args, extra
-            )
+            outcome = super().main(words, standalone_mode=False, **options)
+        except typer.Abort:
+            outcome = ExitCode.INTERRUPTED
         except Exception as error:
-            # A bug. Whoever reads JSON gets an object, and everyone the traceback.
-            if as_json:
-                emit(_bug(_command_name(words, self), error), as_json=True)
-            raise
+            known = _known_failure(error, command, words)
+            if known is None:
+                # A bug. Whoever reads JSON gets an object, and everyone the traceback.
+                if as_json:
+                    emit(_bug(command, error), as_json=True)
+                raise
+            outcome = known
+        if outcome == ExitCode.INTERRUPTED:
+            outcome = _interrupted(command)
         code = emit(outcome, as_json=as_json) if isinstance(outcome, Result) else int(outcome or 0)
         if standalone_mode:
             sys.exit(code)
         return code
 
-    def _run(
-        self,
-        words: list[str],
-        prog_name: str,
-        complete_var: str | None,
-        windows_expand_args: bool,
-        extra: dict[str, Any],
-    ) -> Result | int | None:
-        command = _command_name(words, self)
-        values.install(self)
-        try:
-            outcome: Result | int | None = super().main(
-                words,
-                prog_name=prog_name,
-                complete_var=complete_var,
-                standalone_mode=False,
-                windows_expand_args=windows_expand_args,
-                **extra,
-            )
-        except HousingError as error:
-            kinds = type(error).__mro__
-            # scikit-learn judges these values when it fits, long after the options were read.
-            if isinstance(error, errors.ModelError) and _sets_the_model(words):
-                kinds = errors.UsageError.__mro__
-            code, status = next(EXIT_CODES[kind] for kind in kinds if kind in EXIT_CODES)
-            return failure(command, error, code, status)
-        except _FrameworkError as error:
-            return failure(command, _usage_error(error, command), ExitCode.USAGE, "usage")
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in _LEARNING:
-                raise
-            missing = HousingError(
-                f"this installation serves only: `{error.name}` is not installed",
-                "install all of `housing`, or use the full image",
-            )
-            return failure(command, missing, ExitCode.FAILURE)
-        except typer.Abort:
-            outcome = ExitCode.INTERRUPTED
-        if outcome == ExitCode.INTERRUPTED and not isinstance(outcome, Result):
-            return _interrupted(command)
-        return outcome
+
+def _known_failure(error: Exception, command: str, words: list[str]) -> Result | None:
+    """Return what to say of an error that is no bug."""
+    if isinstance(error, HousingError):
+        kinds = type(error).__mro__
+        # scikit-learn judges these values when it fits, long after the options were read.
+        if isinstance(error, errors.ModelError) and _sets_the_model(words):
+            kinds = errors.UsageError.__mro__
+        code, status = next(EXIT_CODES[kind] for kind in kinds if kind in EXIT_CODES)
+        return failure(command, error, code, status)
+    if isinstance(error, typer.TyperException):
+        return failure(command, _usage_error(error, command), ExitCode.USAGE, "usage")
+    if isinstance(error, ModuleNotFoundError) and _top(error) in _LEARNING:
+        missing = HousingError(
+            f"this installation serves only: `{error.name}` is not installed",
+            "install all of `housing`, or use the full image",
+        )
+        return failure(command, missing, ExitCode.FAILURE)
+    return None
+
+
+def _top(error: ModuleNotFoundError) -> str:
+    return (error.name or "").partition(".")[0]
 
 
 def _sets_the_model(words: list[str]) -> bool:
@@ -120,13 +102,13 @@ def _bug(command: str, error: Exception) -> Result:
     return failure(command, described, ExitCode.FAILURE, "bug")
 
 
-def _usage_error(error: Exception, command: str) -> HousingError:
+def _usage_error(error: typer.TyperException, command: str) -> HousingError:
     if type(error).__name__ == "NoArgsIsHelpError":
         # The message is the help text.
         print(error, file=sys.stderr)  # noqa: T201
         message = "no verb given"
     else:
-        message = str(getattr(error, "format_message", lambda: error)())
+        message = error.format_message()
     message = " ".join(message.split()).rstrip(".").replace("'", "`")
     verb = f" {command}" if command else ""
     hint = f"see `housing{verb} --help`"
@@ -162,9 +144,6 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-VERBS = ("train", "evaluate", "retrain", "serve", "promote", "registry")
-
-
 def make_app(only: str | None = None) -> typer.Typer:
     """Return the command line.
 
@@ -180,9 +159,10 @@ def make_app(only: str | None = None) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(housing)
-    for verb in (only,) if only in VERBS else VERBS:
+    every = verbs()
+    for verb in (only,) if only in every else every:
         module = importlib.import_module(f"housing_cli.commands.{verb}")
-        if verb == "registry":
+        if hasattr(module, "app"):
             app.add_typer(module.app, name=verb)
         else:
             app.command(verb, epilog=f"Example: {module.EXAMPLE}")(module.command)
@@ -212,7 +192,7 @@ def main() -> None:
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     try:
         app = make_app(words[0] if words else None)
-        gc.enable()  # see `__main__`
+        garbage.resume()
         app(prog_name="housing")
     except KeyboardInterrupt:  # before the verb began, or while its result was printed
         sys.exit(ExitCode.INTERRUPTED)

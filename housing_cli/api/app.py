@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import logging
 import logging.config
@@ -22,7 +21,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from housing_cli import __version__
+from housing_cli import __version__, garbage
 from housing_cli.api.http import errors, lenient_json
 from housing_cli.api.http.auth import ApiKeys
 from housing_cli.api.http.docs import add_docs
@@ -166,9 +165,7 @@ def create_app(
 async def _lifespan(app: HousingAPI) -> AsyncIterator[None]:
     """Follow promotions while the application runs; at the end write what waits."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    if not gc.isenabled():  # see `commands/serve.py`
-        gc.freeze()
-        gc.enable()
+    garbage.resume()
     watch = asyncio.create_task(app.state.reloader.watch())
     with drain_on_sigterm(app.predictor), end_with_supervisor():
         yield

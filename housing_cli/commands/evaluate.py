@@ -10,7 +10,7 @@ import typer
 from housing_cli.commands.options import Config, Json, Sets, VersionRef
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode, UsageError
-from housing_cli.show.output import Result
+from housing_cli.show.result import Result
 
 EXAMPLE = "housing evaluate --threshold 0.1 --window 30d --json"
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from housing_cli.commands.options import Config, Json, Reason, complete_ref
-from housing_cli.show.output import Result
+from housing_cli.errors import UsageError
+from housing_cli.show.result import Result
 
 EXAMPLE = "housing promote v3 --reason 'wins on recent rows'"
 
@@ -35,27 +36,28 @@ def command(
     as_json: Json = False,
 ) -> Result:
     """Verify a version, compare it with what it replaces, and point an alias at it."""
+    require_ref(ref, rollback, to)
     from housing_cli.config import load_settings
     from housing_cli.loop import promote as action
+    from housing_cli.show.registry import promoted
 
-    action.require_ref(ref, rollback, to)
     settings = load_settings(config)
     if rollback:
-        moved = action.rollback(settings, reason=reason)
-    else:
-        moved = action.promote(settings, ref or "", to=to, force=force, reason=reason)
-    name = moved.version.name
-    was = f" (was {moved.replaced})" if moved.replaced else ""
-    said = f"{moved.alias} is {name}{was}" if moved.event else f"{moved.alias} is {name} already"
-    return Result(
-        "promote",
-        {
-            "version": name,
-            "alias": moved.alias,
-            "from": moved.replaced,
-            "to": name,
-            "changed": moved.event is not None,
-            "evidence": dict(moved.event.evidence) if moved.event else {},
-        },
-        show=[said],
-    )
+        return promoted(action.rollback(settings, reason=reason))
+    return promoted(action.promote(settings, ref or "", to=to, force=force, reason=reason))
+
+
+def require_ref(ref: str | None, roll_back: bool, to: str) -> None:
+    """Raise `UsageError` unless exactly one of REF and `--rollback` was given."""
+    if roll_back and to != "production":
+        raise UsageError(
+            f"`--rollback` moves `production` alone, not `{to}`",
+            f"for example `housing promote v3 --to {to}`",
+        )
+    if ref is not None and roll_back:
+        raise UsageError(
+            f"`{ref}` and `--rollback` exclude each other",
+            "name a version, or go back to the previous one",
+        )
+    if ref is None and not roll_back:
+        raise UsageError("name a version, or use `--rollback`", "for example `housing promote v3`")

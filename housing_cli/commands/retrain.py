@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
-from housing_cli.show.output import Result, progress_bars
+from housing_cli.show.printer import progress_bars
+from housing_cli.show.result import Result
 
 EXAMPLE = "housing retrain --promote --tag after-the-shift"
 

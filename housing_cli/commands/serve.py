@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import Annotated
 
 import typer
 
+from housing_cli import garbage
 from housing_cli.commands.options import Config, Sets, VersionRef
 
 EXAMPLE = "housing serve --host 0.0.0.0 --port 8000 --workers 2"
@@ -41,9 +41,7 @@ def command(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     early = None
     if settings.serve.workers == 1:
-        # Hundreds of modules are about to be made, and none of them is garbage: looking for some
-        # would take a tenth of the time. The application collects again when it is ready.
-        gc.disable()
+        garbage.pause()  # the application resumes when it is ready
         from housing_cli.api.early import EarlyLoad
 
         early = EarlyLoad(settings)
@@ -52,4 +50,4 @@ def command(
 
         return run(settings, early)
     finally:
-        gc.enable()
+        garbage.resume()

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
-from housing_cli.data.metrics import METRICS
-from housing_cli.show.output import Result, Table, progress_bars
-from housing_cli.show.tuning import stop_key, tuning_notes
+from housing_cli.show.printer import progress_bars
+from housing_cli.show.result import Result
 
 EXAMPLE = "housing train --data-path data/HousingData.csv --tag first"
 
@@ -44,41 +43,11 @@ def command(
     """Check the data, fit and measure a model, and register it as a new version."""
     from housing_cli.config import load_settings
     from housing_cli.loop.train import train
+    from housing_cli.show.train import result_of
+    from housing_cli.show.tuning import stop_key
 
     options = {"data.path": data_path, "train.seed": seed, "train.tune": tune}
     settings = load_settings(config, options, sets or ())
     with progress_bars() as progress:
         trained = train(settings, tag=tag, promote=promote, progress=progress, stop_key=stop_key)
-    version = trained.version
-    metadata = version.metadata
-    score = {name: metadata.metrics[name] for name in (*METRICS, "r2")}
-    what = "is production now" if trained.production else "is registered"
-    measured = Table(
-        ["version", "tag", "rows", "RMSE", "MAE", "R2"],
-        [[version.name, metadata.tag, metadata.data.rows, *score.values()]],
-    )
-    following = (
-        "next: housing serve" if trained.production else f"next: housing promote {version.name}"
-    )
-    return Result(
-        "train",
-        {
-            "version": version.name,
-            "tag": metadata.tag,
-            "production": trained.production,
-            "metrics": dict(metadata.metrics),
-            "rows": metadata.data.rows,
-            "dropped": trained.dropped,
-            "data_sha256": metadata.data.sha256,
-            "model_sha256": metadata.files["model.onnx"],
-            "tuning": metadata.evidence.get("tuning"),
-            "path": str(version.directory),
-        },
-        show=[f"{version.name} {what}", measured],
-        notes=[
-            *(f"note: left out {why}: {n}" for why, n in trained.dropped.items()),
-            *tuning_notes(metadata.evidence),
-            following,
-        ],
-        outputs={"version": version.name, "production": trained.production, **score},
-    )
+    return result_of(trained)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from housing_cli.config import Settings
 from housing_cli.data.metrics import METRICS
-from housing_cli.errors import GateRefused, UsageError, VersionNotFound
+from housing_cli.errors import GateRefused, VersionNotFound
 from housing_cli.judging.reference import baseline_value
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import Event, ModelRegistry, Version
@@ -126,19 +126,3 @@ def _table(version: Version) -> tuple[str, str | None]:
 def _error_share(r2: float) -> float:
     """Return RMSE / standard deviation of the target."""
     return math.sqrt(max(1.0 - r2, 0.0))
-
-
-def require_ref(ref: str | None, roll_back: bool, to: str = PRODUCTION) -> None:
-    """Raise `UsageError` unless exactly one of REF and `--rollback` was given."""
-    if roll_back and to != PRODUCTION:
-        raise UsageError(
-            f"`--rollback` moves `{PRODUCTION}` alone, not `{to}`",
-            f"for example `housing promote v3 --to {to}`",
-        )
-    if ref is not None and roll_back:
-        raise UsageError(
-            f"`{ref}` and `--rollback` exclude each other",
-            "name a version, or go back to the previous one",
-        )
-    if ref is None and not roll_back:
-        raise UsageError("name a version, or use `--rollback`", "for example `housing promote v3`")

@@ -19,6 +19,7 @@ from housing_cli.model.intervals import IntervalModel
 from housing_cli.pages import charts
 from housing_cli.pages.page import card, cards, page, table, write_page
 from housing_cli.registry import ModelRegistry, Version
+from housing_cli.show.retrain import comparison_rows
 
 MOST_SPOTS, BINS, MOST_BARS = 1_500, 24, 20
 INTENDED = (
@@ -145,15 +146,8 @@ def _known_problems(version: Version) -> str:
 
 def _comparison(found: dict[str, Any]) -> str:
     columns = ["rows", "n", f"champion {METRICS[found['metric']].label}", "challenger", "better on"]
-    rows = [["recent", found["n"], found["champion"], found["challenger"], _share(found)]]
-    if base := found.get("base"):
-        rows.append(["base", base["n"], base["champion"], base["challenger"], _share(base)])
     said = "Accepted." if found["wins"] else "Refused: " + "; ".join(found["reasons"]) + "."
-    return table(columns, rows) + f"<p>{escape(said)}</p>"
-
-
-def _share(found: dict[str, Any]) -> str:
-    return f"{found['improved']:.0%}"
+    return table(columns, comparison_rows(found)) + f"<p>{escape(said)}</p>"
 
 
 def _making(version: Version) -> str:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
-from housing_cli.show.output import Cell, Result, Table
+from housing_cli.show.result import Cell, Result, Table, span
 
 if TYPE_CHECKING:
     from housing_cli.judging.power import Power
     from housing_cli.loop.evaluate import Evaluation
 
-_DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _FEWEST_CHARTED, _MOST_CHARTED = 30, 40
 
@@ -135,7 +134,7 @@ def _labels_line(judged: Evaluation) -> str:
         return "labels: no predictions in the window"
     text = f"labels: {labels.labeled} of the newest {labels.predictions} predictions"
     if labels.delay_p50 is not None and labels.delay_p95 is not None:
-        text += f", after {_span(labels.delay_p50)} (half) to {_span(labels.delay_p95)} (95 %)"
+        text += f", after {span(labels.delay_p50)} (half) to {span(labels.delay_p95)} (95 %)"
     return text
 
 
@@ -179,10 +178,3 @@ def _notes(judged: Evaluation) -> list[str]:
     if judged.verdict.verdict == "degraded":
         notes.append("next: housing retrain --promote")
     return notes
-
-
-def _span(seconds: float) -> str:
-    for unit, size in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"

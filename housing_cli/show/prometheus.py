@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from housing_cli.show.output import Result
+from housing_cli.show.result import Result
 
 VERDICTS = ("healthy", "degraded", "insufficient")
 JOB = "housing_evaluate"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from housing_cli.data.metrics import METRICS
 from housing_cli.pages import charts
 from housing_cli.pages.page import card, cards, page, table, write_page
+from housing_cli.show.result import span
 
 if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift
@@ -172,8 +173,8 @@ def _labels(judged: Evaluation) -> str:
     rows: list[list[object]] = [
         ["newest predictions looked at", labels.predictions],
         ["of these with a real price", labels.labeled],
-        ["time to a real price, half of them", span(labels.delay_p50)],
-        ["time to a real price, 95 % of them", span(labels.delay_p95)],
+        ["time to a real price, half of them", _span(labels.delay_p50)],
+        ["time to a real price, 95 % of them", _span(labels.delay_p95)],
     ]
     for size, needed in power.needed.items():
         text = "no number is enough" if needed is None else str(needed)
@@ -181,14 +182,8 @@ def _labels(judged: Evaluation) -> str:
     return card("Real prices", table([], rows))
 
 
-def span(seconds: float | None) -> str | None:
-    """Return a time span for people."""
-    if seconds is None:
-        return None
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"
+def _span(seconds: float | None) -> str | None:
+    return None if seconds is None else span(seconds)
 
 
 def _chance(p_value: float) -> str:

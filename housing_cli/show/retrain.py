@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
-from housing_cli.show.output import Cell, Result, Table
+from housing_cli.show.result import Cell, Result, Table
 from housing_cli.show.tuning import tuning_notes
 
 if TYPE_CHECKING:
@@ -34,14 +35,6 @@ def result_of(done: Retrained) -> Result:
         what = f"{name} beats {champion}"
     else:
         what = f"{name} is accepted by force"
-    rows: list[list[Cell]] = [
-        ["recent", found["n"], found["champion"], found["challenger"], f"{found['improved']:.0%}"]
-    ]
-    if found["base"]:
-        base = found["base"]
-        rows.append(
-            ["base", base["n"], base["champion"], base["challenger"], f"{base['improved']:.0%}"]
-        )
     columns = ["rows", "n", f"{champion} {METRICS[found['metric']].label}", name, "better on"]
     low, high = found["interval"]
     notes = [] if done.promoted else [f"next: housing promote {name}"]
@@ -63,7 +56,7 @@ def result_of(done: Retrained) -> Result:
         },
         show=[
             what,
-            Table(columns, rows),
+            Table(columns, comparison_rows(found)),
             f"difference on recent rows: {found['difference']:+.3f}, 95 % interval "
             f"{low:+.3f} to {high:+.3f}; price level {found['level']:.2f} of the base data's",
         ],
@@ -75,3 +68,12 @@ def result_of(done: Retrained) -> Result:
             "challenger": found["challenger"],
         },
     )
+
+
+def comparison_rows(found: Mapping[str, Any]) -> list[list[Cell]]:
+    """Return rows, n, champion, challenger and share of rows it is better on, of a comparison."""
+    sides = {"recent": found, **({"base": found["base"]} if found.get("base") else {})}
+    return [
+        [name, side["n"], side["champion"], side["challenger"], f"{side['improved']:.0%}"]
+        for name, side in sides.items()
+    ]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from housing_cli.show.output import say
+from housing_cli.show.printer import say
 
 
 @contextmanager

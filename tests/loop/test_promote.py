@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from housing_cli.errors import GateRefused, UsageError, VersionCorrupt, VersionNotFound
-from housing_cli.loop.promote import promote, require_ref, rollback
+from housing_cli.errors import GateRefused, VersionCorrupt, VersionNotFound
+from housing_cli.loop.promote import promote, rollback
 from housing_cli.loop.train import train
 from tests.in_process import Loop, shuffled
 
@@ -114,8 +114,3 @@ def test_what_lost_against_its_parent_is_refused_by_any_other_champion_too(loop:
     loop.registry.add(metadata, files, promote=False)
     with pytest.raises(GateRefused, match=r"moved by 5\.0 times"):
         promote(loop.settings(), "v3")
-
-
-def test_a_rollback_moves_production_alone() -> None:
-    with pytest.raises(UsageError, match="`--rollback` moves `production` alone, not `canary`"):
-        require_ref(None, True, "canary")

@@ -21,8 +21,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from housing_cli.errors import ExitCode
-from housing_cli.show.output import Result
 from housing_cli.show.prometheus import leave_verdict
+from housing_cli.show.result import Result
 from tests.system.docker_engine import REPOSITORY
 from tests.system.processes import housing, serving
 

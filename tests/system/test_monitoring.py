@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from housing_cli.show.output import Result
 from housing_cli.show.prometheus import leave_verdict
+from housing_cli.show.result import Result
 from tests.system.monitoring_stack import (
     ALERTS,
     DASHBOARD,

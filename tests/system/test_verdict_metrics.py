@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from housing_cli.show.output import Result
 from housing_cli.show.prometheus import exposition, leave_failure, leave_verdict
+from housing_cli.show.result import Result
 from tests.system.monitoring_stack import DEGRADED, VERDICT, values
 from tests.system.processes import housing
 

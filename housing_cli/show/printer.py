@@ -1,4 +1,4 @@
-"""Result, and the only printer: for people, as `--json`, and for GitHub Actions.
+"""The only printer: results for people and as `--json`, progress, and what is said beside them.
 
 Data goes to stdout, everything else to stderr. On a terminal tables are drawn by Rich; into a pipe
 they are plain columns that nothing cuts off.
@@ -14,50 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
-
-from housing_cli.errors import ExitCode, HousingError
-
-Cell = str | int | float | None
-
-
-class Table(msgspec.Struct, frozen=True):
-    """Rows to show; `title` may be empty."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    title: str = ""
-
-
-class Result(msgspec.Struct, frozen=True):
-    """What a verb did. `data` is the `--json` payload, `show` what people see instead.
-
-    notes go to stderr. outputs are the step outputs of GitHub Actions; where there are some, `show`
-    is also written into the run's summary.
-    """
-
-    command: str
-    data: Mapping[str, Any]
-    show: Sequence[str | Table] = ()
-    notes: Sequence[str] = ()
-    status: str = "ok"
-    exit_code: ExitCode = ExitCode.OK
-    errors: Sequence[Mapping[str, str]] = ()
-    outputs: Mapping[str, Cell] = {}
-
-
-def failure(
-    command: str, error: HousingError, exit_code: ExitCode, status: str = "error"
-) -> Result:
-    """Return the result of a verb that ended with a known failure."""
-    return Result(
-        command, error.evidence, status=status, exit_code=exit_code, errors=[describe(error)]
-    )
-
-
-def describe(error: HousingError) -> dict[str, str]:
-    """Return what `errors` says of `error`."""
-    return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+from housing_cli.errors import ExitCode
+from housing_cli.show import github
+from housing_cli.show.result import Result, Table, text_of
 
 
 def emit(result: Result, *, as_json: bool) -> int:
@@ -66,7 +25,8 @@ def emit(result: Result, *, as_json: bool) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    _github(result)
+    for warning in github.write(result):
+        say(warning)
     try:
         _print(result, as_json=as_json)
         sys.stdout.flush()
@@ -116,7 +76,7 @@ def say(text: str) -> None:
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Give a callback that shows progress on stderr, on a terminal only."""
     if sys.stderr is None or not sys.stderr.isatty():
-        yield _nowhere
+        yield lambda _what, _done, _total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -134,16 +94,10 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         yield advance
 
 
-def _nowhere(_what: str, _done: int, _total: int) -> None:
-    """Show no progress."""
-
-
 def _drawn(table: Table) -> str:
-    rows = [[_text(cell) for cell in row] for row in table.rows]
+    rows = [[text_of(cell) for cell in row] for row in table.rows]
     if not sys.stdout.isatty():
-        return _columns([[*table.columns], *rows], table.title)
-    from io import StringIO
-
+        return _columns([table.columns, *rows], table.title)
     from rich.console import Console
     from rich.table import Table as Drawing
     from rich.text import Text
@@ -155,29 +109,18 @@ def _drawn(table: Table) -> str:
         drawing.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         drawing.add_row(*map(Text, row))
-    console = Console(file=StringIO(), force_terminal=True, width=Console().width)
-    console.print(drawing)
-    return console.file.getvalue().rstrip("\n")  # type: ignore[attr-defined,no-any-return]
+    console = Console(force_terminal=True)
+    with console.capture() as drawn:
+        console.print(drawing)
+    return drawn.get().rstrip("\n")
 
 
-def _columns(rows: list[list[str]], title: str) -> str:
+def _columns(rows: Sequence[Sequence[str]], title: str) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
     return "\n".join([title, *lines] if title else lines)
-
-
-def _text(cell: Cell) -> str:
-    if cell is None:
-        return "-"
-    if isinstance(cell, float):
-        return f"{cell:.4g}" if abs(cell) < 1000 else f"{cell:.1f}"  # noqa: PLR2004
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    text = str(cell)
-    # One line, and nothing that a terminal would obey.
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def _finite(value: Any) -> Any:
@@ -189,47 +132,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
-
-
-def _github(result: Result) -> None:
-    """Write step outputs and a summary where GitHub Actions asks for them."""
-    outputs, summary = os.environ.get("GITHUB_OUTPUT"), os.environ.get("GITHUB_STEP_SUMMARY")
-    if result.command not in {"train", "evaluate", "retrain"}:
-        return
-    if outputs:
-        values = {"status": result.status, "exit_code": int(result.exit_code), **result.outputs}
-        lines = [f"{key}={_one_line(value)}\n" for key, value in values.items()]
-        _append(outputs, "".join(lines))
-    if summary:
-        _append(summary, _markdown(result))
-
-
-def _markdown(result: Result) -> str:
-    parts = [f"### housing {result.command}: {result.status}"]
-    parts.extend(f"**{error['message']}**\n\n{error['hint']}" for error in result.errors)
-    for block in result.show:
-        if isinstance(block, str):
-            parts.append(block)
-        else:
-            rows = [block.columns, ["---"] * len(block.columns), *block.rows]
-            lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
-            parts.append("\n".join(([f"**{block.title}**", ""] if block.title else []) + lines))
-    return "\n\n".join(parts) + "\n\n"
-
-
-def _escaped(cell: Cell) -> str:
-    return _one_line(_text(cell)).replace("|", "\\|")
-
-
-def _one_line(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()  # as workflows write it
-    return " ".join(str("" if value is None else value).split())
-
-
-def _append(path: str, text: str) -> None:
-    try:
-        with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123
-            file.write(text)
-    except OSError as error:
-        say(f"warning: `{path}` cannot be written: {error.strerror}")

@@ -1,15 +1,15 @@
-"""The printer: envelopes, columns, Markdown."""
+"""The printer: envelopes, columns, notes, progress."""
 
 from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 
 from housing_cli.errors import ExitCode, HousingError
-from housing_cli.show.output import Result, Table, emit, failure, progress_bars
+from housing_cli.show.printer import emit, progress_bars
+from housing_cli.show.result import Result, Table, failure
 
 WIDE = Table(["a", "b"], [["x" * 300, 1.23456], ["two\nlines", None]], "title")
 
@@ -44,28 +44,6 @@ def test_notes_and_errors_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> No
     out, err = capsys.readouterr()
     assert err == "error: what\nhint: do\n"
     assert json.loads(out)["data"] == {"n": 1}
-
-
-def test_the_summary_is_markdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "out"))
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
-    table = Table(["a"], [["x|y\nz"]], "T")
-    outputs = {"flag": True, "text": "two\nlines", "none": None}
-    emit(Result("train", {}, show=["done", table], outputs=outputs), as_json=True)
-    assert (tmp_path / "out").read_text() == (
-        "status=ok\nexit_code=0\nflag=true\ntext=two lines\nnone=\n"
-    )
-    assert (tmp_path / "summary").read_text() == (
-        "### housing train: ok\n\ndone\n\n**T**\n\n| a |\n| --- |\n| x\\|y z |\n\n"
-    )
-
-
-def test_a_summary_that_cannot_be_written_is_a_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path))
-    assert emit(Result("train", {}), as_json=False) == 0
-    assert "cannot be written: Is a directory" in capsys.readouterr().err
 
 
 def test_no_terminal_no_progress(capsys: pytest.CaptureFixture[str]) -> None:

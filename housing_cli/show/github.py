@@ -1,0 +1,56 @@
+"""Step outputs and a summary in Markdown, where GitHub Actions asks for them."""
+
+from __future__ import annotations
+
+import os
+
+from housing_cli.show.result import Cell, Result, text_of
+
+VERBS = frozenset({"train", "evaluate", "retrain"})
+"""What a workflow acts on; looking at the registry is no step of it."""
+
+
+def write(result: Result) -> list[str]:
+    """Append outputs and summary to the runner's files; return a warning for each that failed."""
+    if result.command not in VERBS:
+        return []
+    texts = {"GITHUB_OUTPUT": _outputs, "GITHUB_STEP_SUMMARY": _markdown}
+    asked = [(os.environ.get(name), make) for name, make in texts.items()]
+    return [warning for path, make in asked if path for warning in _append(path, make(result))]
+
+
+def _outputs(result: Result) -> str:
+    values = {"status": result.status, "exit_code": int(result.exit_code), **result.outputs}
+    return "".join(f"{key}={_one_line(value)}\n" for key, value in values.items())
+
+
+def _markdown(result: Result) -> str:
+    parts = [f"### housing {result.command}: {result.status}"]
+    parts.extend(f"**{error['message']}**\n\n{error['hint']}" for error in result.errors)
+    for block in result.show:
+        if isinstance(block, str):
+            parts.append(block)
+        else:
+            rows = [block.columns, ["---"] * len(block.columns), *block.rows]
+            lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
+            parts.append("\n".join(([f"**{block.title}**", ""] if block.title else []) + lines))
+    return "\n\n".join(parts) + "\n\n"
+
+
+def _escaped(cell: Cell) -> str:
+    return _one_line(text_of(cell)).replace("|", "\\|")
+
+
+def _one_line(value: Cell) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()  # as workflows write it
+    return " ".join(str("" if value is None else value).split())
+
+
+def _append(path: str, text: str) -> list[str]:
+    try:
+        with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123
+            file.write(text)
+    except OSError as error:
+        return [f"warning: `{path}` cannot be written: {error.strerror}"]
+    return []

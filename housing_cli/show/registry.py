@@ -1,0 +1,139 @@
+"""What `housing registry` and `housing promote` say of versions, aliases and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from housing_cli.data.metrics import METRICS
+from housing_cli.errors import ExitCode
+from housing_cli.show.result import Cell, Result, Table, describe
+
+if TYPE_CHECKING:
+    from housing_cli.loop.promote import Promotion
+    from housing_cli.loop.verify import Verified
+    from housing_cli.registry import Event, ModelRegistry, Version
+
+
+def listed(registry: ModelRegistry) -> Result:
+    """Return the versions, newest first; one that cannot be read must not hide the others."""
+    aliases = registry.aliases()
+    found, broken = registry.survey()
+    versions = [_summary(version, aliases) for version in reversed(found)]
+    rows = [[", ".join(v["aliases"]) or None if c == "aliases" else v[c] for c in v]
+            for v in versions]  # fmt: skip
+    return Result(
+        "registry ls",
+        {"versions": versions, "aliases": aliases},
+        show=[Table(list(versions[0]), rows)] if rows else (),
+        notes=() if rows or broken else ["no versions yet; next: housing train"],
+        status="error" if broken else "ok",
+        exit_code=ExitCode.FAILURE if broken else ExitCode.OK,
+        errors=[describe(error) for error in broken.values()],
+    )
+
+
+def described(version: Version, aliases: dict[str, str]) -> Result:
+    """Return all that is known of one version."""
+    known = msgspec.to_builtins(version.metadata)
+    known["golden_rows"] = len(known.pop("golden")["outputs"])
+    summary = _summary(version, aliases)
+    data = {**known, "version": version.name, "aliases": summary["aliases"]}
+    facts = [[key, value] for key, value in _flat({**summary, **known}).items()]
+    return Result("registry show", data, show=[Table(["key", "value"], facts, version.name)])
+
+
+def difference(first: Version, second: Version) -> Result:
+    """Return in what two versions differ."""
+    left, right = (
+        _flat({k: x for k, x in msgspec.to_builtins(v.metadata).items() if k != "golden"})
+        for v in (first, second)
+    )
+    keys = [key for key in {**left, **right} if left.get(key) != right.get(key)]
+    rows = [[key, left.get(key), right.get(key)] for key in keys]
+    same = f"{first.name} and {second.name} are the same in all that is recorded"
+    return Result(
+        "registry diff",
+        {
+            "a": first.name,
+            "b": second.name,
+            "changed": {key: {"a": a, "b": b} for key, a, b in rows},
+        },
+        show=[Table(["key", first.name, second.name], rows) if rows else same],
+    )
+
+
+def told(history: Sequence[Event]) -> Result:
+    """Return who moved what, when and why, newest first."""
+    events = [msgspec.to_builtins(event) for event in reversed(history)]
+    columns = ["when", "who", "event", "alias", "from", "to", "why"]
+    rows: list[list[Cell]] = [[event[column] for column in columns] for event in events]
+    return Result(
+        "registry history",
+        {"events": events},
+        show=[Table(columns, rows)] if rows else (),
+        notes=() if rows else ["nothing happened yet; next: housing train"],
+    )
+
+
+def proved(verified: Verified, *, one: bool) -> Result:
+    """Return what was found to be as recorded; one: a single version was asked about."""
+    versions, events = len(verified.versions), verified.events
+    said = f"{versions} version{'s' * (versions != 1)}, {events} event{'s' * (events != 1)}"
+    said = f"{verified.versions[0]}: as recorded" if one else f"{said}: all as recorded"
+    data = {"versions": verified.versions, "events": verified.events}
+    return Result("registry verify", data, show=[said])
+
+
+def removed(names: Sequence[str], *, dry_run: bool) -> Result:
+    """Return which versions went, or would go."""
+    verb = "would remove" if dry_run else "removed"
+    said = f"{verb} {', '.join(names)}" if names else "nothing to remove"
+    return Result("registry gc", {"removed": list(names), "dry_run": dry_run}, show=[said])
+
+
+def promoted(moved: Promotion) -> Result:
+    """Return where an alias points now, and where it pointed before."""
+    name = moved.version.name
+    was = f" (was {moved.replaced})" if moved.replaced else ""
+    said = f"{moved.alias} is {name}{was}" if moved.event else f"{moved.alias} is {name} already"
+    return Result(
+        "promote",
+        {
+            "version": name,
+            "alias": moved.alias,
+            "from": moved.replaced,
+            "to": name,
+            "changed": moved.event is not None,
+            "evidence": dict(moved.event.evidence) if moved.event else {},
+        },
+        show=[said],
+    )
+
+
+def _summary(version: Version, aliases: dict[str, str]) -> dict[str, Any]:
+    metadata = version.metadata
+    return {
+        "version": version.name,
+        "aliases": [alias for alias, name in aliases.items() if name == version.name],
+        "tag": metadata.tag,
+        "created": metadata.created,
+        "parent": metadata.parent,
+        "rows": metadata.data.rows,
+        **{name: metadata.metrics.get(name) for name in (*METRICS, "r2")},
+    }
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested dicts as one with dotted keys; lists as text."""
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, dict):
+            flat |= _flat(item, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = (
+                ", ".join(map(str, item)) if isinstance(item, list | tuple) else item
+            )
+    return flat

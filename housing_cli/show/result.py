@@ -1,0 +1,71 @@
+"""What a verb hands to the printer: its outcome, tables, errors, and how a cell reads as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from housing_cli.errors import ExitCode, HousingError
+
+Cell = str | int | float | None
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows to show; `title` may be empty."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    title: str = ""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a verb did. `data` is the `--json` payload, `show` what people see instead.
+
+    notes go to stderr. outputs are the step outputs of GitHub Actions; where there are some, `show`
+    is also written into the run's summary.
+    """
+
+    command: str
+    data: Mapping[str, Any]
+    show: Sequence[str | Table] = ()
+    notes: Sequence[str] = ()
+    status: str = "ok"
+    exit_code: ExitCode = ExitCode.OK
+    errors: Sequence[Mapping[str, str]] = ()
+    outputs: Mapping[str, Cell] = {}
+
+
+def failure(
+    command: str, error: HousingError, exit_code: ExitCode, status: str = "error"
+) -> Result:
+    """Return the result of a verb that ended with a known failure."""
+    return Result(
+        command, error.evidence, status=status, exit_code=exit_code, errors=[describe(error)]
+    )
+
+
+def describe(error: HousingError) -> dict[str, str]:
+    """Return what `errors` says of `error`."""
+    return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+
+
+def text_of(cell: Cell) -> str:
+    """Return a cell in one line, with nothing in it that a terminal would obey."""
+    if cell is None:
+        return "-"
+    if isinstance(cell, float):
+        return f"{cell:.4g}" if abs(cell) < 1000 else f"{cell:.1f}"  # noqa: PLR2004
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    text = str(cell)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def span(seconds: float) -> str:
+    """Return a time span for people: `2.5 h`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,32 @@
+"""What a workflow reads: step outputs and the run's summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from housing_cli.show.printer import emit
+from housing_cli.show.result import Result, Table
+
+
+def test_the_summary_is_markdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "out"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    table = Table(["a"], [["x|y\nz"]], "T")
+    outputs = {"flag": True, "text": "two\nlines", "none": None}
+    emit(Result("train", {}, show=["done", table], outputs=outputs), as_json=True)
+    assert (tmp_path / "out").read_text() == (
+        "status=ok\nexit_code=0\nflag=true\ntext=two lines\nnone=\n"
+    )
+    assert (tmp_path / "summary").read_text() == (
+        "### housing train: ok\n\ndone\n\n**T**\n\n| a |\n| --- |\n| x\\|y z |\n\n"
+    )
+
+
+def test_a_summary_that_cannot_be_written_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path))
+    assert emit(Result("train", {}), as_json=False) == 0
+    assert "cannot be written: Is a directory" in capsys.readouterr().err
