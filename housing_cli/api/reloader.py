@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from housing_cli.api.process.worker_metrics import SharedNote
+from housing_cli.api.process.shared_version import SharedVersion
 from housing_cli.api.served import Served, load_served, same_columns
 from housing_cli.errors import HousingError, RegistryError, SchemaMismatch
 from housing_cli.prediction_log import open_log
@@ -59,7 +59,7 @@ class Reloader:
         self._seen: object = None
         self._next_try = 0.0
         self._refused = ""
-        self._shared = SharedNote("served")
+        self._shared = SharedVersion()
 
     def load(self) -> None:
         """Bring the version that the REF names into service, or note why not. Blocks.

@@ -16,7 +16,6 @@ from pydantic import (
     create_model,
 )
 
-from housing_cli.data.schema import request_model
 from housing_cli.prediction_log import HIGHEST_PRICE
 
 if TYPE_CHECKING:
@@ -121,5 +120,16 @@ def batch_model(row: type[BaseModel], most: int) -> type[BaseModel]:
 
 
 def row_model(schema: FeatureSchema) -> type[BaseModel]:
-    """Return the model of a `/predict` body."""
-    return request_model(schema)
+    """Return the model of one `/predict` body, made from `schema`.
+
+    Every feature is required; a number or `null` (missing: imputed). Unknown keys, strings,
+    booleans, NaN and infinities are validation errors.
+    """
+    fields: dict[str, Any] = {}
+    for position, name in enumerate(schema.features):
+        low, high = schema.limits.get(name, (None, None))
+        number = Annotated[float, Strict(), AllowInfNan(False), Field(ge=low, le=high)]
+        # Columns of other tables may be no Python identifiers: they are aliases of f0, f1, ...
+        fields[f"f{position}"] = (number | None, Field(alias=name))
+    config = ConfigDict(extra="forbid", title="Features")
+    return create_model("Features", __config__=config, **fields)

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from housing_cli.api.process.processes import alive, start_time
 from housing_cli.errors import ServeError
-from housing_cli.files import replace_file
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -56,7 +56,7 @@ def prepare() -> Path | None:
         if parent is None or parent.pid is None:
             return None
         _remove_orphans()
-        named = str(_place() / f"{_PREFIX}{parent.pid}-{_start_time(parent.pid)}")
+        named = str(_place() / f"{_PREFIX}{parent.pid}-{start_time(parent.pid)}")
     directory = Path(named)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,34 +69,6 @@ def prepare() -> Path | None:
         return None  # somebody else's: count alone rather than trust it
     os.environ[VARIABLE] = named
     return directory
-
-
-class SharedNote:
-    """A line of text that the workers of one server share; a lone process has none."""
-
-    def __init__(self, name: str) -> None:
-        parent = multiprocessing.parent_process()
-        directory = os.environ.get(VARIABLE)
-        self._file: Path | None = None
-        if directory and parent is not None and parent.pid is not None:
-            # The directory may be one that outlives the server.
-            self._file = Path(directory) / f"{name}-{parent.pid}-{_start_time(parent.pid)}"
-
-    def read(self) -> str:
-        """Return the line; nothing where none was written."""
-        if self._file is None:
-            return ""
-        try:
-            return self._file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            return ""
-
-    def write(self, line: str) -> None:
-        """Replace the line; nothing depends on it so much that a full disk should matter."""
-        if self._file is None:
-            return
-        with contextlib.suppress(OSError):
-            replace_file(self._file, line.encode())
 
 
 def register(registry: CollectorRegistry, directory: Path) -> None:
@@ -127,7 +99,7 @@ def fold_dead(directory: Path) -> None:
     values: Any = mmap_dict.MmapedDict  # the library is typed, but not here
     for file in sorted(directory.glob("*.db")):
         kind, _, pid = file.stem.rpartition("_")
-        if pid == _FOLDED or not pid.isdigit() or _alive(int(pid)):
+        if pid == _FOLDED or not pid.isdigit() or alive(int(pid)):
             continue
         if not kind.startswith("gauge"):  # what a dead process has now is nothing
             folded = values(str(directory / f"{kind}_{_FOLDED}.db"))
@@ -154,27 +126,6 @@ def _remove_orphans() -> None:
     for left in _place().glob(f"{_PREFIX}*"):
         pid, _, start = left.name.removeprefix(_PREFIX).partition("-")
         with contextlib.suppress(OSError, ValueError):
-            reused = start.isdigit() and start != _start_time(int(pid))
-            if left.stat().st_uid == os.getuid() and (not _alive(int(pid)) or reused):
+            reused = start.isdigit() and start != start_time(int(pid))
+            if left.stat().st_uid == os.getuid() and (not alive(int(pid)) or reused):
                 shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    # A killed worker that nobody has waited for yet still has its id.
-    with contextlib.suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return True
-
-
-def _start_time(pid: int) -> str:
-    """Return when a process started, in the kernel's count: tells it from a later namesake."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return "0"
