@@ -23,7 +23,8 @@ _HIGHEST: Final = float(np.finfo(np.float32).max)
 
 # 24 bits of a float32 are at least 7 digits, and 2**53 holds what is rounded below.
 _ROUNDABLE: Final = 1e6
-_DECIMALS: Final = tuple(10.0**decimals for decimals in range(10))
+_DECIMALS: Final = 10
+_FEW: Final = 32
 
 CHUNK_ROWS: Final = 512
 """Rows of one ONNX Runtime call: about 4 ms of 300 trees, and no slower in total than one call."""
@@ -138,21 +139,23 @@ def prepared(rows: NDArray[np.float64]) -> NDArray[np.float32]:
 def shortest(prices: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return float64 values whose `repr` is the shortest decimal of the float32 ones.
 
-    Tries 0, 1, 2, ... decimals until the float32 comes back: ten times faster than texts, which
-    are left for numbers that are too large or too small for that.
+    A few are read from their texts, at 1.5 to 3 us each. For many that would take a quarter of what
+    scoring 300 trees takes; they are rounded to 0, 1, 2, ... decimals until the float32 comes back,
+    at 0.1 to 0.6 us each. Numbers that are too large or too small to round have texts again.
     """
-    exact = prices.astype(np.float64)
-    found = exact.copy()
-    unsure = np.flatnonzero(np.abs(exact) < _ROUNDABLE)
-    rest = np.flatnonzero(~(np.abs(exact) < _ROUNDABLE))
-    for scale in _DECIMALS:
-        rounded = np.rint(exact[unsure] * scale) / scale
+    if len(prices) < _FEW:
+        return np.array([float(str(price)) for price in prices], dtype=np.float64)
+    found = prices.astype(np.float64)
+    roundable = np.abs(found) < _ROUNDABLE
+    unsure = np.flatnonzero(roundable)
+    for decimals in range(_DECIMALS):
+        rounded = np.round(found[unsure], decimals)
         same = rounded.astype(np.float32) == prices[unsure]
         found[unsure[same]] = rounded[same]
         unsure = unsure[~same]
         if not unsure.size:
             break
-    for place in (*unsure, *rest):
+    for place in (*unsure, *np.flatnonzero(~roundable)):
         found[place] = float(str(prices[place]))
     return found
 
