@@ -4,6 +4,10 @@ Two questions for each feature and for the predicted price: is the difference la
 stability index, PSI, Siddiqi 2006), and is it more than chance (two-sample Kolmogorov-Smirnov
 test, Smirnov 1939, with Holm's correction for many features, 1979)? Only what is both has drifted:
 PSI alone cries wolf on few rows, a test alone on many.
+
+Not by `scipy.stats`: to import it takes 1 s, as long as a whole `housing evaluate` may, and its
+asymptotic p values differ from Smirnov's by up to 0.05 on 50 rows, so that verdicts would change;
+13 columns of 5,000 rows take 13 ms here and 31 ms there. Holm's correction it does not have.
 """
 
 from __future__ import annotations

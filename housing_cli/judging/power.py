@@ -63,13 +63,10 @@ def power_of(
         return math.expm1(reach * math.hypot(spread / math.sqrt(labels), floor))
 
     def labels_for(size: float) -> int | None:
-        if not detectable(_MANY) <= size:
-            return None
-        low, high = 2, _MANY
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if detectable(middle) <= size else (middle + 1, high)
-        return low
+        """Return `detectable`, solved for the labels."""
+        room = (math.log1p(size) / reach) ** 2 - floor**2 if reach > 0 else math.inf
+        needed = spread**2 / room if room > 0 else math.inf
+        return max(2, math.ceil(needed)) if needed <= _MANY else None
 
     return Power(
         n,

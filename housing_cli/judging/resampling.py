@@ -1,4 +1,9 @@
-"""Resampling and small tests: how far a figure from n rows can be trusted. Pure numpy arrays."""
+"""Resampling and small tests: how far a figure from n rows can be trusted. Pure numpy arrays.
+
+Not by `scipy.stats.bootstrap`: to import it takes 1 s, as long as a whole `housing evaluate` may;
+2,000 draws of 2,000 rows take 0.09 s here and 0.14 s there, without the widening for few rows and
+the draws of pairs that judgments need. Distributions are `scipy.special`'s.
+"""
 
 from __future__ import annotations
 

@@ -8,23 +8,44 @@ the last verdict.
 
 from __future__ import annotations
 
-import math
-import os
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
+from prometheus_client import (
+    CollectorRegistry,
+    Metric,
+    generate_latest,
+    push_to_gateway,
+    pushadd_to_gateway,
+    write_to_textfile,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import basic_auth_handler, default_handler
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from housing_cli.show.result import Result
 
 VERDICTS = ("healthy", "degraded", "insufficient")
 JOB = "housing_evaluate"
-_LAST = "housing_evaluation_last_exit_code"
+_PREFIX = "housing_evaluation_"
+_LAST = "last_exit_code"
 _LAST_HELP = "Exit code of the last run, also of one that failed before a verdict."
 _TIMEOUT = 10.0
+
+
+class _Families(Collector):
+    """Families that are there already, as prometheus-client wants them."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> list[Metric]:
+        return self._families
 
 
 def with_verdict_left(result: Result, target: str) -> Result:
@@ -38,110 +59,107 @@ def leave_verdict(result: Result, target: str) -> str:
 
     A monitoring system that is away must not turn a verdict into an error.
     """
-    return _leave(exposition(result, time.time()), target)
+    return _leave(families(result, time.time()), target)
 
 
 def leave_failure(exit_code: int, target: str) -> str:
     """Write to `target` that there was no verdict, and keep the last; return why that failed."""
-    return _leave(
-        "\n".join(_family(_LAST, _LAST_HELP, [({}, exit_code)])) + "\n", target, keep=True
-    )
-
-
-def _leave(text: str, target: str, *, keep: bool = False) -> str:
-    """Leave `text` at `target`; keep: what it does not name stays as it is."""
-    try:
-        if target.startswith(("http://", "https://")):
-            # The Pushgateway's PUT replaces everything of the job, its POST what has the same name.
-            _push(target, text, "POST" if keep else "PUT")
-        else:
-            _write(Path(target), text, keep=keep)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-        return f"warning: the verdict could not be left at `{target}`: {reason}"
-    return ""
+    return _leave([_family(_LAST, _LAST_HELP, {}, exit_code)], target, keep=True)
 
 
 def exposition(result: Result, now: float) -> str:
     """Return the verdict in Prometheus's text format; `now` in epoch seconds."""
+    return generate_latest(_registry(families(result, now))).decode()
+
+
+def families(result: Result, now: float) -> list[Metric]:
+    """Return the verdict as metrics; what is unknown is left out."""
     data = result.data
     version = {"version": str(data["version"])}
     metric = {**version, "metric": str(data["metric"])}
     low, high = data["interval"] or (None, None)
-    families: list[tuple[str, str, list[tuple[Mapping[str, str], object]]]] = [
-        ("timestamp_seconds", "When production was judged.", [({}, now)]),
-        ("exit_code", "Exit code of the judgment: 2 is degraded.", [(version, result.exit_code)]),
-        (_LAST.removeprefix("housing_evaluation_"), _LAST_HELP, [({}, result.exit_code)]),
-        (
-            "verdict",
-            "1 for the verdict that was given.",
-            [({**version, "verdict": v}, float(v == data["verdict"])) for v in VERDICTS],
-        ),
-        ("baseline", "The metric at training time.", [(metric, data["baseline"])]),
-        ("current", "The metric on recent real prices.", [(metric, data["current"])]),
-        ("ratio", "Current over baseline.", [(metric, data["ratio"])]),
-        ("ratio_low", "Lower end of the ratio's interval.", [(metric, low)]),
-        ("ratio_high", "Upper end of the ratio's interval.", [(metric, high)]),
-        (
-            "limit",
-            "The ratio above which a version is degraded.",
-            [(metric, 1 + data["threshold"])],
-        ),
-        ("labeled_rows", "Labeled predictions that were judged.", [(version, data["n"])]),
-        (
-            "drifted_columns",
-            "Inputs and predictions whose distribution moved.",
-            [(version, len(data.get("drifted", ())))],
-        ),
+    drifted = len(data.get("drifted", ()))
+    told: list[tuple[str, str, Mapping[str, str], float | None]] = [
+        ("timestamp_seconds", "When production was judged.", {}, now),
+        ("exit_code", "Exit code of the judgment: 2 is degraded.", version, result.exit_code),
+        (_LAST, _LAST_HELP, {}, result.exit_code),
+        ("baseline", "The metric at training time.", metric, data["baseline"]),
+        ("current", "The metric on recent real prices.", metric, data["current"]),
+        ("ratio", "Current over baseline.", metric, data["ratio"]),
+        ("ratio_low", "Lower end of the ratio's interval.", metric, low),
+        ("ratio_high", "Upper end of the ratio's interval.", metric, high),
+        ("limit", "The ratio above which a version is degraded.", metric, 1 + data["threshold"]),
+        ("labeled_rows", "Labeled predictions that were judged.", version, data["n"]),
+        ("drifted_columns", "Inputs and predictions whose distribution moved.", version, drifted),
     ]
-    lines: list[str] = []
-    for name, text, samples in families:
-        lines += _family(f"housing_evaluation_{name}", text, samples)
-    return "\n".join(lines) + "\n"
+    verdict = GaugeMetricFamily(
+        f"{_PREFIX}verdict", "1 for the verdict that was given.", labels=["version", "verdict"]
+    )
+    for name in VERDICTS:
+        verdict.add_metric([version["version"], name], float(name == data["verdict"]))
+    known = [
+        _family(name, text, labels, value)
+        for name, text, labels, value in told
+        if value is not None
+    ]
+    return [*known, verdict]
 
 
-def _family(
-    name: str, text: str, samples: Iterable[tuple[Mapping[str, str], object]]
-) -> Iterable[str]:
-    known = [(labels, value) for labels, value in samples if isinstance(value, int | float)]
-    if not known:
-        return
-    yield f"# HELP {name} {text}"
-    yield f"# TYPE {name} gauge"
-    for labels, value in known:
-        pairs = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        yield f"{name}{{{pairs}}} {_number(float(value))}"
+def _family(name: str, text: str, labels: Mapping[str, str], value: float) -> Metric:
+    family = GaugeMetricFamily(_PREFIX + name, text, labels=list(labels))
+    family.add_metric(list(labels.values()), float(value))
+    return family
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _registry(told: Iterable[Metric]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(_Families(told))
+    return registry
 
 
-def _number(value: float) -> str:
-    if math.isfinite(value):
-        return repr(value)
-    return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
+def _leave(told: list[Metric], target: str, *, keep: bool = False) -> str:
+    """Leave metrics at `target`; keep: what they do not name stays as it is."""
+    url = urlsplit(target) if target.startswith(("http://", "https://")) else None
+    try:
+        if url is not None:
+            _push(url, told, keep=keep)
+        else:
+            _write(Path(target), told, keep=keep)
+    except (OSError, ValueError) as error:
+        shown = target if url is None else url._replace(netloc=_host(url)).geturl()
+        reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
+        return f"warning: the verdict could not be left at `{shown}`: {reason}"
+    return ""
 
 
-def _write(path: Path, text: str, *, keep: bool) -> None:
+def _write(path: Path, told: list[Metric], *, keep: bool) -> None:
     """Replace `path` in one step: the collector reads whole files only."""
     if keep and path.exists():
-        kept = [line for line in path.read_text().splitlines(keepends=True) if _LAST not in line]
-        text = "".join(kept) + text
-    # The collector takes `*.prom` alone, so that it never sees this name.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.chmod(0o644)
-    temporary.replace(path)
+        names = {family.name for family in told}
+        told = [*(family for family in _read(path) if family.name not in names), *told]
+    write_to_textfile(str(path), _registry(told))
+    path.chmod(0o644)  # the collector is another user, whatever the umask
 
 
-def _push(url: str, text: str, method: str) -> None:
-    """Send `text` to the Pushgateway at `url`."""
-    request = urllib.request.Request(  # noqa: S310
-        f"{url.rstrip('/')}/metrics/job/{JOB}",
-        data=text.encode(),
-        method=method,
-        headers={"Content-Type": "text/plain; version=0.0.4"},
-    )
-    with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310
-        return
+def _read(path: Path) -> list[Metric]:
+    """Return what stands in a textfile; nothing where that is no such text."""
+    try:
+        return list(text_string_to_metric_families(path.read_text()))
+    except ValueError:
+        return []
+
+
+def _push(url: SplitResult, told: list[Metric], *, keep: bool) -> None:
+    """Send metrics to a Pushgateway: its PUT replaces all of the job, its POST the same names."""
+    handler: Callable[..., Callable[[], None]] = default_handler
+    if url.username is not None:
+        user, password = unquote(url.username), unquote(url.password or "")
+        handler = partial(basic_auth_handler, username=user, password=password)
+    push = pushadd_to_gateway if keep else push_to_gateway
+    gateway = url._replace(netloc=_host(url)).geturl()
+    push(gateway, JOB, _registry(told), timeout=_TIMEOUT, handler=handler)
+
+
+def _host(url: SplitResult) -> str:
+    """Return host and port, without the name and password that may stand before them."""
+    return url.netloc.rpartition("@")[2]

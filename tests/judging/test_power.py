@@ -57,3 +57,15 @@ def test_the_promised_chance_holds_in_a_simulation() -> None:
         for _ in range(400)
     )
     assert seen / 400 == pytest.approx(0.8, abs=0.08)
+
+
+@pytest.mark.parametrize("m", [60, 506, 4000])
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+def test_what_is_needed_is_the_smallest_number_that_shows_it(m: int, confidence: float) -> None:
+    for size, needed in power(m, 10_000_000, confidence).needed.items():
+        if needed is None:
+            assert power(m, 10_000_000, confidence).limit > float(size)
+            continue
+        shown, not_yet = (power(m, n, confidence).detectable for n in (needed, needed - 1))
+        assert shown is not None and shown <= float(size) * (1 + 1e-9)
+        assert not_yet is None or not_yet > float(size)

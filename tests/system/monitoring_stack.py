@@ -45,9 +45,12 @@ DEGRADED = Result("evaluate", VERDICT, status="degraded", exit_code=ExitCode.DEG
 
 
 def values(text: str) -> dict[str, float]:
+    """Return the samples of `text` by name and label values, the version first."""
     families = text_string_to_metric_families(text)
     return {
-        sample.name + "".join(f" {v}" for v in sample.labels.values()): sample.value
+        " ".join(
+            [sample.name, *(v for _, v in sorted(sample.labels.items(), reverse=True))]
+        ): sample.value
         for family in families
         for sample in family.samples
     }

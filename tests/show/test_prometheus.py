@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,9 @@ from housing_cli.show.prometheus import exposition, leave_failure, leave_verdict
 from housing_cli.show.result import Result
 from tests.system.monitoring_stack import DEGRADED, VERDICT, values
 from tests.system.processes import housing
+
+Request = tuple[str, str, str | None, dict[str, float]]
+"""Method, path, `Authorization` and samples of what a Pushgateway was sent."""
 
 LAST = "housing_evaluation_last_exit_code"
 NOTHING = {"current": None, "ratio": None, "interval": None, "n": 0, "verdict": "insufficient"}
@@ -64,3 +70,59 @@ def test_the_command_leaves_how_it_failed(options: list[str], code: int, tmp_pat
 def test_monitoring_that_is_away_is_a_warning(target: str) -> None:
     warning = leave_verdict(DEGRADED, target)
     assert warning.startswith("warning: the verdict could not be left at")
+
+
+@pytest.fixture
+def gateway() -> Iterator[tuple[str, list[Request]]]:
+    """Give the address of an HTTP server that stands for a Pushgateway, and what it is sent."""
+    sent: list[Request] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            sent.append((self.command, self.path, self.headers["Authorization"], values(body)))
+            self.send_response(200)
+            self.end_headers()
+
+        do_POST = do_PUT  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}", sent
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_verdict_replaces_the_job_and_a_failure_stands_beside_it(
+    gateway: tuple[str, list[Request]],
+) -> None:
+    address, sent = gateway
+    assert leave_verdict(DEGRADED, f"http://{address}/") == ""
+    assert leave_failure(1, f"http://{address}") == ""
+    put, post = sent
+    assert put[:3] == ("PUT", "/metrics/job/housing_evaluate", None)
+    assert put[3]["housing_evaluation_exit_code v3"] == 2
+    assert post == ("POST", "/metrics/job/housing_evaluate", None, {LAST: 1})
+
+
+def test_a_name_and_password_in_the_address_are_used(gateway: tuple[str, list[Request]]) -> None:
+    address, sent = gateway
+    assert leave_verdict(DEGRADED, f"http://me:s%40crt@{address}") == ""
+    assert sent[0][2] == "Basic bWU6c0BjcnQ="
+
+
+def test_a_password_is_never_printed() -> None:
+    warning = leave_verdict(DEGRADED, "http://me:secret@127.0.0.1:1/base")
+    assert "secret" not in warning
+    assert "http://127.0.0.1:1/base" in warning
+
+
+def test_a_textfile_that_is_none_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "housing.prom"
+    target.write_text("{half a line")
+    assert leave_failure(1, str(target)) == ""
+    assert values(target.read_text()) == {LAST: 1}
+    assert target.stat().st_mode & 0o777 == 0o644
