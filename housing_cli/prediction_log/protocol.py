@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from housing_cli.prediction_log.records import Feedback, Group, Labeled, Predictions
+from housing_cli.prediction_log.records import Feedback, Group, Labeled, Predictions, Sums, SumsQuery
 
 
 class PredictionLog(Protocol):
@@ -71,6 +71,13 @@ class PredictionLog(Protocol):
         since: datetime | None = None,
     ) -> Predictions:
         """Return predictions whether or not they are labeled; arguments as in `labeled`."""
+
+    def sums(self, query: SumsQuery) -> Sums:
+        """Return sums over predictions and their real prices, added up where the rows lie.
+
+        What a verdict needs of millions of rows; a prediction counts once, however often it stands
+        in the log.
+        """
 
     def check(self) -> None:
         """Raise `LogUnavailable` or `LogSchemaMismatch` when rows cannot be written now."""

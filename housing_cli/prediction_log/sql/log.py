@@ -18,7 +18,15 @@ from housing_cli.prediction_log.ids import (
     canonical,
     milliseconds,
 )
-from housing_cli.prediction_log.records import Feedback, Group, Labeled, Predictions, checked_price
+from housing_cli.prediction_log.records import (
+    Feedback,
+    Group,
+    Labeled,
+    Predictions,
+    Sums,
+    SumsQuery,
+    checked_price,
+)
 from housing_cli.prediction_log.sql.tables import tables_for
 
 if TYPE_CHECKING:
@@ -108,14 +116,11 @@ class SqlLog:
     ) -> Labeled:
         """Return labeled rows; the database filters."""
         from housing_cli.prediction_log.sql import query as sql_query
-        from housing_cli.prediction_log.sql import wide as sql_wide
 
-        def ask(connection: Connection) -> Labeled:
-            if version is not None and newest is None and not features:
-                return sql_wide.labeled(connection, version, since)
-            return sql_query.labeled(connection, self._tables, version, newest, since, features)
-
-        found = self._place.read(ask)
+        question = sql_query.Question(self._tables, version, newest, since)
+        found = self._place.read(
+            lambda connection: sql_query.labeled(connection, question, features)
+        )
         return sql_query.no_labeled(self.width) if found is None else found
 
     def predictions(
@@ -128,12 +133,18 @@ class SqlLog:
         """Return predictions; the database filters."""
         from housing_cli.prediction_log.sql import query as sql_query
 
-        found = self._place.read(
-            lambda connection: sql_query.predictions(
-                connection, self._tables, version, newest, since
-            )
-        )
+        question = sql_query.Question(self._tables, version, newest, since)
+        found = self._place.read(lambda connection: sql_query.predictions(connection, question))
         return sql_query.no_predictions(self.width) if found is None else found
+
+    def sums(self, query: SumsQuery) -> Sums:
+        """Return sums; the database adds up."""
+        from housing_cli.prediction_log import statements
+        from housing_cli.prediction_log.sql import query as sql_query
+
+        question = sql_query.Question(self._tables, query.version, None, query.since)
+        found = self._place.read(lambda connection: sql_query.sums(connection, question, query))
+        return statements.sums_of((), query) if found is None else found
 
     def check(self) -> None:
         """Raise when rows cannot be written now."""

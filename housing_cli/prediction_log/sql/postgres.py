@@ -68,7 +68,7 @@ class PostgresPlace:
         self._readers = sa.create_engine(
             url, poolclass=sa.pool.NullPool, connect_args=arguments, hide_parameters=True
         )
-        sa.event.listen(self._readers, "connect", _do_not_compile)
+        sa.event.listen(self._readers, "connect", _set_up_reader)
         self.statements = sql_tables.statements_for(tables, self._engine.dialect)
         self._creating = threading.Lock()
         self._ready = False
@@ -177,8 +177,9 @@ def _limit_statements(connection: DBAPIConnection, _: object) -> None:
     cursor.close()
 
 
-def _do_not_compile(connection: DBAPIConnection, _: object) -> None:
+def _set_up_reader(connection: DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
+    cursor.execute("SET TIME ZONE 'UTC'; SET datestyle = ISO")  # days are how times' texts begin
     cursor.execute("SET jit = off")  # costs half a second where the question takes milliseconds
     cursor.close()
     connection.commit()

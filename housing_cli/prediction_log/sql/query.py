@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
 
+from housing_cli.prediction_log import statements
 from housing_cli.prediction_log.ids import ceil_ms, epoch, milliseconds, prefix_of
-from housing_cli.prediction_log.records import HIGHEST_PRICE, Labeled, Predictions
+from housing_cli.prediction_log.records import Labeled, Predictions, Sums, SumsQuery
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,38 +19,46 @@ if TYPE_CHECKING:
 
     from housing_cli.prediction_log.sql.tables import Tables
 
-Rows = sa.Select[*tuple[Any, ...]]
-
 _CHUNK = 5000
 
 
-def labeled(
-    connection: Connection,
-    tables: Tables,
-    version: str | None,
-    newest: int | None,
-    since: datetime | None,
-    features: bool = True,
-) -> Labeled:
-    """Return labeled rows, oldest first, with or without their features."""
-    rows, prices = tables.predictions, tables.feedback
-    names = tables.columns if features else ()
-    other = prices.alias()
-    last = (
-        sa.select(sa.func.max(other.c.revision)).where(other.c.id == prices.c.id).scalar_subquery()
-    )
-    query = (
-        sa.select(
-            *_columns(connection, tables, names),
-            _epoch(connection, prices.c.timestamp),
-            prices.c.real_price,
+class Question(NamedTuple):
+    """What is asked of the tables: the arguments of `PredictionLog.labeled`."""
+
+    tables: Tables
+    version: str | None
+    newest: int | None
+    since: datetime | None
+
+    def source(self) -> statements.Source:
+        """Return the tables by the names of the features."""
+        tables = self.tables
+        columns = zip(tables.features, tables.columns, strict=True)
+        return statements.Source(
+            tables.predictions,
+            tables.feedback,
+            {feature: tables.predictions.c[name] for feature, name in columns},
         )
-        .select_from(prices.join(rows, rows.c.id == prices.c.id))
-        .where(prices.c.revision == last, prices.c.real_price <= HIGHEST_PRICE)
+
+    def conditions(self, table: sa.Table) -> list[statements.Condition]:
+        """Return what rows of `table` must fulfil; ids are ordered by time."""
+        found = []
+        if self.version is not None:
+            found.append(table.c.model_version == self.version)
+        if self.since is not None:
+            first = f"{prefix_of(ceil_ms(self.since))}-0000-0000-000000000000"
+            found.append(table.c.id >= first)
+        return found
+
+
+def labeled(connection: Connection, question: Question, features: bool = True) -> Labeled:
+    """Return labeled rows, oldest first, with or without their features."""
+    names = question.tables.features if features else ()
+    prices = question.tables.feedback
+    statement = statements.labeled(
+        question.source(), names, question.conditions(prices), [prices.c.id], question.newest
     )
-    if version is not None:
-        query = query.where(prices.c.model_version == version)
-    found = _Columns(connection, _window(query, prices.c.id, newest, since), newest is not None)
+    found = _Columns(connection, statement, question.newest is not None)
     width = len(names)
     return Labeled(
         ids=found.ids,
@@ -62,21 +71,14 @@ def labeled(
     )
 
 
-def predictions(
-    connection: Connection,
-    tables: Tables,
-    version: str | None,
-    newest: int | None,
-    since: datetime | None,
-) -> Predictions:
+def predictions(connection: Connection, question: Question) -> Predictions:
     """Return predictions, oldest first."""
-    rows, prices = tables.predictions, tables.feedback
-    known = sa.select(prices.c.id).where(prices.c.id == rows.c.id).exists()
-    query = sa.select(*_columns(connection, tables, tables.columns), sa.case((known, 1), else_=0))
-    if version is not None:
-        query = query.where(rows.c.model_version == version)
-    found = _Columns(connection, _window(query, rows.c.id, newest, since), newest is not None)
-    width = len(tables.columns)
+    rows = question.tables.predictions
+    statement = statements.predictions(
+        question.source(), question.conditions(rows), [rows.c.id], question.newest
+    )
+    found = _Columns(connection, statement, question.newest is not None)
+    width = len(question.tables.features)
     return Predictions(
         ids=found.ids,
         timestamps=found.times(),
@@ -85,6 +87,13 @@ def predictions(
         predicted=found.numbers[:, width],
         labeled=found.numbers[:, width + 1] > 0,
     )
+
+
+def sums(connection: Connection, question: Question, query: SumsQuery) -> Sums:
+    """Return sums; the database adds up."""
+    conditions = question.conditions(question.tables.predictions)
+    statement = statements.sums(question.source(), query, conditions)
+    return statements.sums_of(connection.execute(statement), query)
 
 
 def no_labeled(width: int) -> Labeled:
@@ -99,38 +108,10 @@ def no_predictions(width: int) -> Predictions:
     return Predictions([], none, [], np.empty((0, width)), none, np.empty(0, dtype=np.bool_))
 
 
-def _columns(
-    connection: Connection, tables: Tables, names: Sequence[str]
-) -> list[sa.ColumnElement[Any]]:
-    rows = tables.predictions
-    key = sa.cast(rows.c.id, sa.Text) if connection.dialect.name == "postgresql" else rows.c.id
-    features = [rows.c[name] for name in names]
-    return [key, rows.c.model_version, *features, rows.c.predicted_price]
-
-
-def _epoch(connection: Connection, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    if connection.dialect.name == "postgresql":
-        return sa.cast(sa.extract("epoch", moment), sa.Double)
-    return moment
-
-
-def _window(
-    query: Rows,
-    key: sa.ColumnElement[Any],
-    newest: int | None,
-    since: datetime | None,
-) -> Rows:
-    if since is not None:
-        query = query.where(key >= f"{prefix_of(ceil_ms(since))}-0000-0000-000000000000")
-    if newest is None:
-        return query.order_by(key)
-    return query.order_by(key.desc()).limit(max(newest, 0))
-
-
 class _Columns:
     """The rows of a query: ids, versions, and the other columns as float64 (n, k)."""
 
-    def __init__(self, connection: Connection, query: Rows, backward: bool) -> None:
+    def __init__(self, connection: Connection, query: statements.Rows, backward: bool) -> None:
         self.ids: list[str] = []
         self.versions: list[str] = []
         width = len(query.selected_columns) - 2
@@ -143,9 +124,7 @@ class _Columns:
             self.versions += [names.setdefault(name, name) for name in versions]
             block = np.empty((len(ids), width))
             for position, values in enumerate(numbers):
-                is_time = isinstance(values[0], str)
-                # None becomes NaN
-                block[:, position] = [epoch(value) for value in values] if is_time else values
+                block[:, position] = _floats(values)
             blocks.append(block)
         self.numbers = np.concatenate(blocks) if blocks else np.empty((0, width))
         if backward:
@@ -156,3 +135,12 @@ class _Columns:
     def times(self) -> NDArray[np.float64]:
         """Return epoch seconds of the predictions, which their ids carry."""
         return np.array([milliseconds(text) for text in self.ids], dtype=np.float64) / 1000
+
+
+def _floats(values: Sequence[Any]) -> Sequence[Any]:
+    """Return times as epoch seconds, and numbers as they are (None becomes NaN)."""
+    if isinstance(values[0], str):  # SQLite's times are text
+        return [epoch(value) for value in values]
+    if isinstance(values[0], datetime):
+        return [value.timestamp() for value in values]
+    return values

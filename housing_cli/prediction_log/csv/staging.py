@@ -1,0 +1,240 @@
+"""The csv files as tables of a DuckDB database, which answers what SQLite and PostgreSQL answer.
+
+Both files are read once, with the columns that are asked for, into a database of bounded memory.
+It gets the lines through a pipe: those that were whole when the files were opened, however they
+grow meanwhile. So it never takes a row that is being written for a shorter one.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from housing_cli.errors import LogUnavailable
+from housing_cli.prediction_log import statements
+from housing_cli.prediction_log.csv.file import unavailable
+from housing_cli.prediction_log.csv.reader import LineReader, id_before
+from housing_cli.prediction_log.ids import prefix_of
+from housing_cli.prediction_log.records import HIGHEST_PRICE
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from housing_cli.prediction_log.csv.query import Query
+
+_MEMORY = 1 << 30
+_CGROUP = Path("/sys/fs/cgroup/memory.max")
+# DuckDB understands what SQLAlchemy writes for PostgreSQL, with numbered parameters.
+_DIALECT = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+# What pandas.read_csv takes for a missing value.
+_MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+_READ = """
+    SELECT {columns} FROM read_csv(
+        '{place}', columns = {types}, nullstr = {missing}, header = false, auto_detect = false,
+        delim = ',', quote = '"', escape = '"', store_rejects = true
+    )
+"""
+_IS_UUID = "CAST(TRY_CAST(id AS UUID) AS VARCHAR) = lower(id)"
+# Ids of an older tool are any text; in a log of this tool's ids, other lines are broken ones.
+_KEYS = {
+    True: f"CASE WHEN id[15] = '7' AND {_IS_UUID} THEN CAST(id AS UUID) END AS id",
+    False: f"CASE WHEN {_IS_UUID} THEN lower(id) ELSE id END AS id",
+}
+_ASCENDS = """
+    SELECT coalesce(bool_and(id > before), true)
+    FROM (SELECT id, lag(id) OVER () AS before FROM {table}) WHERE before IS NOT NULL
+"""
+
+
+class Staged:
+    """The rows of a query's files as tables, each id once, until the block ends.
+
+    source: what the statements select from; its features are named by their places, `f0`.
+    order: by time, then id. skipped: lines that are no rows.
+    """
+
+    def __init__(self, query: Query, places: Sequence[int]) -> None:
+        names = [f"f{place}" for place in places]
+        rows = sa.table(
+            "predictions",
+            *map(sa.column, ("id", "timestamp", "model_version", *names, "predicted_price")),
+        )
+        prices = sa.table(
+            "feedback", *map(sa.column, ("id", "revision", "timestamp", "real_price"))
+        )
+        self.source = statements.Source(rows, prices, {name: rows.c[name] for name in names})
+        self.order = (rows.c.timestamp, rows.c.id)
+        self.skipped = 0
+        self._query = query
+        self._open = ExitStack()
+
+    def __enter__(self) -> Staged:
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="housing-log-"))
+            self._database = stack.enter_context(
+                duckdb.connect(
+                    config={"memory_limit": f"{_memory()}B", "temp_directory": folder}
+                )
+            )
+            with self._refusing():
+                self._stage_predictions()
+                self._stage_feedback()
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def rows(self, statement: statements.Rows) -> list[Sequence[Any]]:
+        """Return what `statement` selects."""
+        with self._refusing():
+            return self._execute(statement).fetchall()
+
+    def columns(self, statement: statements.Rows) -> dict[str, NDArray[Any]]:
+        """Return what `statement` selects as arrays by name."""
+        with self._refusing():
+            return self._execute(statement).fetchnumpy()
+
+    def _execute(self, statement: statements.Rows) -> duckdb.DuckDBPyConnection:
+        compiled = statement.compile(dialect=_DIALECT)
+        values = [compiled.params[name] for name in compiled.positiontup or ()]
+        return self._database.execute(str(compiled), values)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            text = str(error).partition("\n")[0]
+            raise LogUnavailable(
+                f"the prediction log `{self._query.rows.path.parent}` cannot be read: {text}",
+                "check the csv files, the free memory and the space for temporary files",
+            ) from error
+
+    def _stage_predictions(self) -> None:
+        query, rows = self._query, self._query.rows
+        start = rows.start
+        if query.floor and rows.plain and query.ordered:
+            start = rows.lower_bound(id_before(prefix_of(query.floor).encode()))
+        features = [f"f{place}" for place in range(query.width)]
+        numbers = dict.fromkeys([*features, "predicted_price"], "DOUBLE")
+        self._load(
+            "predictions",
+            rows,
+            start,
+            {"id": "VARCHAR", "timestamp": "TIMESTAMP", "model_version": "VARCHAR", **numbers},
+            ("timestamp", "model_version", *self.source.features, "predicted_price"),
+            "model_version <> '' AND isfinite(predicted_price)",
+            "timestamp >= make_timestamp($1) AND ($2 IS NULL OR model_version = $2)",
+            (query.floor * 1000, query.version),
+        )
+
+    def _stage_feedback(self) -> None:
+        self._load(
+            "feedback",
+            self._query.prices,
+            self._query.prices.start,
+            {"id": "VARCHAR", "timestamp": "TIMESTAMP", "real_price": "DOUBLE"},
+            ("1 AS revision", "timestamp", "real_price"),
+            f"real_price > 0 AND real_price <= {HIGHEST_PRICE!r}",
+            "true",
+            (),
+        )
+
+    def _load(
+        self,
+        table: str,
+        reader: LineReader,
+        start: int,
+        types: dict[str, str],
+        columns: Sequence[str],
+        is_row: str,
+        wanted: str,
+        values: Sequence[Any],
+    ) -> None:
+        """Make `table` of the lines from `start`; leave out, and count, those that are no rows.
+
+        Of rows with one id the last counts.
+        """
+        run = self._database.execute
+        is_row = f"coalesce(id IS NOT NULL AND timestamp IS NOT NULL AND {is_row}, false)"
+        with _piped(reader, start) as place:
+            read = _READ.format(
+                columns=", ".join((_KEYS[self._query.ordered], *columns)),
+                place=place,
+                types=types,
+                missing=_MISSING,
+            )
+            run(
+                f"CREATE TABLE {table} AS SELECT *, {is_row} AS is_row FROM ({read})"
+                f" WHERE NOT is_row OR ({wanted})",
+                values,
+            )
+        self.skipped += self._number(f"SELECT count(*) FROM {table} WHERE NOT is_row")
+        self.skipped += self._number(
+            "SELECT count(DISTINCT (scan_id, line_byte_position)) FROM reject_errors"
+            " WHERE scan_id = (SELECT max(scan_id) FROM reject_scans)"
+        )
+        run(f"DELETE FROM {table} WHERE NOT is_row")
+        ascends = self._number(_ASCENDS.format(table=table))
+        if not ascends and self._number(f"SELECT count(*) > count(DISTINCT id) FROM {table}"):
+            last = f"SELECT max(rowid) FROM {table} GROUP BY id"
+            run(f"DELETE FROM {table} WHERE rowid NOT IN ({last})")
+
+    def _number(self, question: str) -> int:
+        found = self._database.execute(question).fetchone()
+        return int(found[0]) if found else 0
+
+
+@contextmanager
+def _piped(reader: LineReader, start: int) -> Iterator[str]:
+    """Yield the name of a pipe with the lines from `start`. Raises `LogUnavailable`."""
+    source, sink = os.pipe()
+    failed: list[OSError] = []
+
+    def feed() -> None:
+        with open(sink, "wb", buffering=0) as file:
+            try:
+                for data in reader.lines(start):
+                    file.write(data)
+            except BrokenPipeError:
+                pass  # nobody reads any more, and says why
+            except OSError as error:
+                failed.append(error)
+
+    thread = threading.Thread(target=feed, daemon=True)
+    thread.start()
+    try:
+        yield f"/dev/fd/{source}"
+    finally:
+        os.close(source)
+        thread.join()
+    if failed:
+        raise unavailable(reader.path, failed[0])
+
+
+def _memory() -> int:
+    """Return how many bytes DuckDB may hold; what is more goes to temporary files."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # a container's limit, if there is one
+        machine = min(machine, int(_CGROUP.read_text()))
+    return min(_MEMORY, machine // 2)

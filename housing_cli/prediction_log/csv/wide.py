@@ -1,0 +1,82 @@
+"""Reads the whole csv files with DuckDB, for every window that their ends do not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from housing_cli.prediction_log import statements
+from housing_cli.prediction_log.csv.staging import Staged
+from housing_cli.prediction_log.records import PREDICTED, Labeled, Predictions, Sums, SumsQuery
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from housing_cli.prediction_log.csv.query import Query
+
+
+def labeled(query: Query) -> Labeled:
+    """Return labeled rows, oldest first. Raises `LogUnavailable`."""
+    with Staged(query, range(query.width if query.features else 0)) as staged:
+        source = staged.source
+        statement = statements.labeled(
+            source, source.features, (), staged.order, query.newest
+        ).add_columns(source.rows.c.timestamp)
+        found = _columns(staged, statement, query)
+        return Labeled(
+            ids=found["key"].tolist(),
+            timestamps=_seconds(found["timestamp"]),
+            labeled_at=_seconds(found["labeled_at"]),
+            versions=found["model_version"].tolist(),
+            features=_matrix(found, source.features),
+            predicted=found["predicted_price"],
+            real=found["real_price"],
+            skipped=staged.skipped,
+        )
+
+
+def predictions(query: Query) -> Predictions:
+    """Return predictions, oldest first. Raises `LogUnavailable`."""
+    with Staged(query, range(query.width)) as staged:
+        source = staged.source
+        statement = statements.predictions(source, (), staged.order, query.newest).add_columns(
+            source.rows.c.timestamp
+        )
+        found = _columns(staged, statement, query)
+        return Predictions(
+            ids=found["key"].tolist(),
+            timestamps=_seconds(found["timestamp"]),
+            versions=found["model_version"].tolist(),
+            features=_matrix(found, source.features),
+            predicted=found["predicted_price"],
+            labeled=found["labeled"] > 0,
+            skipped=staged.skipped,
+        )
+
+
+def sums(query: Query, asked: SumsQuery, features: Sequence[str]) -> Sums:
+    """Return sums by the bands of `features`, all that the log has. Raises `LogUnavailable`."""
+    places = {axis.name: features.index(axis.name) for axis in asked.axes if axis.name != PREDICTED}
+    with Staged(query, sorted(set(places.values()))) as staged:
+        columns = {name: staged.source.features[f"f{place}"] for name, place in places.items()}
+        statement = statements.sums(staged.source._replace(features=columns), asked, ())
+        return statements.sums_of(staged.rows(statement), asked, staged.skipped)
+
+
+def _columns(staged: Staged, statement: statements.Rows, query: Query) -> dict[str, NDArray[Any]]:
+    """Return what `statement` selects, oldest first."""
+    step = 1 if query.newest is None else -1
+    return {name: values[::step] for name, values in staged.columns(statement).items()}
+
+
+def _seconds(times: NDArray[Any]) -> NDArray[np.float64]:
+    """Return epoch seconds of times in microseconds."""
+    return times.astype("datetime64[us]").astype(np.int64) / 1e6
+
+
+def _matrix(found: dict[str, NDArray[Any]], names: Iterable[str]) -> NDArray[np.float64]:
+    """Return columns as (n, k), NaN for missing."""
+    columns = [np.ma.filled(found[name].astype(np.float64), np.nan) for name in names]
+    return np.stack(columns, axis=1) if columns else np.empty((len(found["key"]), 0))

@@ -1,0 +1,210 @@
+"""The questions to a log, as SQLAlchemy Core statements that every back end executes.
+
+SQLite, PostgreSQL and DuckDB (for csv files) share them. They keep to what all three understand: a
+day is how a time's text begins (the session's time zone is UTC), and intervals and bands are
+`CASE` expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import sqlalchemy as sa
+
+from housing_cli.prediction_log.records import HIGHEST_PRICE, PREDICTED, Axis, Knots, Sums, SumsQuery
+
+Rows = sa.Select[*tuple[Any, ...]]
+Number = sa.ColumnElement[Any]
+Condition = sa.ColumnElement[bool]
+
+# PostgreSQL refuses products that a float cannot hold. The fourth powers of these it can, and no
+# error of a model lies beyond them: one that does counts as 0, or as the highest price.
+_SMALLEST = 1e-75
+_DAY = len("2026-01-31")
+_KEYS = 4
+
+
+class Source(NamedTuple):
+    """The two tables of a log.
+
+    rows: id, timestamp, model_version, predicted_price, and the columns of `features` by their
+    names. prices: id, revision, timestamp, real_price; the highest revision of an id counts.
+    """
+
+    rows: sa.FromClause
+    prices: sa.FromClause
+    features: Mapping[str, Number]
+
+
+def labeled(
+    source: Source,
+    names: Iterable[str],
+    conditions: Sequence[Condition],
+    order: Sequence[Number],
+    newest: int | None,
+) -> Rows:
+    """Select labeled rows: id, version, features, predicted price, time of the price, real price.
+
+    They come in `order`, oldest first; with `newest` that many of the last, in reverse.
+    """
+    rows, prices = source.rows, source.prices
+    query = (
+        sa.select(
+            sa.cast(rows.c.id, sa.Text).label("key"),
+            rows.c.model_version,
+            *(source.features[name] for name in names),
+            rows.c.predicted_price,
+            prices.c.timestamp.label("labeled_at"),
+            prices.c.real_price,
+        )
+        .select_from(prices.join(rows, rows.c.id == prices.c.id))
+        .where(_counts(prices), *conditions)
+    )
+    return _cut(query, order, newest)
+
+
+def predictions(
+    source: Source, conditions: Sequence[Condition], order: Sequence[Number], newest: int | None
+) -> Rows:
+    """Select predictions: id, version, features, predicted price, 1 where labeled (else 0)."""
+    rows, prices = source.rows, source.prices
+    known = sa.select(prices.c.id).where(prices.c.id == rows.c.id, _counts(prices)).exists()
+    query = sa.select(
+        sa.cast(rows.c.id, sa.Text).label("key"),
+        rows.c.model_version,
+        *source.features.values(),
+        rows.c.predicted_price,
+        sa.case((known, 1), else_=0).label("labeled"),
+    ).where(*conditions)
+    return _cut(query, order, newest)
+
+
+def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> Rows:
+    """Select the sums that `sums_of` takes: one row a UTC day, version, axis and band."""
+    paired = _paired(source, query, conditions)
+    keys: list[Number] = [paired.c.day, paired.c.version]
+    place: sa.FromClause = paired
+    if query.axes:
+        # Every row once for the day and once for each axis: one pass, one GROUP BY.
+        numbers = sa.union_all(
+            *(sa.select(sa.literal(n).label("axis")) for n in range(len(query.axes) + 1))
+        ).subquery("axes")
+        band = sa.case(
+            *((numbers.c.axis == n, paired.c[f"band_{n}"]) for n in range(1, len(query.axes) + 1)),
+            else_=0,
+        )
+        place = sa.select(paired, numbers.c.axis, band.label("band")).join(numbers, sa.true())
+        paired = place.subquery("graded")
+        keys = [paired.c.day, paired.c.version, paired.c.axis, paired.c.band]
+    error, real = paired.c.error, paired.c.real
+    return sa.select(
+        *keys,
+        sa.func.count(),
+        sa.func.count(error),
+        *(
+            sa.func.coalesce(sa.func.sum(value), 0.0)
+            for value in (
+                error,
+                sa.func.abs(error),
+                error * error,
+                error * error * error * error,
+                real,
+                sa.case((real > _SMALLEST, real * real), else_=0.0),
+                _covered(paired, query.knots),
+            )
+        ),
+    ).group_by(*keys)
+
+
+def sums_of(found: Iterable[Sequence[Any]], query: SumsQuery, skipped: int = 0) -> Sums:
+    """Return the rows of `sums` as a record, ordered by axis, day, version and band."""
+    names = ("", *(axis.name for axis in query.axes))
+    keyed = [
+        (*row[:2], 0, 0, *row[2:]) if not query.axes else tuple(row)
+        for row in found
+    ]  # fmt: skip
+    keyed.sort(key=lambda row: (row[2], row[0], row[1], row[3]))
+    columns = list(zip(*keyed, strict=True)) or [()] * (_KEYS + 9)
+    counts = [np.array(columns[place], dtype=np.int64) for place in (3, 4, 5)]
+    floats = [np.array(values, dtype=np.float64) for values in columns[6:]]
+    axes = [names[number] for number in columns[2]]
+    return Sums(list(columns[0]), list(columns[1]), axes, *counts, *floats, skipped=skipped)
+
+
+def _counts(prices: sa.FromClause) -> Condition:
+    """Return the condition that a real price is the last of its id, and can be one."""
+    newer = prices.alias("newer")
+    corrected = sa.select(newer.c.id).where(
+        newer.c.id == prices.c.id, newer.c.revision > prices.c.revision
+    )
+    price = prices.c.real_price
+    return sa.and_(price > 0.0, price <= HIGHEST_PRICE, ~corrected.exists())
+
+
+def _cut(query: Rows, order: Sequence[Number], newest: int | None) -> Rows:
+    if newest is None:
+        return query.order_by(*order)
+    return query.order_by(*(column.desc() for column in order)).limit(max(newest, 0))
+
+
+def _paired(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> sa.Subquery:
+    """Select every prediction beside its real price, with its day and its bands."""
+    rows, prices = source.rows, source.prices
+    last = sa.select(prices.c.id, prices.c.real_price).where(_counts(prices)).subquery("last")
+    predicted = rows.c.predicted_price
+    columns = {**source.features, PREDICTED: predicted}
+    return (
+        sa.select(
+            sa.func.substr(sa.cast(rows.c.timestamp, sa.Text), 1, _DAY).label("day"),
+            rows.c.model_version.label("version"),
+            *(
+                _band(columns[axis.name], axis).label(f"band_{number}")
+                for number, axis in enumerate(query.axes, 1)
+            ),
+            predicted.label("predicted"),
+            last.c.real_price.label("real"),
+            _error(predicted - last.c.real_price).label("error"),
+        )
+        .select_from(rows.outerjoin(last, last.c.id == rows.c.id))
+        .where(*conditions)
+        .subquery("paired")
+    )
+
+
+def _error(value: Number) -> Number:
+    # The usual case first: databases calculate an expression again wherever its name stands.
+    return sa.case(
+        (sa.func.abs(value).between(_SMALLEST, HIGHEST_PRICE), value),
+        (value > HIGHEST_PRICE, HIGHEST_PRICE),
+        (value < -HIGHEST_PRICE, -HIGHEST_PRICE),
+        (value.is_not(None), 0.0),
+    )
+
+
+def _band(value: Number, axis: Axis) -> Number:
+    bounds = [(value < edge, number) for number, edge in enumerate(axis.edges)]
+    return sa.case((value.is_(None), -1), *bounds, else_=len(axis.edges))
+
+
+def _covered(paired: sa.FromClause, knots: Knots | None) -> Number:
+    """Return 1 where the real price lies in its interval, 0 elsewhere."""
+    if knots is None:
+        return sa.literal(0.0)
+    predicted, real = paired.c.predicted, paired.c.real
+    low, high = (_offset(predicted, knots.prices, ends) for ends in (knots.low, knots.high))
+    # A real price is above 0, and so the lower end need not be at least 0.
+    within = real.between(low + predicted, predicted + high)
+    return sa.case((within, 1.0), else_=0.0)
+
+
+def _offset(price: Number, knots: Sequence[float], ends: Sequence[float]) -> Number:
+    """Return the interpolated offset; calculated as `IntervalModel.interval` does, to the bit."""
+    parts: list[tuple[Condition, Any]] = [(price < knots[0], ends[0])]
+    for at in range(1, len(knots)):
+        width, rise = knots[at] - knots[at - 1], ends[at] - ends[at - 1]
+        if width > 0.0:
+            share = (price - knots[at - 1]) / width
+            parts.append((price < knots[at], ends[at - 1] + share * rise))
+    return sa.case(*parts, else_=ends[-1])
