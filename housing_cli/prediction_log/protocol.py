@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from housing_cli.prediction_log.records import Feedback, Group, Labeled, Predictions, Sums, SumsQuery
+from housing_cli.prediction_log.records import (
+    Feedback,
+    Group,
+    Labeled,
+    Predictions,
+    Sums,
+    SumsQuery,
+)
 
 
 class PredictionLog(Protocol):

@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
-from housing_cli.prediction_log.records import HIGHEST_PRICE, PREDICTED, Axis, Knots, Sums, SumsQuery
+from housing_cli.prediction_log.records import (
+    HIGHEST_PRICE,
+    PREDICTED,
+    Axis,
+    Knots,
+    Sums,
+    SumsQuery,
+)
 
 Rows = sa.Select[*tuple[Any, ...]]
 Number = sa.ColumnElement[Any]
@@ -23,7 +30,9 @@ Condition = sa.ColumnElement[bool]
 # error of a model lies beyond them: one that does counts as 0, or as the highest price.
 _SMALLEST = 1e-75
 _DAY = len("2026-01-31")
-_KEYS = 4
+_MOMENTS = ("error", "absolute", "squared", "fourth", "real", "real_squared", "covered")
+_COLUMNS = 6 + len(_MOMENTS)
+"""Before the moments stand day, version, axis, band and two counts."""
 
 
 class Source(NamedTuple):
@@ -85,7 +94,6 @@ def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> R
     """Select the sums that `sums_of` takes: one row a UTC day, version, axis and band."""
     paired = _paired(source, query, conditions)
     keys: list[Number] = [paired.c.day, paired.c.version]
-    place: sa.FromClause = paired
     if query.axes:
         # Every row once for the day and once for each axis: one pass, one GROUP BY.
         numbers = sa.union_all(
@@ -95,8 +103,8 @@ def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> R
             *((numbers.c.axis == n, paired.c[f"band_{n}"]) for n in range(1, len(query.axes) + 1)),
             else_=0,
         )
-        place = sa.select(paired, numbers.c.axis, band.label("band")).join(numbers, sa.true())
-        paired = place.subquery("graded")
+        graded = sa.select(paired, numbers.c.axis, band.label("band")).join(numbers, sa.true())
+        paired = graded.subquery("graded")
         keys = [paired.c.day, paired.c.version, paired.c.axis, paired.c.band]
     error, real = paired.c.error, paired.c.real
     return sa.select(
@@ -121,16 +129,17 @@ def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> R
 def sums_of(found: Iterable[Sequence[Any]], query: SumsQuery, skipped: int = 0) -> Sums:
     """Return the rows of `sums` as a record, ordered by axis, day, version and band."""
     names = ("", *(axis.name for axis in query.axes))
-    keyed = [
-        (*row[:2], 0, 0, *row[2:]) if not query.axes else tuple(row)
-        for row in found
-    ]  # fmt: skip
-    keyed.sort(key=lambda row: (row[2], row[0], row[1], row[3]))
-    columns = list(zip(*keyed, strict=True)) or [()] * (_KEYS + 9)
-    counts = [np.array(columns[place], dtype=np.int64) for place in (3, 4, 5)]
-    floats = [np.array(values, dtype=np.float64) for values in columns[6:]]
-    axes = [names[number] for number in columns[2]]
-    return Sums(list(columns[0]), list(columns[1]), axes, *counts, *floats, skipped=skipped)
+    # Without axes the statement has no columns for them.
+    rows = [tuple(row) if query.axes else (*row[:2], 0, 0, *row[2:]) for row in found]
+    rows.sort(key=lambda row: (row[2], row[0], row[1], row[3]))
+    days, versions, numbers, *rest = zip(*rows, strict=True) if rows else [()] * _COLUMNS
+    axes = [names[number] for number in numbers]
+    bands, n, labeled_ = (np.array(values, dtype=np.int64) for values in rest[:3])
+    moments = {
+        name: np.array(values, dtype=np.float64)
+        for name, values in zip(_MOMENTS, rest[3:], strict=True)
+    }
+    return Sums(days, versions, axes, bands, n, labeled_, **moments, skipped=skipped)
 
 
 def _counts(prices: sa.FromClause) -> Condition:

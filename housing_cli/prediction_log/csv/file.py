@@ -7,6 +7,7 @@ import errno
 import fcntl
 import io
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ PATIENCE_S = 2.0
 """How long to wait for other writers. They hold the lock for microseconds, or are stopped."""
 _LOCK_POLL_S = 0.0002
 _TAIL = 1 << 16
+_GZIP = b"\x1f\x8b"
 _REOPENS = 5
 
 
@@ -196,10 +198,15 @@ def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:
         return len(header)
     if header.startswith(head):
         return len(head)  # empty, or being created
-    first, _, _ = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
-    found = next(csv.reader(io.StringIO(first.decode(errors="replace").rstrip("\r"))), [])
+    if head.startswith(_GZIP):
+        raise LogUnavailable(
+            f"`{path}` is compressed", "unpack it: `gunzip` makes a csv file of it"
+        )
+    first, end, _ = re.split(rb"(\r\n|\r|\n|$)", head, maxsplit=1)
+    text = first.removeprefix(b"\xef\xbb\xbf").decode(errors="replace")
+    found = next(csv.reader(io.StringIO(text)), [])
     if found == list(columns):
-        return head.index(b"\n") + 1 if b"\n" in head else len(head)
+        return len(first + end)
     other = [name for name in found if name not in columns]
     missing = [name for name in columns if name not in found]
     detail = "; ".join(

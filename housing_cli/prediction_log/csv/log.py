@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from housing_cli.errors import UnknownPrediction
+from housing_cli.errors import LogUnavailable, UnknownPrediction
 from housing_cli.prediction_log.csv import schema as csv_schema
 from housing_cli.prediction_log.csv.file import PATIENCE_S, AppendFile, unavailable
 from housing_cli.prediction_log.csv.latest import LatestPrices
@@ -35,7 +35,15 @@ from housing_cli.prediction_log.ids import (
     milliseconds,
     prefix_of,
 )
-from housing_cli.prediction_log.records import Feedback, Group, Labeled, Predictions, checked_price
+from housing_cli.prediction_log.records import (
+    Feedback,
+    Group,
+    Labeled,
+    Predictions,
+    Sums,
+    SumsQuery,
+    checked_price,
+)
 
 if TYPE_CHECKING:
     from housing_cli.data.schema import FeatureSchema
@@ -163,13 +171,9 @@ class CsvLog:
             found = csv_window.labeled(query)
             if found is not None:
                 return found
-            if csv_window.is_ordered(rows):
-                from housing_cli.prediction_log.csv import join as csv_join
+            from housing_cli.prediction_log.csv import wide as csv_wide
 
-                return csv_join.labeled(query)
-            from housing_cli.prediction_log.csv import scan as csv_scan
-
-            return csv_scan.labeled(query)
+            return csv_wide.labeled(query)
 
     def predictions(
         self,
@@ -186,13 +190,17 @@ class CsvLog:
             found = csv_window.predictions(query)
             if found is not None:
                 return found
-            if csv_window.is_ordered(rows):
-                from housing_cli.prediction_log.csv import join as csv_join
+            from housing_cli.prediction_log.csv import wide as csv_wide
 
-                return csv_join.predictions(query)
-            from housing_cli.prediction_log.csv import scan as csv_scan
+            return csv_wide.predictions(query)
 
-            return csv_scan.predictions(query)
+    def sums(self, query: SumsQuery) -> Sums:
+        """Return sums; DuckDB adds up."""
+        from housing_cli.prediction_log.csv import wide as csv_wide
+
+        with self._read() as rows, self._read_feedback() as prices:
+            asked = Query(rows, prices, self.width, query.version, floor=ceil_ms(query.since))
+            return csv_wide.sums(asked, query, self.columns[3:-1])
 
     def check(self) -> None:
         """Raise when rows cannot be written now; creates nothing."""
@@ -239,6 +247,11 @@ class CsvLog:
         reader = self._current()
         if reader is None:
             return None
+        if reader.old_mac:
+            raise LogUnavailable(
+                f"`{reader.path}` has lines that end with a carriage return alone",
+                "save it with other line ends to look up its predictions",
+            )
         key = wanted.encode(errors="replace")
         if not is_time_ordered(wanted):
             end = reader.lower_bound(id_before(b""))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from housing_cli.prediction_log.csv.rows import id_of
+
 if TYPE_CHECKING:
     from housing_cli.prediction_log.csv.reader import LineReader
     from housing_cli.prediction_log.csv.rows import PredictionRow
@@ -25,6 +27,12 @@ class Query(msgspec.Struct, frozen=True):
     newest: int | None = None
     floor: int = 0
     features: bool = True
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the log has no rows of an older tool, whose ids tell no time."""
+        data = next(self.rows.lines(self.rows.start, 1 << 13), b"").lstrip(b"\n")
+        return id_of(data.replace(b'"', b"", 2)) != ""
 
     def wants(self, row: PredictionRow) -> bool:
         """Return whether a row is of the version and the time that are asked for."""

@@ -31,6 +31,11 @@ class LineReader:
         self.path = path
         self._columns = columns
         self._headed = False
+        self.plain = False
+        """Whether the file begins as this log writes it. Other tools' csv may have quoted fields
+        and other line ends."""
+        self.old_mac = False
+        """Whether lines end with a carriage return alone. Only `lines` reads them."""
         self._fd = -1
         self.start = self.size = 0
         self.identity = (0, 0)
@@ -64,18 +69,22 @@ class LineReader:
             self._fd = -1
 
     def grow(self, size: int) -> None:
-        """See the file up to its last newline before `size`."""
+        """See the file up to the end of its last whole line before `size`."""
         if not self._headed:
             # After the size was taken: a header that is written in between is no row.
-            self.start = check_header(self.path, header_line(self._columns), self._columns)
-            self._headed = self.start > 0 and os.pread(self._fd, 1, self.start - 1) == b"\n"
+            header = header_line(self._columns)
+            self.start = check_header(self.path, header, self._columns)
+            end = os.pread(self._fd, 1, self.start - 1) if self.start else b""
+            self._headed, self.old_mac = end in {b"\n", b"\r"}, end == b"\r"
+            self.plain = os.pread(self._fd, len(header), 0) == header
         step = _PROBE
         while True:
             begin = max(self.start, size - step)
             if begin >= size:
                 self.size = self.start
                 return
-            newline = os.pread(self._fd, size - begin, begin).rfind(b"\n")
+            data = os.pread(self._fd, size - begin, begin)
+            newline = max(data.rfind(b"\n"), data.rfind(b"\r"))
             if newline >= 0 or begin == self.start:
                 self.size = begin + newline + 1
                 return
@@ -140,10 +149,12 @@ class LineReader:
         """Return the line of an id between two positions (and a little around them)."""
         begin = max(self.start - 1, start - _DISORDER)
         data = os.pread(self._fd, min(end + _DISORDER, self.size) - begin, begin)
-        wanted = b"\n" + prediction_id + b","
-        at = data.find(wanted)
-        if at < 0:  # other tools write ids in capitals
-            at = data.lower().find(wanted.lower())
+        # Other tools write ids in capitals, or in quotes.
+        plain, within = b"\n%s," % prediction_id, b'\n"%s",' % prediction_id
+        at = data.find(plain)
+        if at < 0:
+            lower = data.lower()
+            at = max(lower.find(plain.lower()), lower.find(within.lower()))
         if at < 0:
             return None
         stop = data.find(b"\n", at + 1)
@@ -172,15 +183,13 @@ class LineReader:
             end = begin
             step = min(step * 4, block)
 
-    def near(self, low: int, high: int, block: int = _BLOCK) -> Iterator[bytes]:
-        """Yield the lines between two positions, and a little around them, in blocks."""
-        begin = self.line_at(max(self.start, low - _DISORDER))[0]
-        yield from self.forward(block, begin, min(self.size, high + _DISORDER))
+    def begin_near(self, position: int) -> int:
+        """Return where a line begins, so long before `position` that none belongs after it."""
+        return self.line_at(max(self.start, position - _DISORDER))[0]
 
-    def forward(self, block: int = _BLOCK, start: int = -1, end: int = -1) -> Iterator[bytes]:
-        """Yield the lines from `start` to `end` as blocks of bytes that end with a newline."""
-        position = self.start if start < 0 else start
-        end = self.size if end < 0 else end
+    def near(self, low: int, high: int, block: int = _BLOCK) -> Iterator[bytes]:
+        """Yield the lines between two positions, and a little around them, as blocks of bytes."""
+        position, end = self.begin_near(low), min(self.size, high + _DISORDER)
         step = block
         while position < end:
             data = os.pread(self._fd, min(step, end - position), position)
@@ -194,26 +203,28 @@ class LineReader:
             else:
                 step *= 2
 
-    def blocks(self, size: int, start: int = -1) -> Iterator[memoryview]:
-        """Yield what `forward` does, each time in the same memory: new memory is slow."""
-        position = self.start if start < 0 else start
-        buffer = bytearray(min(size, max(self.size - position, 1)))
+    def lines(self, start: int, block: int = _BLOCK) -> Iterator[bytes]:
+        """Yield the bytes of all lines from `start`, whose ends become newlines, in blocks."""
+        position = start
         while position < self.size:
-            count = os.preadv(self._fd, [memoryview(buffer)[: self.size - position]], position)
-            cut = buffer.rfind(b"\n", 0, count) + 1
-            if cut:
-                yield memoryview(buffer)[:cut]
-                position += cut
-            elif count < min(len(buffer), self.size - position):
+            data = os.pread(self._fd, min(block, self.size - position), position)
+            if not data:
                 return  # cut short meanwhile
-            else:
-                buffer = bytearray(2 * len(buffer))
+            position += len(data)
+            if b"\r" in data:
+                if data.endswith(b"\r"):  # both bytes of a line's end in one block
+                    more = os.pread(self._fd, min(1, self.size - position), position)
+                    data, position = data + more, position + len(more)
+                data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            yield data
 
 
 def id_before(prediction_id: bytes) -> Comparison:
     """Return the comparison that finds the place of an id (or of how it begins) among lines."""
 
     def is_before(line: bytes) -> bool | None:
+        if line.startswith(b'"'):
+            line = line.replace(b'"', b"", 2)
         if line[ID_BYTES : ID_BYTES + 1] != b",":
             return True if line.count(b",") >= _FIELDS_AT_LEAST and b"\0" not in line else None
         # Ids of an older tool, which are no version 7 UUIDs, stand before all of this tool's.

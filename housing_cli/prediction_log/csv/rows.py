@@ -89,7 +89,7 @@ def prediction_row(line: bytes, width: int) -> PredictionRow:
 
 def feedback_row(line: bytes) -> FeedbackRow:
     """Return the row of a line of feedback.csv. Raises ValueError."""
-    fields = line.decode().rstrip("\r").split(",")
+    fields = fields_of(line)
     if len(fields) != 3 or not fields[0]:  # noqa: PLR2004 - id, timestamp, price
         raise ValueError("wrong number of fields")
     real = float(fields[2])

@@ -54,10 +54,23 @@ _KEYS = {
     True: f"CASE WHEN id[15] = '7' AND {_IS_UUID} THEN CAST(id AS UUID) END AS id",
     False: f"CASE WHEN {_IS_UUID} THEN lower(id) ELSE id END AS id",
 }
+_MAKE = """
+    CREATE TABLE {table} AS
+    SELECT * FROM (SELECT *, coalesce({is_row}, false) AS is_row FROM ({read}))
+    WHERE NOT is_row OR ({wanted})
+"""
+_BROKEN = "SELECT count(*) FROM {table} WHERE NOT is_row"
+_REJECTED = """
+    SELECT count(DISTINCT line_byte_position) FROM reject_errors
+    WHERE scan_id = (SELECT max(scan_id) FROM reject_scans)
+"""
+_DROP_BROKEN = "DELETE FROM {table} WHERE NOT is_row"
 _ASCENDS = """
     SELECT coalesce(bool_and(id > before), true)
     FROM (SELECT id, lag(id) OVER () AS before FROM {table}) WHERE before IS NOT NULL
 """
+_REPEATS = "SELECT count(*) > count(DISTINCT id) FROM {table}"
+_KEEP_LAST = "DELETE FROM {table} WHERE rowid NOT IN (SELECT max(rowid) FROM {table} GROUP BY id)"
 
 
 class Staged:
@@ -86,9 +99,7 @@ class Staged:
         with ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="housing-log-"))
             self._database = stack.enter_context(
-                duckdb.connect(
-                    config={"memory_limit": f"{_memory()}B", "temp_directory": folder}
-                )
+                duckdb.connect(config={"memory_limit": f"{_memory()}B", "temp_directory": folder})
             )
             with self._refusing():
                 self._stage_predictions()
@@ -104,7 +115,7 @@ class Staged:
     ) -> None:
         self._open.close()
 
-    def rows(self, statement: statements.Rows) -> list[Sequence[Any]]:
+    def rows(self, statement: statements.Rows) -> list[tuple[Any, ...]]:
         """Return what `statement` selects."""
         with self._refusing():
             return self._execute(statement).fetchall()
@@ -112,7 +123,8 @@ class Staged:
     def columns(self, statement: statements.Rows) -> dict[str, NDArray[Any]]:
         """Return what `statement` selects as arrays by name."""
         with self._refusing():
-            return self._execute(statement).fetchnumpy()
+            found: dict[str, Any] = self._execute(statement).fetchnumpy()
+            return found
 
     def _execute(self, statement: statements.Rows) -> duckdb.DuckDBPyConnection:
         compiled = statement.compile(dialect=_DIALECT)
@@ -134,7 +146,7 @@ class Staged:
         query, rows = self._query, self._query.rows
         start = rows.start
         if query.floor and rows.plain and query.ordered:
-            start = rows.lower_bound(id_before(prefix_of(query.floor).encode()))
+            start = rows.begin_near(rows.lower_bound(id_before(prefix_of(query.floor).encode())))
         features = [f"f{place}" for place in range(query.width)]
         numbers = dict.fromkeys([*features, "predicted_price"], "DOUBLE")
         self._load(
@@ -175,33 +187,24 @@ class Staged:
 
         Of rows with one id the last counts.
         """
-        run = self._database.execute
-        is_row = f"coalesce(id IS NOT NULL AND timestamp IS NOT NULL AND {is_row}, false)"
         with _piped(reader, start) as place:
             read = _READ.format(
                 columns=", ".join((_KEYS[self._query.ordered], *columns)),
                 place=place,
                 types=types,
-                missing=_MISSING,
+                missing=list(_MISSING),
             )
-            run(
-                f"CREATE TABLE {table} AS SELECT *, {is_row} AS is_row FROM ({read})"
-                f" WHERE NOT is_row OR ({wanted})",
-                values,
-            )
-        self.skipped += self._number(f"SELECT count(*) FROM {table} WHERE NOT is_row")
-        self.skipped += self._number(
-            "SELECT count(DISTINCT (scan_id, line_byte_position)) FROM reject_errors"
-            " WHERE scan_id = (SELECT max(scan_id) FROM reject_scans)"
-        )
-        run(f"DELETE FROM {table} WHERE NOT is_row")
-        ascends = self._number(_ASCENDS.format(table=table))
-        if not ascends and self._number(f"SELECT count(*) > count(DISTINCT id) FROM {table}"):
-            last = f"SELECT max(rowid) FROM {table} GROUP BY id"
-            run(f"DELETE FROM {table} WHERE rowid NOT IN ({last})")
+            is_row = f"id IS NOT NULL AND timestamp IS NOT NULL AND {is_row}"
+            make = _MAKE.format(table=table, is_row=is_row, read=read, wanted=wanted)
+            self._database.execute(make, values)
+        self.skipped += self._ask(_BROKEN, table) + self._ask(_REJECTED, table)
+        self._ask(_DROP_BROKEN, table)
+        if not self._ask(_ASCENDS, table) and self._ask(_REPEATS, table):
+            self._ask(_KEEP_LAST, table)
 
-    def _number(self, question: str) -> int:
-        found = self._database.execute(question).fetchone()
+    def _ask(self, question: str, table: str) -> int:
+        """Return the one number that a question to `table` is answered with."""
+        found = self._database.execute(question.format(table=table)).fetchone()
         return int(found[0]) if found else 0
 
 
@@ -212,7 +215,7 @@ def _piped(reader: LineReader, start: int) -> Iterator[str]:
     failed: list[OSError] = []
 
     def feed() -> None:
-        with open(sink, "wb", buffering=0) as file:
+        with os.fdopen(sink, "wb") as file:
             try:
                 for data in reader.lines(start):
                     file.write(data)

@@ -8,6 +8,7 @@ belong to it: the result is exact without reading the rest.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,7 @@ from housing_cli.prediction_log.csv.rows import (
     FeedbackRow,
     PredictionRow,
     feedback_row,
+    id_of,
     prediction_row,
 )
 from housing_cli.prediction_log.ids import Clock, is_time_ordered, milliseconds, prefix_of
@@ -32,60 +34,80 @@ _FEWEST = 500
 _SPARSE_BYTES = 1 << 14
 
 
+# How this log writes a line. What is written otherwise, and has as many fields, may still be a row
+# that another tool wrote: then the wide reader reads it all, and one judge decides what is broken.
+_TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+_NUMBER = rb"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"
+_ROW = re.compile(rb"[^,\"\0]+,%s,[^,\"\0]+(?:,(?:%s)?)*,%s" % (_TIME, _NUMBER, _NUMBER))
+_PRICE = re.compile(rb"[^,\"\0]+,%s,%s" % (_TIME, _NUMBER))
+
+
+class _Foreign(Exception):
+    """A line that another tool may have written."""
+
+
 def labeled(query: Query) -> Labeled | None:
-    """Return the labeled rows of a narrow window, None for a wide one."""
+    """Return the labeled rows of a narrow window, None for the wide reader to answer."""
     if _is_empty(query):
         return labeled_of([], {}, query.width)
-    if not is_ordered(query.rows) or not _narrow(query, query.prices):
+    if not _is_narrow(query, query.prices):
+        return None
+    if _everything(query) and not _is_narrow(query, query.rows):
         return None
     newest = query.newest
     wanted = max(newest, _FEWEST) if newest else _NARROW_ROWS
-    while wanted <= _NARROW_ROWS:
-        latest = _Latest(query.prices, wanted, query.floor)
-        found = list(_matching(query, latest))
-        if latest.complete or (newest is not None and len(found) >= newest):
-            found.sort(key=lambda row: row.predicted_at)
-            return labeled_of(query.cut(found), latest.rows, query.width, latest.skipped)
-        # The version made a part of them only: ask for as many more.
-        wanted *= 4 + 2 * (newest or 0) // max(len(found), 1)
+    try:
+        while wanted <= _NARROW_ROWS:
+            latest = _Latest(query.prices, wanted, query.floor)
+            found = _matching(query, latest)
+            if latest.complete or (newest is not None and len(found) >= newest):
+                found.sort(key=_by_time)
+                return labeled_of(query.cut(found), latest.rows, query.width, latest.skipped)
+            # The version made a part of them only: ask for as many more.
+            wanted *= 4 + 2 * (newest or 0) // max(len(found), 1)
+    except _Foreign:
+        pass
     return None
 
 
 def predictions(query: Query) -> Predictions | None:
-    """Return the predictions of a narrow window, None for a wide one."""
+    """Return the predictions of a narrow window, None for the wide reader to answer."""
     if _is_empty(query):
         return predictions_of([], set(), query.width)
-    if not is_ordered(query.rows) or not _narrow(query, query.rows):
+    if not _is_narrow(query, query.rows):
         return None
+    try:
+        return _newest(query)
+    except _Foreign:
+        return None
+
+
+def _newest(query: Query) -> Predictions | None:
     first = prefix_of(query.floor).encode()
-    found: list[PredictionRow] = []
+    found: dict[str, PredictionRow] = {}
     skipped = 0
     for block in query.rows.backward():
         for line in reversed(block):
-            try:
-                row = prediction_row(line, query.width)
-            except ValueError:
-                skipped += 1
-                continue
-            if not is_time_ordered(row.id):
-                skipped += 1
+            row = _row(line, query.width)
+            if row is None or not is_time_ordered(row.id):
+                skipped += line != b""
                 continue
             if query.wants(row):
-                found.append(row)
+                found.setdefault(row.id, row)
                 if len(found) == query.newest:
                     break
         if len(found) == query.newest or (block and block[0] < first):
             break
         if len(found) > _NARROW_ROWS:
             return None
-    found.reverse()
-    if not found:
+    rows = sorted(found.values(), key=_by_time)
+    if not rows and not _everything(query):
         return predictions_of([], set(), query.width, skipped)
-    oldest = min(milliseconds(row.id) for row in found)
+    oldest = 0 if _everything(query) else min(milliseconds(row.id) for row in rows)
     latest = _Latest(query.prices, _NARROW_ROWS * 4, oldest)
     if not latest.complete:
         return None
-    return predictions_of(found, latest.rows.keys(), query.width, skipped + latest.skipped)
+    return predictions_of(rows, latest.rows.keys(), query.width, skipped + latest.skipped)
 
 
 class _Latest:
@@ -117,20 +139,40 @@ class _Latest:
     def _take(self, block: list[bytes], latest: dict[bytes, bytes], cutoff: bytes) -> None:
         for line in reversed(block):
             key = line[:ID_BYTES].lower()
-            if key >= cutoff:
-                if key in latest:
-                    continue
-                try:
-                    usual = line[61:62] == b"," == line[36:37]
-                    if not (usual and 0 < float(line[62:]) <= HIGHEST_PRICE):
-                        key = feedback_row(line).id.encode()
-                except ValueError:
-                    self.skipped += 1
-                    continue
-                if not is_time_ordered(key.decode("ascii", "replace")):
-                    self.skipped += 1
-                elif key > cutoff:
-                    latest.setdefault(key, line)
+            if key in latest:
+                continue
+            if _PRICE.fullmatch(line) is None:
+                _refuse_foreign(line, 2)
+                self.skipped += line != b""
+            elif not _is_price(line):
+                self.skipped += 1
+            elif key >= cutoff:
+                latest[key] = line
+
+
+def _is_price(line: bytes) -> bool:
+    return id_of(line) != "" and 0 < float(line[line.rindex(b",") + 1 :]) <= HIGHEST_PRICE
+
+
+def _by_time(row: PredictionRow) -> tuple[float, str]:
+    return row.predicted_at, row.id
+
+
+def _row(line: bytes, width: int) -> PredictionRow | None:
+    """Return the row of a line, None for a broken one. Raises `_Foreign`."""
+    if _ROW.fullmatch(line) is None:
+        _refuse_foreign(line, width + 3)
+        return None
+    try:
+        return prediction_row(line, width)
+    except ValueError:
+        return None
+
+
+def _refuse_foreign(line: bytes, commas: int) -> None:
+    """Raise `_Foreign` unless a line is broken by its number of fields alone."""
+    if line.count(b",") == commas or b'"' in line or b"\r" in line:
+        raise _Foreign
 
 
 def _first_ms(block: list[bytes]) -> float:
@@ -143,43 +185,38 @@ def _first_ms(block: list[bytes]) -> float:
     return math.inf
 
 
-def _matching(query: Query, latest: _Latest) -> Iterator[PredictionRow]:
-    """Yield the predictions of these prices that exist and that the asked version made."""
-    rows, wanted = query.rows, latest.rows
-    if not wanted:
-        return
-    low = rows.lower_bound(id_before(min(wanted).encode()))
-    high = rows.lower_bound(id_before(max(wanted).encode() + b"~"))
-    for line in _lines(rows, low, high, latest):
-        try:
-            row = prediction_row(line, query.width)
-        except ValueError:
-            latest.skipped += 1
-            continue
-        if query.version is None or row.version == query.version:
-            yield row
+def _matching(query: Query, latest: _Latest) -> list[PredictionRow]:
+    """Return the predictions of these prices that exist and that the asked version made."""
+    wanted = latest.rows
+    if not wanted and not _everything(query):
+        return []
+    found: dict[str, PredictionRow] = {}
+    for line in _lines(query, {key.encode() for key in wanted}):
+        row = _row(line, query.width)
+        if row is None or not is_time_ordered(row.id):
+            latest.skipped += line != b""
+        elif row.id in wanted and query.version in {None, row.version}:
+            found[row.id] = row
+    return list(found.values())
 
 
-def _lines(rows: LineReader, low: int, high: int, latest: _Latest) -> Iterator[bytes]:
-    keys = {key.encode() for key in latest.rows}
-    if high - low > len(keys) * _SPARSE_BYTES:
-        for key in sorted(keys):
-            line = rows.find(*rows.narrow(id_before(key)), key)
-            if line is not None:
-                yield line
-        return
+def _lines(query: Query, keys: set[bytes]) -> Iterator[bytes]:
+    """Yield the lines of these prices, and those between them that are not as the log's own."""
+    rows = query.rows
+    low, high = rows.start, rows.size
+    if not _everything(query):
+        low = rows.lower_bound(id_before(min(keys)))
+        high = rows.lower_bound(id_before(max(keys) + b"~"))
+        if high - low > len(keys) * _SPARSE_BYTES:
+            for key in sorted(keys):
+                line = rows.find(*rows.narrow(id_before(key)), key)
+                if line is not None:
+                    yield line
+            return
     for block in rows.near(low, high):
         for line in block.split(b"\n")[:-1]:
-            if line[:ID_BYTES].lower() in keys:
+            if line[:ID_BYTES].lower() in keys or not (id_of(line) and _ROW.fullmatch(line)):
                 yield line
-            elif line[ID_BYTES : ID_BYTES + 1] != b",":
-                latest.skipped += 1
-
-
-def is_ordered(rows: LineReader) -> bool:
-    """Return whether the log has no rows of an older tool, whose ids tell no time."""
-    _, line = rows.line_at(rows.start)
-    return line[14:15] == b"7" and line[ID_BYTES : ID_BYTES + 1] == b","
 
 
 def _is_empty(query: Query) -> bool:
@@ -188,8 +225,14 @@ def _is_empty(query: Query) -> bool:
     return none_asked or query.rows.size == query.rows.start
 
 
-def _narrow(query: Query, file: LineReader) -> bool:
-    """Return whether few enough lines of `file` fall into the window."""
+def _everything(query: Query) -> bool:
+    return query.newest is None and not query.floor
+
+
+def _is_narrow(query: Query, file: LineReader) -> bool:
+    """Return whether few enough lines of `file`, which is as this log writes it, are asked for."""
+    if not (query.rows.plain and query.ordered and (query.prices.plain or not query.prices.size)):
+        return False
     if query.newest is not None and query.newest <= _NARROW_ROWS:
         return True
     low = file.start

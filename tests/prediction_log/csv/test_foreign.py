@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from housing_cli.prediction_log import open_log
-from housing_cli.prediction_log.csv import join as csv_join
+from housing_cli.prediction_log.csv import wide as csv_wide
 from housing_cli.prediction_log.csv import window as csv_window
 from housing_cli.prediction_log.ids import Clock, IdSource
 from tests.prediction_log.csv.small import SMALL
@@ -59,8 +59,8 @@ def test_narrow_and_wide_windows_see_the_same(
         for name in ("labeled", "predictions"):
             monkeypatch.setattr(csv_window, name, lambda *_: None)
     else:
-        monkeypatch.setattr(csv_join, "labeled", None)
-        monkeypatch.setattr(csv_join, "predictions", None)
+        monkeypatch.setattr(csv_wide, "labeled", None)
+        monkeypatch.setattr(csv_wide, "predictions", None)
     log = open_log(f"csv:{folder}", SMALL)
     whole = expected(folder)
     wanted = whole if version is None else whole[whole["model_version"] == version]

@@ -1,4 +1,4 @@
-"""Wide windows of the databases: the rows are those of a narrow one, however they are read."""
+"""Questions to the databases: rows are the same with and without features, and of one moment."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,8 @@ import sqlalchemy as sa
 from housing_cli.errors import LogUnavailable
 from housing_cli.prediction_log import Labeled, PredictionLog, open_log
 from housing_cli.prediction_log.ids import Clock
-from housing_cli.prediction_log.sql import wide as sql_wide
-from housing_cli.prediction_log.sql import wide_postgres as sql_wide_postgres
-from housing_cli.prediction_log.sql import wide_sqlite as sql_wide_sqlite
+from housing_cli.prediction_log.sql import query as sql_query
+from housing_cli.prediction_log.sql.tables import tables_for
 from tests.postgres import PostgresServer
 from tests.prediction_log.conftest import fresh_url
 from tests.prediction_log.rows import BOSTON, ROW
@@ -26,12 +26,10 @@ BEGAN_MS = 1_760_000_000_000
 HOUR_MS = 3_600_000
 
 
-@pytest.fixture(params=[1, 3, 100_000])
-def pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+@pytest.fixture(params=[1, 3, 5000])
+def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Read a few rows at a time: what a million needs happens with a dozen."""
-    monkeypatch.setattr(sql_wide_sqlite, "_CHUNK", request.param)
-    monkeypatch.setattr(sql_wide_sqlite, "_BLOCK", 2 * request.param)
-    monkeypatch.setattr(sql_wide_postgres, "_PAGE", request.param)
+    monkeypatch.setattr(sql_query, "_CHUNK", request.param)
     size: int = request.param
     return size
 
@@ -39,7 +37,7 @@ def pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
 def same(
     log: PredictionLog, version: str = "v1", since: datetime | None = None
 ) -> tuple[Labeled, Labeled]:
-    """Ask with and without features, and compare; the first way is the narrow one."""
+    """Ask with and without features, and compare."""
     full = log.labeled(version=version, since=since)
     bare = log.labeled(version=version, since=since, features=False)
     assert list(bare.ids) == list(full.ids)
@@ -86,9 +84,9 @@ def fill(url: str, chance: random.Random, rows: int, ms_of: Callable[[], int]) -
 @BACKENDS
 @pytest.mark.parametrize("shape", ["steady", "bursts", "one-moment"])
 def test_random_logs_are_the_same_with_and_without_features(
-    backend: str, shape: str, pages: int, tmp_path: Path, request: pytest.FixtureRequest
+    backend: str, shape: str, chunk: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    chance = random.Random(f"{backend}{shape}{pages}")
+    chance = random.Random(f"{backend}{shape}{chunk}")
     times = {
         "steady": lambda: BEGAN_MS + chance.randrange(1000 * HOUR_MS),
         # most of the ranges of time have no rows at all
@@ -112,8 +110,8 @@ def test_random_logs_are_the_same_with_and_without_features(
 
 
 @BACKENDS
-def test_more_corrections_than_a_page_has_rows(
-    backend: str, pages: int, tmp_path: Path, request: pytest.FixtureRequest
+def test_more_corrections_than_a_chunk_has_rows(
+    backend: str, chunk: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     log = open_log(fresh_url(backend, tmp_path, request), BOSTON)
     ids = log.append("v1", [ROW] * 9, [float(n) for n in range(1, 10)])
@@ -128,7 +126,7 @@ def test_more_corrections_than_a_page_has_rows(
 
 @BACKENDS
 def test_rows_of_other_hands_are_the_same_with_and_without_features(
-    backend: str, pages: int, tmp_path: Path, request: pytest.FixtureRequest
+    backend: str, chunk: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = fresh_url(backend, tmp_path, request)
     log = open_log(url, BOSTON)
@@ -152,45 +150,31 @@ def test_rows_of_other_hands_are_the_same_with_and_without_features(
     log.close()
 
 
-@pytest.mark.parametrize("newest", ["v1", "v2"])
-def test_sqlite_finds_the_same_by_id_and_by_version(
-    newest: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+@BACKENDS
+def test_all_chunks_are_of_one_moment(
+    backend: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql_wide_sqlite, "_LOOKED_AT", 3)
-    log = open_log(fresh_url("sqlite", tmp_path, request), BOSTON)
-    ids = log.append("v2", [ROW] * 3, [1.0] * 3) + log.append("v1", [ROW] * 5, [1.0] * 5)
-    ids += log.append(newest, [ROW] * 3, [1.0] * 3)
-    for key in ids:
-        log.feedback(key, 2.0)
-    assert list(same(log)[1].ids) == ids[3 : 11 if newest == "v1" else 8]
-    log.close()
-
-
-def test_all_pages_are_of_one_moment(
-    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sql_wide_postgres, "_PAGE", 4)
-    url = fresh_url("postgresql", tmp_path, request)
+    monkeypatch.setattr(sql_query, "_CHUNK", 4)
+    url = fresh_url(backend, tmp_path, request)
     log, writer = open_log(url, BOSTON), open_log(url, BOSTON)
     ids = log.append("v1", [ROW] * 40, [1.0] * 40)
     for key in ids:
         log.feedback(key, 2.0)
-    read, pages = sql_wide_postgres._Pages.read, []
+    floats, columns = sql_query._floats, []
 
-    def correct_meanwhile(self: object, bounds: object) -> object:
-        found = read(self, bounds)  # type: ignore[arg-type]
-        pages.append(len(found))
-        if len(pages) == 1:
+    def correct_meanwhile(values: Any) -> Any:
+        columns.append(len(values))
+        if len(columns) == 1:
             for key in ids:
                 writer.feedback(key, 3.0)
             writer.feedback(writer.append("v1", [ROW], [1.0])[0], 3.0)
-        return found
+        return floats(values)
 
-    monkeypatch.setattr(sql_wide_postgres._Pages, "read", correct_meanwhile)
+    monkeypatch.setattr(sql_query, "_floats", correct_meanwhile)
     found = log.labeled(version="v1", features=False)
     assert list(found.ids) == ids
     assert set(found.real) == {2.0}
-    assert len(pages) > 10
+    assert len(columns) >= 10
     assert set(log.labeled(version="v1", features=False).real) == {3.0}
     log.close()
     writer.close()
@@ -200,9 +184,7 @@ def test_a_server_that_takes_no_more_connections_is_read_over_one(
     postgres: PostgresServer,
     tmp_path: Path,
     request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sql_wide_postgres, "_PAGE", 2)
     url = fresh_url("postgresql", tmp_path, request)
     log = open_log(url, BOSTON)
     ids = log.append("v1", [ROW] * 9, [1.0] * 9)
@@ -219,15 +201,16 @@ def test_a_server_that_takes_no_more_connections_is_read_over_one(
     limited.close()
 
 
-def test_a_database_that_is_gone_is_unavailable_for_wide_windows_too(
+def test_a_database_that_is_gone_is_unavailable_in_the_middle_of_a_question(
     postgres: PostgresServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     log = open_log(fresh_url("postgresql", tmp_path, request), BOSTON)
     log.append("v1", [ROW], [1.0])
+    question = sql_query.Question(tables_for(BOSTON.features), "v1", None, None)
 
     def ask(connection: sa.Connection) -> object:
         postgres.stop()
-        return sql_wide.labeled(connection, "v1", None)
+        return sql_query.labeled(connection, question)
 
     try:
         with pytest.raises(LogUnavailable, match="cannot be used"):
