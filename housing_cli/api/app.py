@@ -169,7 +169,7 @@ async def _lifespan(app: HousingAPI) -> AsyncIterator[None]:
     watch = asyncio.create_task(app.state.reloader.watch())
     with drain_on_sigterm(app.predictor), end_with_supervisor():
         yield
-    app.predictor.draining = True
+    app.predictor.drain()
     watch.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watch

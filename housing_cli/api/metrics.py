@@ -106,9 +106,12 @@ class Metrics:
         if len(waiting) > FLUSH_AT:
             self.flush()
 
-    def predicted(self, version: str) -> list[float]:
-        """Return the list that prices of `version` are appended to."""
-        return self._scored.setdefault(version, [])
+    def predicted(self, version: str, *prices: float) -> None:
+        """Note prices that were answered and recorded."""
+        try:
+            self._scored[version].extend(prices)
+        except KeyError:
+            self._scored[version] = [*prices]
 
     def not_predicted(self, version: str, outcome: str, rows: int = 1) -> None:
         """Note rows without a prediction: `invalid`, `no_model`, `log_error`."""

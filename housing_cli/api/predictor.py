@@ -73,7 +73,7 @@ class Batch(msgspec.Struct):
 class Predictor:
     """Scores rows with the served version and records them; knows nothing of HTTP.
 
-    `served` and `log` are replaced as wholes by `Reloader`; each request reads them once.
+    `Reloader` has `served` and `log` replaced as wholes; each request reads them once.
     """
 
     def __init__(self, settings: Settings, log: PredictionLog, metrics: Metrics) -> None:
@@ -91,7 +91,6 @@ class Predictor:
         self._waiting_batches = 0
         # The log may be replaced by `use_log`: it is looked up at each check.
         self._probe = LogProbe(lambda: self.log.check())  # noqa: PLW0108
-        self._prices: list[float] = []
         self.use_log(log)
 
     def use_log(self, log: PredictionLog) -> None:
@@ -103,10 +102,25 @@ class Predictor:
 
     def use(self, served: Served) -> None:
         """Answer with `served` from now on."""
-        self._prices = self.metrics.predicted(served.name)
         self.served = served
         self.why_not_newer = ""
         self.metrics.serving(served)
+
+    def refuse(self, reason: str) -> None:
+        """Note why the version that should be served cannot be."""
+        if self.served is None:
+            self.why_no_model = reason
+        else:
+            self.why_not_newer = reason
+
+    def settle(self) -> None:
+        """Note that what is served is what should be, after another version was refused."""
+        self.why_not_newer = ""
+        self.metrics.reload_settled()
+
+    def drain(self) -> None:
+        """Answer on, but ask everybody to go elsewhere."""
+        self.draining = True
 
     @property
     def must_wait(self) -> bool:
@@ -142,7 +156,7 @@ class Predictor:
             raise
         except LogError as error:
             raise self._failed("predict", error, served.name) from None
-        self._prices.append(price)
+        self.metrics.predicted(served.name, price)
         return served, price, prediction_id
 
     async def predict(self, row: Row, served: Served | None = None) -> Prediction:
@@ -156,7 +170,7 @@ class Predictor:
             (prediction_id,) = await self.writer.append(served.name, [row], [price])
         except LogError as error:
             raise self._failed("predict", error, served.name) from None
-        self.metrics.predicted(served.name).append(price)
+        self.metrics.predicted(served.name, price)
         interval = served.interval(price)
         return Prediction(price, prediction_id, served.name, interval, served.coverage)
 
@@ -184,7 +198,7 @@ class Predictor:
                 batch.ids = await self.writer.append(served.name, listed, batch.prices)
         except LogError as error:
             raise self._failed("batch", error, served.name, len(rows)) from None
-        self.metrics.predicted(served.name).extend(batch.prices)
+        self.metrics.predicted(served.name, *batch.prices)
         return batch
 
     async def word(self, served: Served, batch: Batch) -> bytes:

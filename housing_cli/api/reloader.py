@@ -100,8 +100,8 @@ class Reloader:
         try:
             name = self._registry.resolve(self._ref)
             if predictor.served is not None and predictor.served.name == name:
-                predictor.why_not_newer = self._refused = ""
-                predictor.metrics.reload_settled()
+                self._refused = ""
+                predictor.settle()
                 return None
             served = self._loaded(name)
             if predictor.served is not None and not same_columns(
@@ -148,14 +148,10 @@ class Reloader:
         predictor.use_log(open_log(log.url, served.schema, fsync=log.fsync))
 
     def _refuse(self, error: HousingError) -> None:
-        predictor = self._predictor
-        if predictor.served is None:
-            predictor.why_no_model = error.message
-        else:
-            predictor.why_not_newer = error.message
+        self._predictor.refuse(error.message)
         if error.message != self._refused:  # once, not at every try
             self._refused = error.message
-            predictor.metrics.reload_refused()
+            self._predictor.metrics.reload_refused()
             logger.warning("model_refused", extra={"ref": self._ref, "reason": error.message})
 
     def _stamp(self) -> object:

@@ -80,7 +80,7 @@ def test_a_log_directory_that_is_a_file_is_503_until_it_is_mended(
 
 
 def test_draining_is_not_ready_but_still_answers(client: TestClient) -> None:
-    client.app.predictor.draining = True  # type: ignore[attr-defined]
+    client.app.predictor.drain()  # type: ignore[attr-defined]
     ready = client.get("/readyz")
     assert ready.status_code == 503
     assert ready.json()["reasons"][0].startswith("draining")

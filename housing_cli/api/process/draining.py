@@ -46,7 +46,7 @@ def drain_on_sigterm(predictor: Predictor) -> Iterator[None]:
     def drain(*_: object) -> None:
         if predictor.draining:
             return
-        predictor.draining = True
+        predictor.drain()
         loop.call_soon_threadsafe(logger.info, "draining")
         loop.call_soon_threadsafe(loop.call_later, DRAIN_SECONDS, stop)
 
