@@ -49,7 +49,6 @@ from housing_cli.prediction_log import open_log
 from housing_cli.registry import ModelRegistry
 
 if TYPE_CHECKING:
-    from fastapi.params import Depends
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
@@ -110,33 +109,17 @@ def create_app(
     """
     if settings is None:
         settings = load_settings()
-    if not logging.getLogger("housing").handlers:
-        own = log_config(settings.serve.log_level, as_json=settings.serve.access_log)
-        own["loggers"].pop("uvicorn")
-        logging.config.dictConfig(own)
+    _ensure_logging(settings)
     keys = keys or ApiKeys(settings.api.keys, settings.api.keys_file)
     registry = ModelRegistry(settings.registry.path)
     metrics = Metrics()
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
     predictor = Predictor(settings, log, metrics)
 
-    app = HousingAPI(
-        title="housing",
-        summary="House prices, each prediction on record",
-        version=__version__,
-        docs_url=None,
-        redoc_url=None,
-        lifespan=_lifespan,
-    )
-    app.predictor = predictor
-    app.add_exception_handler(HousingError, _known_failure)  # type: ignore[arg-type]
-    app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
-    app.add_exception_handler(Exception, _bug)
-    secured: list[Depends] = []
-    if keys.required:
-        # The edge enforces the keys; these let OpenAPI say so.
-        schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))
-        secured = [Security(scheme) for scheme in schemes]
+    app = _without_routes(predictor)
+    # The edge enforces the keys; these let OpenAPI say so.
+    schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))
+    secured = [Security(scheme) for scheme in schemes] if keys.required else []
     most = settings.api.max_batch_rows
 
     def use_schema(schema: FeatureSchema) -> None:
@@ -158,6 +141,31 @@ def create_app(
         use_schema(settings.schema())
     app.state.reloader = reloader
     app.edge = Edge(super(HousingAPI, app).__call__, predictor, metrics, keys, settings, respond)
+    return app
+
+
+def _ensure_logging(settings: Settings) -> None:
+    """Let what the package says be heard, where another program started the application."""
+    if not logging.getLogger("housing").handlers:
+        own = log_config(settings.serve.log_level, as_json=settings.serve.access_log)
+        own["loggers"].pop("uvicorn")
+        logging.config.dictConfig(own)
+
+
+def _without_routes(predictor: Predictor) -> HousingAPI:
+    """Return an application that knows how failures are answered."""
+    app = HousingAPI(
+        title="housing",
+        summary="House prices, each prediction on record",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.predictor = predictor
+    app.add_exception_handler(HousingError, _known_failure)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _bug)
     return app
 
 

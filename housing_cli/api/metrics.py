@@ -41,9 +41,19 @@ class Metrics:
     def __init__(self) -> None:
         self._directory = worker_metrics.prepare()
         # Whether values are shared between workers is decided when the library is imported.
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+        from prometheus_client import CollectorRegistry
 
-        self._registry = registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
+        self._declare(self._registry)
+        self._registry.register(_LiveErrors(self._registry))
+        self._answered: dict[tuple[str, int], list[float]] = {}
+        self._children: dict[tuple[str, int], Histogram] = {}
+        self._scored: dict[str, list[float]] = {}
+        self._errors: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
+        self._shown: tuple[str, str, str] | None = None
+
+    def _declare(self, registry: CollectorRegistry) -> None:
+        from prometheus_client import Counter, Gauge, Histogram
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"housing_{name}", text, labels, registry=registry)
@@ -87,14 +97,6 @@ class Metrics:
             self._log_errors.labels(operation)
         for outcome in ("loaded", "refused"):
             self._reloads.labels(outcome)
-        registry.register(_LiveErrors(registry))
-
-        self._answered: dict[tuple[str, int], list[float]] = {}
-        self._children: dict[tuple[str, int], Histogram] = {}
-        self._scored: dict[str, list[float]] = {}
-        self._refused: dict[tuple[str, str], int] = {}
-        self._errors: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
-        self._shown: tuple[str, str, str] | None = None
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Note one answer of a route."""

@@ -42,16 +42,10 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Prediction(msgspec.Struct, frozen=True):
-    """One answer: the price in the target's unit, the id that feedback refers to.
-
-    interval: where the real price lies with probability `coverage`; `None` for old versions.
-    """
+    """One answer: the price in the target's unit, the id that feedback refers to."""
 
     predicted_price: float
     id: str
-    model_version: str
-    interval: tuple[float, float] | None = None
-    coverage: float | None = None
 
 
 class Batch(msgspec.Struct):
@@ -159,20 +153,15 @@ class Predictor:
         self.metrics.predicted(served.name, price)
         return served, price, prediction_id
 
-    async def predict(self, row: Row, served: Served | None = None) -> Prediction:
-        """Score and record one row with `served` (`None`: the version served now).
-
-        Raises `NoModel`, `NotFinite`, `LogError`.
-        """
-        served = served or self.current()
+    async def predict(self, row: Row, served: Served) -> Prediction:
+        """Score and record one row with `served`. Raises `NotFinite`, `LogError`."""
         price = self.score(served, row)
         try:
             (prediction_id,) = await self.writer.append(served.name, [row], [price])
         except LogError as error:
             raise self._failed("predict", error, served.name) from None
         self.metrics.predicted(served.name, price)
-        interval = served.interval(price)
-        return Prediction(price, prediction_id, served.name, interval, served.coverage)
+        return Prediction(price, prediction_id)
 
     async def decode_batch(self, served: Served, body: bytes) -> Sequence[Any] | None:
         """Return the rows of a batch body, read outside the event loop; `None` if it is unfit."""

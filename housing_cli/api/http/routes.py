@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fastapi.params import Depends
 
     from housing_cli.api.predictor import Predictor
+    from housing_cli.api.served import Served
     from housing_cli.data.schema import FeatureSchema
 
 MESSAGE = "Valor real actualizado correctamente"
@@ -69,14 +70,9 @@ def predict_router(
 
     async def predict(body: Any) -> PredictionAnswer:
         """Predict the price of one row and record it. `null` means that a feature is missing."""
-        made = await predictor.predict(numbers(body))
-        return PredictionAnswer(
-            predicted_price=made.predicted_price,
-            id=made.id,
-            model_version=made.model_version,
-            interval=made.interval,
-            coverage=made.coverage,
-        )
+        served = predictor.current()
+        made = await predictor.predict(numbers(body), served)
+        return _answer(served, made.predicted_price, made.id)
 
     async def predict_batch(body: Any) -> BatchAnswer:
         """Predict many rows; all of them are recorded, or none."""
@@ -88,13 +84,7 @@ def predict_router(
         batch = await predictor.predict_batch(served, body.rows, numbers)
         return BatchAnswer(
             predictions=[
-                PredictionAnswer(
-                    predicted_price=price,
-                    id=key,
-                    model_version=served.name,
-                    interval=served.interval(price),
-                    coverage=served.coverage,
-                )
+                _answer(served, price, key)
                 for price, key in zip(batch.prices, batch.ids, strict=True)
             ]
         )
@@ -116,6 +106,16 @@ def predict_router(
         response_model_exclude_none=True,
     )(predict_batch)
     return router
+
+
+def _answer(served: Served, price: float, prediction_id: str) -> PredictionAnswer:
+    return PredictionAnswer(
+        predicted_price=price,
+        id=prediction_id,
+        model_version=served.name,
+        interval=served.interval(price),
+        coverage=served.coverage,
+    )
 
 
 def feedback_router(predictor: Predictor, dependencies: Sequence[Depends]) -> APIRouter:
