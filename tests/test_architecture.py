@@ -16,7 +16,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LIGHT = [PACKAGE / "cli.py", PACKAGE / "show" / "printer.py", PACKAGE / "errors.py"]
 LIGHT += [*(PACKAGE / "commands").glob("*.py"), *(PACKAGE / "config").glob("*.py")]
 HEAVY = {"numpy", "pandas", "pydantic", "sklearn", "onnx", "onnxruntime", "joblib", "rich",
-         "fastapi", "uvicorn", "sqlalchemy", "pyarrow", "scipy", "skl2onnx"}  # fmt: skip
+         "fastapi", "uvicorn", "sqlalchemy", "pyarrow", "scipy", "skl2onnx", "jinja2",
+         "prometheus_client"}  # fmt: skip
 
 
 def test_the_import_contracts_hold() -> None:

@@ -63,12 +63,12 @@ def payload(judged: Evaluation) -> dict[str, Any]:
         "recent": judged.recent,
         "labels": asdict(judged.labels),
         "versions": [asdict(row) for row in judged.versions],
-        "segments": [asdict(segment) for segment in judged.segments],
-        "price_quantiles": judged.quantiles,
         "drift": [asdict(column) for column in judged.drift],
         "drifted": [column.name for column in judged.drifted],
         "selection_bias": [column.name for column in judged.biased],
         "power": asdict(judged.power),
+        "segments": [asdict(segment) for segment in judged.segments],
+        "price_quantiles": judged.quantiles,
     }
 
 

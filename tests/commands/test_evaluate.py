@@ -89,7 +89,8 @@ def test_the_json_keys_are_a_contract(loop: Loop, housing: Housing) -> None:
     assert list(ran["data"]) == [
         "version", "verdict", "metric", "baseline", "current", "ratio", "interval", "p_value",
         "threshold", "confidence", "n", "min_samples", "window", "reasons", "recent", "labels",
-        "versions", "drift", "drifted", "selection_bias", "power",
+        "versions", "drift", "drifted", "selection_bias", "power", "segments",
+        "price_quantiles",
     ]  # fmt: skip
     data = ran["data"]
     assert data["ratio"] == pytest.approx(data["current"] / data["baseline"])
