@@ -34,6 +34,11 @@ class Query(msgspec.Struct, frozen=True):
         data = next(self.rows.lines(self.rows.start, 1 << 13), b"").lstrip(b"\n")
         return id_of(data.replace(b'"', b"", 2)) != ""
 
+    @property
+    def torn(self) -> int:
+        """How many last lines have no end; they are read by nobody."""
+        return self.rows.torn + self.prices.torn
+
     def wants(self, row: PredictionRow) -> bool:
         """Return whether a row is of the version and the time that are asked for."""
         made = self.version is None or row.version == self.version

@@ -7,6 +7,7 @@ ordered by id, so a row is found by binary search and a window by reading backwa
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +20,17 @@ _PROBE = 1 << 10
 _NEAR = 1 << 13
 # Hand-edited logs may be slightly out of order: a row is looked for this far around its place.
 _DISORDER = 1 << 16
+_SETTLED_S = 1.0
 _FIELDS_AT_LEAST = 2
 
 Comparison = Callable[[bytes], bool | None]
 
 
 class LineReader:
-    """The whole lines of one file at one moment; empty if there is no file."""
+    """The whole lines of one file at one moment; empty if there is no file.
+
+    torn: how many lines behind them have no end: 1 where nobody is writing it any more, else 0.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
@@ -37,7 +42,7 @@ class LineReader:
         self.old_mac = False
         """Whether lines end with a carriage return alone. Only `lines` reads them."""
         self._fd = -1
-        self.start = self.size = 0
+        self.start = self.size = self.torn = 0
         self.identity = (0, 0)
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -47,6 +52,8 @@ class LineReader:
             status = os.fstat(self._fd)
             self.identity = (status.st_ino, status.st_dev)
             self.grow(status.st_size)
+            settled = time.time() - status.st_mtime > _SETTLED_S
+            self.torn = int(settled and status.st_size > self.size)
         except BaseException:
             self.close()
             raise

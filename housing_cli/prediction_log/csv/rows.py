@@ -13,6 +13,11 @@ from housing_cli.prediction_log.ids import canonical, epoch, is_time_ordered, mi
 from housing_cli.prediction_log.records import HIGHEST_PRICE
 
 ID_BYTES = 36
+MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+"""What pandas.read_csv takes for a missing value; this log writes an empty field."""
 _CHUNK = 1000
 # Writes the shortest text that reads back as the same float (as repr does), ten times faster.
 _encoder = msgspec.json.Encoder(enc_hook=float)
@@ -78,7 +83,7 @@ def prediction_row(line: bytes, width: int) -> PredictionRow:
         raise ValueError(str(error)) from None
     if len(fields) != width + 4 or not fields[0] or not fields[2]:
         raise ValueError("wrong number of fields")
-    features = [float(field) if field else math.nan for field in fields[3:-1]]
+    features = [math.nan if field in MISSING else float(field) for field in fields[3:-1]]
     predicted = float(fields[-1])
     if not math.isfinite(predicted):
         raise ValueError("the predicted price is not finite")

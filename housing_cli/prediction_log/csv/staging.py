@@ -23,6 +23,7 @@ from housing_cli.errors import LogUnavailable
 from housing_cli.prediction_log import statements
 from housing_cli.prediction_log.csv.file import unavailable
 from housing_cli.prediction_log.csv.reader import LineReader, id_before
+from housing_cli.prediction_log.csv.rows import MISSING
 from housing_cli.prediction_log.ids import prefix_of
 from housing_cli.prediction_log.records import HIGHEST_PRICE
 
@@ -37,11 +38,6 @@ _MEMORY = 1 << 30
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 # DuckDB understands what SQLAlchemy writes for PostgreSQL, with numbered parameters.
 _DIALECT = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
-# What pandas.read_csv takes for a missing value.
-_MISSING = (
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
-)  # fmt: skip
 _READ = """
     SELECT {columns} FROM read_csv(
         '{place}', columns = {types}, nullstr = {missing}, header = false, auto_detect = false,
@@ -60,10 +56,7 @@ _MAKE = """
     WHERE NOT is_row OR ({wanted})
 """
 _BROKEN = "SELECT count(*) FROM {table} WHERE NOT is_row"
-_REJECTED = """
-    SELECT count(DISTINCT line_byte_position) FROM reject_errors
-    WHERE scan_id = (SELECT max(scan_id) FROM reject_scans)
-"""
+_REJECTED = "SELECT count(DISTINCT (scan_id, file_id, line_byte_position)) FROM reject_errors"
 _DROP_BROKEN = "DELETE FROM {table} WHERE NOT is_row"
 _ASCENDS = """
     SELECT coalesce(bool_and(id > before), true)
@@ -91,7 +84,7 @@ class Staged:
         )
         self.source = statements.Source(rows, prices, {name: rows.c[name] for name in names})
         self.order = (rows.c.timestamp, rows.c.id)
-        self.skipped = 0
+        self.skipped = query.torn
         self._query = query
         self._open = ExitStack()
 
@@ -104,6 +97,7 @@ class Staged:
             with self._refusing():
                 self._stage_predictions()
                 self._stage_feedback()
+                self.skipped += self._ask(_REJECTED)
             self._open = stack.pop_all()
         return self
 
@@ -192,17 +186,17 @@ class Staged:
                 columns=", ".join((_KEYS[self._query.ordered], *columns)),
                 place=place,
                 types=types,
-                missing=list(_MISSING),
+                missing=list(MISSING),
             )
             is_row = f"id IS NOT NULL AND timestamp IS NOT NULL AND {is_row}"
             make = _MAKE.format(table=table, is_row=is_row, read=read, wanted=wanted)
             self._database.execute(make, values)
-        self.skipped += self._ask(_BROKEN, table) + self._ask(_REJECTED, table)
+        self.skipped += self._ask(_BROKEN, table)
         self._ask(_DROP_BROKEN, table)
         if not self._ask(_ASCENDS, table) and self._ask(_REPEATS, table):
             self._ask(_KEEP_LAST, table)
 
-    def _ask(self, question: str, table: str) -> int:
+    def _ask(self, question: str, table: str = "") -> int:
         """Return the one number that a question to `table` is answered with."""
         found = self._database.execute(question.format(table=table)).fetchone()
         return int(found[0]) if found else 0

@@ -49,7 +49,7 @@ class _Foreign(Exception):
 def labeled(query: Query) -> Labeled | None:
     """Return the labeled rows of a narrow window, None for the wide reader to answer."""
     if _is_empty(query):
-        return labeled_of([], {}, query.width)
+        return labeled_of([], {}, query.width, query.torn)
     if not _is_narrow(query, query.prices):
         return None
     if _everything(query) and not _is_narrow(query, query.rows):
@@ -59,6 +59,7 @@ def labeled(query: Query) -> Labeled | None:
     try:
         while wanted <= _NARROW_ROWS:
             latest = _Latest(query.prices, wanted, query.floor)
+            latest.skipped += query.torn
             found = _matching(query, latest)
             if latest.complete or (newest is not None and len(found) >= newest):
                 found.sort(key=_by_time)
@@ -73,7 +74,7 @@ def labeled(query: Query) -> Labeled | None:
 def predictions(query: Query) -> Predictions | None:
     """Return the predictions of a narrow window, None for the wide reader to answer."""
     if _is_empty(query):
-        return predictions_of([], set(), query.width)
+        return predictions_of([], set(), query.width, query.torn)
     if not _is_narrow(query, query.rows):
         return None
     try:
@@ -85,7 +86,7 @@ def predictions(query: Query) -> Predictions | None:
 def _newest(query: Query) -> Predictions | None:
     first = prefix_of(query.floor).encode()
     found: dict[str, PredictionRow] = {}
-    skipped = 0
+    skipped = query.torn
     for block in query.rows.backward():
         for line in reversed(block):
             row = _row(line, query.width)

@@ -1,0 +1,210 @@
+"""Csv as other tools write it: read as pandas.read_csv reads it, or refused in one line."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from housing_cli.errors import LogUnavailable, UnknownPrediction
+from housing_cli.prediction_log import PredictionLog, open_log
+from housing_cli.prediction_log.ids import Clock, IdSource
+from housing_cli.prediction_log.records import Axis, SumsQuery
+from tests.prediction_log.csv.small import SMALL, add
+
+FILES = ("predictions.csv", "feedback.csv")
+Rewrite = Callable[[Path], None]
+
+
+def _quote_all(path: Path) -> None:
+    pd.read_csv(path).to_csv(path, index=False, quoting=csv.QUOTE_ALL)
+
+
+def _as_r(path: Path) -> None:
+    """`write.csv(d, row.names = FALSE)`: text in quotes, NA for missing, whole numbers bare."""
+    pd.read_csv(path).to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC, na_rep="NA")
+
+
+def _as_libreoffice(path: Path) -> None:
+    """Quoted text cells, a decimal's zeros cut off, CRLF."""
+    table = pd.read_csv(path)
+    table.to_csv(path, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
+
+
+def _line_ends(end: bytes) -> Rewrite:
+    def rewrite(path: Path) -> None:
+        path.write_bytes(path.read_bytes().replace(b"\n", end))
+
+    return rewrite
+
+
+def _with_mark(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+
+REWRITES: dict[str, Rewrite] = {
+    "every field quoted": _quote_all,
+    "R": _as_r,
+    "LibreOffice": _as_libreoffice,
+    "CRLF": _line_ends(b"\r\n"),
+    "CR": _line_ends(b"\r"),
+    "byte order mark": _with_mark,
+}
+
+
+def _fill(log: PredictionLog) -> list[str]:
+    ids = add(log, 30) + add(log, 10, "v2") + add(log, 5)
+    for number, key in enumerate([*ids[::2], ids[4]]):
+        log.feedback(key, 20.0 + number / 4)
+    return ids
+
+
+@pytest.mark.parametrize("which", [FILES, FILES[:1], FILES[1:]], ids=["both", *FILES])
+@pytest.mark.parametrize("tool", REWRITES)
+def test_what_another_tool_saved_is_read(
+    log: PredictionLog, tmp_path: Path, tool: str, which: tuple[str, ...]
+) -> None:
+    _fill(log)
+    questions = [
+        log.labeled,
+        lambda: log.labeled(version="v1", newest=7),
+        log.predictions,
+        lambda: log.predictions(version="v2", newest=3),
+        lambda: log.sums(SumsQuery(axes=(Axis("LSTAT", (1.0,)),))),
+    ]
+    before = [question() for question in questions]
+    for name in which:
+        REWRITES[tool](tmp_path / name)
+    for question, expected in zip(questions, before, strict=True):
+        found = question()
+        for name in found.__struct_fields__:
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+        assert len(found) > 0
+        assert found.skipped == 0
+
+
+@pytest.mark.parametrize("tool", [tool for tool in REWRITES if tool != "CR"])
+def test_rows_that_another_tool_saved_get_prices_and_followers(
+    log: PredictionLog, tmp_path: Path, tool: str
+) -> None:
+    ids = _fill(log)
+    for name in FILES:
+        REWRITES[tool](tmp_path / name)
+    assert log.feedback(ids[1], 33.0).outcome == "recorded"
+    assert log.feedback(ids[1].upper(), 34.0).outcome == "corrected"
+    more = add(log)
+    assert list(log.predictions().ids) == [*ids, *more]
+    found = log.labeled()
+    assert found.real[list(found.ids).index(ids[1])] == 34.0
+    assert found.skipped == 0
+    with pytest.raises(UnknownPrediction):
+        log.feedback(IdSource().issue()[1][0], 1.0)
+
+
+def test_look_ups_in_lines_that_end_with_a_carriage_return_alone_are_refused(
+    log: PredictionLog, tmp_path: Path
+) -> None:
+    ids = _fill(log)
+    _line_ends(b"\r")(tmp_path / FILES[0])
+    with pytest.raises(LogUnavailable, match="carriage return") as caught:
+        open_log(f"csv:{tmp_path}", SMALL).feedback(ids[1], 33.0)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_compressed_file_is_refused(log: PredictionLog, tmp_path: Path, name: str) -> None:
+    _fill(log)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    for use in (log.labeled, log.predictions, lambda: log.sums(SumsQuery()), log.check):
+        with pytest.raises(LogUnavailable, match="compressed") as caught:
+            use()
+        assert "gunzip" in caught.value.hint
+
+
+@pytest.mark.parametrize("way", ["narrow", "wide"])
+def test_a_quote_that_never_ends_is_counted(log: PredictionLog, tmp_path: Path, way: str) -> None:
+    ids = _fill(log)
+    with (tmp_path / FILES[0]).open("a") as file:
+        file.write(f'"{ids[0]},x\n')
+    found = log.predictions(newest=1000 if way == "narrow" else None)
+    assert list(found.ids) == ids
+    assert found.skipped == 1
+
+
+def test_a_last_line_without_an_end_is_counted_once_nobody_writes_it(
+    log: PredictionLog, tmp_path: Path
+) -> None:
+    ids = _fill(log)
+    path = tmp_path / FILES[0]
+    path.write_bytes(path.read_bytes()[:-3])
+    asked = [
+        log.predictions,
+        lambda: log.predictions(newest=5),
+        log.labeled,
+        lambda: log.sums(SumsQuery()),
+    ]
+    assert [ask().skipped for ask in asked] == [0, 0, 0, 0]
+    os.utime(path, (time.time() - 60, time.time() - 60))
+    assert [ask().skipped for ask in asked] == [1, 1, 1, 1]
+    assert list(log.predictions().ids) == ids[:-1]
+
+
+def test_of_lines_with_one_id_the_last_counts(log: PredictionLog, tmp_path: Path) -> None:
+    ids = _fill(log)
+    path = tmp_path / FILES[0]
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:3], lines[2].replace("21.5", "99.0"), *lines[3:]]))
+    lines[2] = lines[2].replace("21.5", "99.0")
+    assert list(log.predictions().ids) == ids
+    assert len(log.labeled()) == len(ids[::2])
+    assert log.sums(SumsQuery()).n.sum() == len(ids)
+
+
+@pytest.mark.parametrize("rows", [5, 3000])
+def test_a_file_of_broken_lines_alone_has_no_rows(tmp_path: Path, rows: int) -> None:
+    (tmp_path / FILES[0]).write_text(
+        "id,timestamp,model_version,RM,LSTAT,predicted_price\n" + "what is this\n" * rows
+    )
+    log = open_log(f"csv:{tmp_path}", SMALL)
+    for found in (log.predictions(), log.labeled(), log.sums(SumsQuery())):
+        assert (len(found), found.skipped) == (0, rows)
+
+
+LARGE = """
+import sys
+sys.modules["pyarrow"] = sys.modules["pandas"] = None  # neither is in every image
+from housing_cli.prediction_log import open_log
+from tests.prediction_log.csv.small import SMALL
+log = open_log(sys.argv[1], SMALL)
+found = log.labeled()
+assert len(found) == len(log.labeled(features=False)) == 150_000, len(found)
+assert found.features.shape == (150_000, 2)
+assert len(log.labeled(version="v1", newest=120_000)) == 120_000
+assert log.predictions().labeled.sum() == 150_000
+assert list(found.ids) == sorted(found.ids)
+"""
+
+
+def test_more_labels_than_a_narrow_window_need_no_other_library(tmp_path: Path) -> None:
+    log, stamp = open_log(f"csv:{tmp_path}", SMALL), Clock().iso(int(time.time() * 1000))
+    ids = log.append("v1", [[6.5, None]] * 150_000, [21.5] * 150_000)
+    (tmp_path / FILES[1]).write_text(
+        "id,timestamp,real_price\n" + "".join(f"{key},{stamp},20.5\n" for key in ids)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, f"csv:{tmp_path}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
