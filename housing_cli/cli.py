@@ -19,9 +19,6 @@ from housing_cli.show.result import Result, failure
 
 _PROPOSAL = re.compile(r"\(?(?:Possible options:|Did you mean)(.*?)[?)]?$")
 
-# What only learning needs; an image that only serves goes without.
-_LEARNING = frozenset({"scipy", "sklearn", "pandas", "joblib", "skl2onnx", "onnx"})
-
 values.install()
 
 EXIT_CODES: dict[type[HousingError], tuple[ExitCode, str]] = {
@@ -74,7 +71,7 @@ def _known_failure(error: Exception, command: str, words: list[str]) -> Result |
         return failure(command, error, code, status)
     if isinstance(error, typer.TyperException):
         return failure(command, _usage_error(error, command), ExitCode.USAGE, "usage")
-    if isinstance(error, ModuleNotFoundError) and _top(error) in _LEARNING:
+    if isinstance(error, ModuleNotFoundError) and _is_for_learning(error):
         missing = HousingError(
             f"this installation serves only: `{error.name}` is not installed",
             "install all of `housing`, or use the full image",
@@ -83,8 +80,10 @@ def _known_failure(error: Exception, command: str, words: list[str]) -> Result |
     return None
 
 
-def _top(error: ModuleNotFoundError) -> str:
-    return (error.name or "").partition(".")[0]
+def _is_for_learning(error: ModuleNotFoundError) -> bool:
+    from housing_cli.commands.installation import lacks
+
+    return lacks(error.name or "")
 
 
 def _sets_the_model(words: list[str]) -> bool:

@@ -1,13 +1,13 @@
 """One file a verb: parse, call, return a Result.
 
 A verb is a module of its name with `command` and `EXAMPLE`, or with `app` where it has verbs of its
-own. `options` and `values` are what they share.
+own. What is no verb is named in `SHARED`.
 """
 
 from pathlib import Path
 
 LOOP = ("train", "evaluate", "retrain", "serve", "promote", "registry")
-SHARED = frozenset({"__init__", "options", "values"})
+SHARED = frozenset({"__init__", "installation", "options", "values"})
 
 
 def verbs() -> list[str]:

@@ -35,9 +35,11 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
         show.append(_chart(judged))
     show.append(_labels_line(judged))
     if len(judged.versions) > 1:
-        show.append(_version_table(judged))
+        columns = ["version", "aliases", "newest rows", "baseline", "current", "ratio", "bias"]
+        show.append(Table(columns, version_rows(judged), "by version"))
     if judged.drifted:
-        show.append(_drift_table(judged))
+        drifted: list[list[Cell]] = [[d.name, d.psi, d.p_value, d.reading] for d in judged.drifted]
+        show.append(Table(["column", "PSI", "p", "reading"], drifted, "drift"))
     if power:
         show.append(_power_table(judged.power))
     if report is not None:
@@ -87,7 +89,7 @@ def sentence(judged: Evaluation) -> str:
 
 def _verdict_table(judged: Evaluation) -> Table:
     verdict = judged.verdict
-    interval = f"{verdict.interval[0]:.2f} to {verdict.interval[1]:.2f}" if verdict.interval else ""
+    interval = "{:.2f} to {:.2f}".format(*verdict.interval) if verdict.interval else None
     row: list[Cell] = [
         judged.version.name,
         verdict.metric,
@@ -96,7 +98,7 @@ def _verdict_table(judged: Evaluation) -> Table:
         verdict.current,
         verdict.ratio,
         f"{1 + verdict.threshold:g}",
-        interval or None,
+        interval,
     ]
     columns = ["version", "metric", "n", "baseline", "current", "ratio", "limit", "95 % interval"]
     return Table(columns, [row])
@@ -138,26 +140,20 @@ def _labels_line(judged: Evaluation) -> str:
     return text
 
 
-def _version_table(judged: Evaluation) -> Table:
-    rows: list[list[Cell]] = [
+def version_rows(judged: Evaluation) -> list[list[Cell]]:
+    """Return name, aliases, rows, baseline, current, ratio and bias of every version."""
+    return [
         [v.version, ", ".join(v.aliases) or None, v.n, v.baseline, v.current, v.ratio, v.bias]
         for v in judged.versions
     ]
-    columns = ["version", "aliases", "newest rows", "baseline", "current", "ratio", "bias"]
-    return Table(columns, rows, "by version")
-
-
-def _drift_table(judged: Evaluation) -> Table:
-    rows: list[list[Cell]] = [[d.name, d.psi, d.p_value, d.reading] for d in judged.drifted]
-    return Table(["column", "PSI", "p", "reading"], rows, "drift")
 
 
 def _power_table(power: Power) -> Table:
-    rows: list[list[Cell]] = []
-    for size, needed in power.needed.items():
-        more = None if needed is None else max(0, needed - power.n)
-        text = "no number is enough: the baseline is too uncertain" if needed is None else needed
-        rows.append([f"+{float(size):.0%}", text, more])
+    no_number = "no number is enough: the baseline is too uncertain"
+    rows = [
+        [f"+{float(size):.0%}", no_number if needed is None else needed, power.more(float(size))]
+        for size, needed in power.needed.items()
+    ]
     title = f"labels that show a degradation in 80 % of cases (confidence {power.confidence:g})"
     return Table(["degradation", "labels needed", "more"], rows, title)
 

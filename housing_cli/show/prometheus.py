@@ -9,14 +9,13 @@ the last verdict.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 from prometheus_client import (
-    CollectorRegistry,
     Metric,
     generate_latest,
     push_to_gateway,
@@ -38,14 +37,11 @@ _LAST_HELP = "Exit code of the last run, also of one that failed before a verdic
 _TIMEOUT = 10.0
 
 
-class _Families(Collector):
-    """Families that are there already, as prometheus-client wants them."""
-
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = list(families)
+class _Told(list[Metric], Collector):
+    """Metrics that are there already, as prometheus-client wants them."""
 
     def collect(self) -> list[Metric]:
-        return self._families
+        return self
 
 
 def with_verdict_left(result: Result, target: str) -> Result:
@@ -69,7 +65,7 @@ def leave_failure(exit_code: int, target: str) -> str:
 
 def exposition(result: Result, now: float) -> str:
     """Return the verdict in Prometheus's text format; `now` in epoch seconds."""
-    return generate_latest(_registry(families(result, now))).decode()
+    return generate_latest(_Told(families(result, now))).decode()
 
 
 def families(result: Result, now: float) -> list[Metric]:
@@ -111,12 +107,6 @@ def _family(name: str, text: str, labels: Mapping[str, str], value: float) -> Me
     return family
 
 
-def _registry(told: Iterable[Metric]) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(_Families(told))
-    return registry
-
-
 def _leave(told: list[Metric], target: str, *, keep: bool = False) -> str:
     """Leave metrics at `target`; keep: what they do not name stays as it is."""
     url = urlsplit(target) if target.startswith(("http://", "https://")) else None
@@ -137,7 +127,7 @@ def _write(path: Path, told: list[Metric], *, keep: bool) -> None:
     if keep and path.exists():
         names = {family.name for family in told}
         told = [*(family for family in _read(path) if family.name not in names), *told]
-    write_to_textfile(str(path), _registry(told))
+    write_to_textfile(str(path), _Told(told))
     path.chmod(0o644)  # the collector is another user, whatever the umask
 
 
@@ -157,7 +147,7 @@ def _push(url: SplitResult, told: list[Metric], *, keep: bool) -> None:
         handler = partial(basic_auth_handler, username=user, password=password)
     push = pushadd_to_gateway if keep else push_to_gateway
     gateway = url._replace(netloc=_host(url)).geturl()
-    push(gateway, JOB, _registry(told), timeout=_TIMEOUT, handler=handler)
+    push(gateway, JOB, _Told(told), timeout=_TIMEOUT, handler=handler)
 
 
 def _host(url: SplitResult) -> str:

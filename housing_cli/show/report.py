@@ -13,6 +13,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.judging.drift import LARGE_PSI
 from housing_cli.pages import charts, page
 from housing_cli.show import figures
+from housing_cli.show.evaluate import version_rows
 from housing_cli.show.result import span
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ def render(judged: Evaluation) -> str:
         warnings=_warnings(judged),
         figures=_figures(judged) if len(judged.rows) else None,
         drift=_drift(judged.drift) if judged.drift else None,
-        versions=[
-            [v.version, ", ".join(v.aliases), v.n, v.baseline, v.current, v.ratio, v.bias]
-            for v in judged.versions
-        ],
+        versions=version_rows(judged),
         labels=_labels(judged),
     )
 
