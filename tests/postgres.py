@@ -71,7 +71,7 @@ class PostgresServer:
 
         address = f"host=127.0.0.1 port={self.port} user=housing dbname={database}"
         with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     def remove(self) -> None:
         subprocess.run(

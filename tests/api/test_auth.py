@@ -87,7 +87,7 @@ def test_a_key_file_is_read_again_when_it_changes(
     client = serve(api={"keys_file": str(file), "keys": ["fixed"]})
 
     def status(key: str) -> int:
-        return client.post("/predict", json=ROW, headers={"x-api-key": key}).status_code
+        return int(client.post("/predict", json=ROW, headers={"x-api-key": key}).status_code)
 
     assert [status(key) for key in ("old-key", "new-key", "fixed")] == [200, 401, 200]
     file.write_text("old-key\nnew-key\n")

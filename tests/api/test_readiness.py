@@ -116,13 +116,18 @@ def test_logs_that_wait_answer_as_those_that_do_not(
     assert client.get("/readyz").status_code == 200
 
 
+def hang_and_fail(*_: Any) -> NoReturn:
+    time.sleep(0.6)
+    fail()
+
+
 def test_a_log_that_hangs_is_503_after_the_request_timeout(
     registry: object, serve: Serve, tmp_path: Path
 ) -> None:
     client = serve(log={"fsync": True}, serve={"request_timeout": 0.2})
     log = client.app.predictor.log  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log, "append_groups", lambda *_: time.sleep(0.6) or fail())
+        patch.setattr(log, "append_groups", hang_and_fail)
         answer = client.post("/predict", json=ROW)
     assert answer.status_code == 503
     assert "did not answer within 0.2 s" in answer.json()["detail"]

@@ -37,11 +37,11 @@ def replace_a_worker(server: Server) -> None:
     time.sleep(1.5)  # it imports what it serves with
 
 
-def statuses(server: Server, **options: object) -> set[int]:
+def statuses(server: Server, headers: dict[str, str] | None = None) -> set[int]:
     found = set()
     for _ in range(30):  # a connection of its own for each: any worker may take it
         with httpx.Client(base_url=server.url, timeout=10) as client:
-            found.add(client.post("/predict", json=ROW, **options).status_code)
+            found.add(client.post("/predict", json=ROW, headers=headers).status_code)
     return found
 
 

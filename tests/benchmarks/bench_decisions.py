@@ -76,7 +76,8 @@ def best(draw: Draw, n: int, worlds: int) -> float:
 
     def statistic(errors: np.ndarray) -> np.ndarray:
         larger = student.logpdf(errors / WORSE, df, 0, spread) - np.log(WORSE)
-        return (larger - student.logpdf(errors, df, 0, spread)).sum(axis=1)
+        total: np.ndarray = (larger - student.logpdf(errors, df, 0, spread)).sum(axis=1)
+        return total
 
     usual = statistic(draw(worlds * n).reshape(worlds, n))
     worse = statistic(draw(worlds * n).reshape(worlds, n) * WORSE)

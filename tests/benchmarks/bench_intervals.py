@@ -69,8 +69,10 @@ def main(splits: int) -> None:
     for name in ("shipped", "generated"):
         found = []
         for seed in range(splits):
-            rows = (table.features, table.target) if name == "shipped" else generated(seed)
-            found.append(split(SETTINGS, *rows, seed))
+            features, target = (
+                (table.features, table.target) if name == "shipped" else generated(seed)
+            )
+            found.append(split(SETTINGS, features, target, seed))
         for at, kind in enumerate(("scaled, asymmetric", "plain symmetric")):
             means = np.mean([pair[at] for pair in found], axis=0)
             cells = " | ".join(f"{share:.1%}" for share in means[:4])

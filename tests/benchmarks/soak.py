@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pandas as pd
@@ -157,7 +158,7 @@ class Client(threading.Thread):
                 self.labeled[key] = self.price
             self.pending = ""
 
-    def ask(self, client: httpx.Client, path: str, body: object) -> dict[str, object] | None:
+    def ask(self, client: httpx.Client, path: str, body: object) -> dict[str, Any] | None:
         answer = client.post(path, json=body)
         self.statuses[f"{path} {answer.status_code}"] += 1
         return answer.json() if answer.status_code == 200 else None

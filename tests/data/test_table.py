@@ -65,7 +65,7 @@ ODD: dict[str, Callable[[], bytes | str]] = {
     "Parquet of nullable numbers": lambda: frame().convert_dtypes().to_parquet(),
     "Parquet of categories": lambda: frame().astype({"RAD": "category"}).to_parquet(),
     "Parquet of decimals": lambda: (
-        frame().assign(TAX=lambda t: [Decimal(int(v)) for v in t["TAX"]]).to_parquet()
+        frame().assign(TAX=lambda t: t["TAX"].astype(object).map(int).map(Decimal)).to_parquet()
     ),
     "Parquet of text": lambda: frame().astype("str").to_parquet(),
     "Parquet of flags": lambda: frame().astype({"CHAS": "bool"}).to_parquet(),

@@ -6,10 +6,11 @@ import numpy as np
 
 from housing_cli.judging.comparison import Comparison, Limits, compare, paired
 
+Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 LIMITS = Limits(threshold=0.1, max_level=3.0, max_unexplained=0.1, max_repeated=0.5)
 
 
-def rows(n: int, champion: float, challenger: float, seed: int = 0) -> tuple[np.ndarray, ...]:
+def rows(n: int, champion: float, challenger: float, seed: int = 0) -> Sample:
     """Return real prices and those of two models with these error sizes."""
     rng = np.random.default_rng(seed)
     real = rng.uniform(10, 40, n)
@@ -17,8 +18,8 @@ def rows(n: int, champion: float, challenger: float, seed: int = 0) -> tuple[np.
 
 
 def decided(
-    recent: tuple[np.ndarray, ...],
-    base: tuple[np.ndarray, ...] | None = None,
+    recent: Sample,
+    base: Sample | None = None,
     levels: np.ndarray | None = None,
     misses: np.ndarray | None = None,
 ) -> Comparison:
@@ -30,7 +31,7 @@ def decided(
         metric="rmse",
         factor=2.0,
         limits=LIMITS,
-        misses=misses,  # type: ignore[arg-type]
+        misses=misses,
     )
 
 

@@ -40,7 +40,7 @@ def rows_of(n: int, seed: int, scale: float = 20.0, spread: float = 0.2) -> Labe
 
 def part(rows: Labeled, which: np.ndarray) -> Labeled:
     """Return the rows that a mask picks."""
-    at = np.flatnonzero(which)
+    at = np.flatnonzero(which).tolist()
     return Labeled(
         [rows.ids[k] for k in at], rows.timestamps[at], rows.labeled_at[at],
         [rows.versions[k] for k in at], rows.features[at], rows.predicted[at], rows.real[at],

@@ -108,7 +108,9 @@ def test_a_refused_challenger_can_be_inspected_and_forced(tmp_path: Path) -> Non
     with pytest.raises(GateRefused) as refused:
         loop.retrain(promote=True)
     assert refused.value.evidence["challenger_version"] == "v2"
-    assert refused.value.evidence["unexplained"] > 0.1
+    unexplained = refused.value.evidence["unexplained"]
+    assert isinstance(unexplained, float)
+    assert unexplained > 0.1
     assert loop.registry.resolve("production") == "v1"
     assert loop.registry.get("v2").metadata.evidence["comparison"]["wins"] is False
     assert [e.event for e in loop.registry.history()][-1] == "refused"

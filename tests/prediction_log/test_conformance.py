@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing.pool import Pool
@@ -316,7 +317,7 @@ def _correct(url: str, target: str, worker: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def workers() -> Pool:
+def workers() -> Iterator[Pool]:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         yield pool
 

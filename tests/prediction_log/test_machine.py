@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.address = next(addresses)
+        self.address: str = next(addresses)
         self.log = open_log(self.address, SCHEMA)
         self.predicted: dict[str, tuple[str, tuple[float | None, ...], float]] = {}
         self.real: dict[str, float] = {}
@@ -105,7 +106,7 @@ class Machine(RuleBasedStateMachine):
             assert [None if value != value else value for value in row] == list(expected)  # noqa: PLR0124
 
 
-addresses = iter(())
+addresses: Iterator[str] = iter(())
 
 
 @pytest.mark.parametrize("kind", ["csv", "sqlite", "postgresql"])

@@ -102,7 +102,7 @@ def insert(engine: sa.Engine, rows: list[Prediction], prices: list[Price]) -> No
                     sa.text(f"INSERT INTO {table} VALUES ({words})"),
                     [
                         {
-                            f"c{place}": clock.iso(value) if place == at else value
+                            f"c{place}": clock.iso(int(value or 0)) if place == at else value
                             for place, value in enumerate(row)
                         }
                         for row in found

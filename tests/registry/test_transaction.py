@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_a_crash_at_every_step_leaves_before_or_after(name: str, before: Path) -
     seen = []
     for step in range(1, 200):
         registry = ModelRegistry(shutil.copytree(before, before.with_name(f"at-{step}")), 5)
-        died = crash_at(step, lambda registry=registry: change(registry))
+        died = crash_at(step, partial(change, registry))
         left = state(registry)
         assert left in expected
         seen.append(expected.index(left))
@@ -105,7 +106,7 @@ def test_a_crash_while_mending_a_crash_is_mended_too(name: str, before: Path) ->
     # The first step that leaves a committed plan behind.
     for step in range(1, 200):
         crashed = Path(shutil.copytree(before, before.with_name(f"at-{step}")))
-        assert crash_at(step, lambda root=crashed: change(ModelRegistry(root)))
+        assert crash_at(step, partial(change, ModelRegistry(crashed)))
         if (crashed / ".journal.json").exists():
             break
     for step in range(1, 200):

@@ -14,7 +14,7 @@ def test_the_summary_is_markdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "out"))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     table = Table(["a"], [["x|y\nz"]], "T")
-    outputs = {"flag": True, "text": "two\nlines", "none": None}
+    outputs: dict[str, str | bool | None] = {"flag": True, "text": "two\nlines", "none": None}
     emit(Result("train", {}, show=["done", table], outputs=outputs), as_json=True)
     assert (tmp_path / "out").read_text() == (
         "status=ok\nexit_code=0\nflag=true\ntext=two lines\nnone=\n"

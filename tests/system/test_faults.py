@@ -211,7 +211,7 @@ def test_sigterm_lets_slow_requests_of_two_workers_finish(artifacts: Path) -> No
     )
     with serving(artifacts.parent, "--workers", "2") as server:
         address = (server.client.base_url.host, server.client.base_url.port)
-        slow = [socket.create_connection(address, timeout=10) for _ in range(12)]  # type: ignore[arg-type]
+        slow = [socket.create_connection(address, timeout=10) for _ in range(12)]
         for connection in slow:
             connection.sendall(head + body[:20])
         time.sleep(0.3)

@@ -71,7 +71,7 @@ class TestReallyRun:
     def test_the_command_leaves_the_exit_code_that_it_returns(self, stack: Stack) -> None:
         for threshold, code in (("0", 2), ("100", 0)):
             file = stack.folder / f"{threshold}.prom"
-            options = ["--threshold", threshold, "--prometheus", file]
+            options = ["--threshold", threshold, "--prometheus", str(file)]
             done = housing("evaluate", *options, cwd=stack.folder)
             assert done.code == code, done.stderr
             assert values(file.read_text())["housing_evaluation_exit_code v1"] == code

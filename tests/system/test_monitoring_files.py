@@ -17,9 +17,9 @@ from tests.system.monitoring_stack import ALERTS, DASHBOARD, MONITORING, NAMES, 
 @needs
 def test_the_tools_find_nothing_wrong_in_the_files() -> None:
     for command in (
-        ["promtool", "check", "config", MONITORING / "prometheus.yml"],
-        ["promtool", "check", "rules", ALERTS],
-        ["amtool", "check-config", MONITORING / "alertmanager.yml"],
+        ["promtool", "check", "config", str(MONITORING / "prometheus.yml")],
+        ["promtool", "check", "rules", str(ALERTS)],
+        ["amtool", "check-config", str(MONITORING / "alertmanager.yml")],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

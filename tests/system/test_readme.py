@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ def _address(server: subprocess.Popen[str]) -> str:
     raise AssertionError("".join(said))
 
 
-def _curl(line: str, address: str) -> dict[str, object]:
+def _curl(line: str, address: str) -> dict[str, Any]:
     command = line.replace("http://127.0.0.1:8000", address).replace(
         "curl -s", "curl -sS --retry 20 --retry-delay 1 --retry-connrefused --fail"
     )

@@ -70,7 +70,7 @@ def _serve() -> None:
             time.sleep(kill_after)
             for child in children:
                 os.kill(child, signal.SIGKILL)
-        results = [{} for _ in commands]
+        results: list[dict[str, float]] = [{} for _ in commands]
         while children:
             child, status, usage = os.wait3(0)
             if child in children:

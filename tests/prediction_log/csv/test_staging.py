@@ -76,7 +76,7 @@ def test_what_does_not_fit_into_memory_goes_to_a_folder_that_is_removed(
     place = tmp_path / "temporary"
     place.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(place))
-    spilled = []
+    spilled: list[Path] = []
     staged = csv_staging.Staged.__enter__
 
     def looking(self: csv_staging.Staged) -> csv_staging.Staged:

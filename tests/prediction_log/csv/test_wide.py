@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def test_what_another_tool_saved_is_read(
     log: PredictionLog, tmp_path: Path, tool: str, which: tuple[str, ...]
 ) -> None:
     _fill(log)
-    questions = [
+    questions: list[Callable[[], Any]] = [
         log.labeled,
         lambda: log.labeled(version="v1", newest=7),
         log.predictions,
@@ -147,7 +148,7 @@ def test_a_last_line_without_an_end_is_counted_once_nobody_writes_it(
     ids = _fill(log)
     path = tmp_path / FILES[0]
     path.write_bytes(path.read_bytes()[:-3])
-    asked = [
+    asked: list[Callable[[], Any]] = [
         log.predictions,
         lambda: log.predictions(newest=5),
         log.labeled,
