@@ -60,6 +60,20 @@ def fit_pipeline(pipeline: Pipeline, features: Floats, target: Floats) -> Pipeli
         ) from error
 
 
+def predict(pipeline: Pipeline, features: Floats) -> Floats:
+    """Return the prices of a fitted pipeline, (n,), the same to the last bit each time.
+
+    On several threads a forest adds up its trees in the order in which these end, and a last bit
+    decides a tie between two splits of the next model.
+    """
+    regressor = pipeline["regressor"]
+    for one in (regressor, *getattr(regressor, "estimators_", ())):
+        if hasattr(one, "n_jobs"):
+            one.n_jobs = 1
+    prices: Floats = pipeline.predict(features)
+    return prices
+
+
 def cross_validate(settings: Settings, features: Floats, target: Floats) -> Floats:
     """Return the out-of-fold prices (repeats, n) of `measure`."""
     return measure(settings, features, target).prices

@@ -16,7 +16,7 @@ from housing_cli.data.table import Table
 from housing_cli.judging.comparison import Comparison, Limits, compare, repeated
 from housing_cli.judging.price_level import price_levels
 from housing_cli.judging.reference import Reference
-from housing_cli.learning.fitting import Progress, fit, silent
+from housing_cli.learning.fitting import Progress, fit, predict, silent
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.prediction_log import Labeled
 
@@ -50,7 +50,7 @@ def gather(settings: Settings, base: Table, feedback: Labeled) -> Material:
     if not len(feedback):
         return Material(base, feedback, np.empty(0))
     yardstick = fit(settings, base.features, base.target)
-    return Material(base, feedback, yardstick.predict(feedback.features))
+    return Material(base, feedback, predict(yardstick, feedback.features))
 
 
 def levels_of(material: Material, n: int | None = None) -> Floats:
@@ -107,7 +107,7 @@ def contest(
     for done, (start, end) in enumerate(pairwise(bounds), start=1):
         features, target, _ = assemble(material, start)
         model = fit(settings, features, target)
-        prices[start - bounds[0] : end - bounds[0]] = model.predict(feedback.features[start:end])
+        prices[start - bounds[0] : end - bounds[0]] = predict(model, feedback.features[start:end])
         progress("comparisons", done, steps)
     rows = slice(bounds[0], n)
     on_base = _on_base(settings, material, reference)
@@ -163,7 +163,7 @@ def _on_base(
         return None
     rows, places = (np.array(column) for column in zip(*pairs, strict=True))
     features, target, level = assemble(material, without=held)
-    challenger = fit(settings, features, target).predict(base.features[rows]) / level
+    challenger = predict(fit(settings, features, target), base.features[rows]) / level
     # A champion that was itself retrained learned its base rows at another level.
     moved = base.target[rows] / reference.target[places]
     return base.target[rows], reference.out_of_fold[0, places] * moved, challenger

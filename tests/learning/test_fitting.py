@@ -12,7 +12,7 @@ from housing_cli.config import Settings, load_settings
 from housing_cli.data.table import Table, read_table
 from housing_cli.errors import ConfigError, DataError
 from housing_cli.learning.export import export_onnx, verify_export
-from housing_cli.learning.fitting import fit, measure
+from housing_cli.learning.fitting import fit, measure, predict
 from housing_cli.learning.pipeline import BLENDS, REGRESSORS
 from housing_cli.model.compiled import CompiledModel
 
@@ -47,6 +47,16 @@ def test_every_row_is_priced_by_a_model_that_did_not_see_it(table: Table) -> Non
     out_of_fold = np.sqrt(((measured.prices[0] - table.target) ** 2).mean())
     fitted = fit(settings(), table.features, table.target).predict(table.features)
     assert out_of_fold > 1.8 * np.sqrt(((fitted - table.target) ** 2).mean())
+
+
+@pytest.mark.parametrize("members", ["", '["RandomForestRegressor", "ExtraTreesRegressor"]'])
+def test_prices_are_the_same_to_the_last_bit_on_several_threads(table: Table, members: str) -> None:
+    sets = ["model.params.n_estimators=100"]
+    if members:
+        sets = ["model.regressor=VotingRegressor", f"model.params.estimators={members}"]
+    fitted = fit(settings(*sets) if not members else load_settings(None, {}, sets, {}),
+                 table.features, table.target)  # fmt: skip
+    assert len({predict(fitted, table.features).tobytes() for _ in range(10)}) == 1
 
 
 def test_what_matters_is_found(table: Table) -> None:
