@@ -9,7 +9,6 @@ import typer
 
 from housing_cli.commands.options import Config, Json, Sets, VersionRef
 from housing_cli.data.metrics import METRICS
-from housing_cli.errors import ExitCode, UsageError
 from housing_cli.show.result import Result
 
 EXAMPLE = "housing evaluate --threshold 0.1 --window 30d --json"
@@ -87,13 +86,6 @@ def command(
 
     if prometheus is None:
         return judge()
-    from housing_cli.show.prometheus import leave_failure, with_verdict_left
+    from housing_cli.show.prometheus import leaving_the_verdict
 
-    try:
-        result = judge()
-    except Exception as error:
-        code = ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.FAILURE
-        # The error is what matters: nothing is said if this fails as well.
-        leave_failure(code, prometheus)
-        raise
-    return with_verdict_left(result, prometheus)
+    return leaving_the_verdict(judge, prometheus)

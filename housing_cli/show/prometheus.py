@@ -27,6 +27,7 @@ from prometheus_client.exposition import basic_auth_handler, default_handler
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from housing_cli.errors import ExitCode, UsageError
 from housing_cli.show.result import Result
 
 VERDICTS = ("healthy", "degraded", "insufficient")
@@ -44,8 +45,17 @@ class _Told(list[Metric], Collector):
         return self
 
 
-def with_verdict_left(result: Result, target: str) -> Result:
-    """Leave the verdict at `target`; return the result, with a warning where that failed."""
+def leaving_the_verdict(judge: Callable[[], Result], target: str) -> Result:
+    """Judge, leave the verdict at `target`, and return it, with a warning where that failed.
+
+    Raises what `judge` raises, after its exit code was left beside the last verdict.
+    """
+    try:
+        result = judge()
+    except Exception as error:
+        # The error is what matters: nothing is said if this fails as well.
+        leave_failure(ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.FAILURE, target)
+        raise
     warning = leave_verdict(result, target)
     return msgspec.structs.replace(result, notes=[*result.notes, warning]) if warning else result
 
