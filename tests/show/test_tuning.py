@@ -1,0 +1,56 @@
+"""Ctrl-C as a stop key, and what is said of a search."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+import pytest
+
+from housing_cli.show.tuning import stop_key, tuning_notes
+
+FOUND: dict[str, Any] = {
+    "params": {"max_depth": 7}, "trials": 5, "asked": 9, "stopped": True, "untuned": 3.5,
+    "score": 3.25,
+}  # fmt: skip
+
+
+def test_the_first_interrupt_stops_and_the_second_aborts() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with stop_key() as stop:
+        assert not stop()
+        signal.raise_signal(signal.SIGINT)
+        assert stop()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_thread_hears_no_key() -> None:
+    heard: list[bool] = []
+
+    def search() -> None:
+        with stop_key() as stop:
+            heard.append(stop())
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    thread.join()
+    assert heard == [False]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        ({}, []),
+        ({"tuning": FOUND},
+         ["note: 5 of 9 trials, stopped: max_depth = 7 (inner RMSE 3.5 -> 3.25)"]),
+        ({"tuning": FOUND | {"params": {}, "stopped": False}},
+         ["note: 5 of 9 trials: nothing better than the settings' parameters"]),
+        ({"tuning": {"params": {"max_depth": 7}, "inherited_from": "v1"}},
+         ["note: keeps what v1 was tuned to: max_depth = 7"]),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_search(evidence: dict[str, Any], said: list[str]) -> None:
+    assert tuning_notes(evidence) == said
