@@ -44,11 +44,12 @@ _READ = """
         delim = ',', quote = '"', escape = '"', store_rejects = true
     )
 """
-_IS_UUID = "CAST(TRY_CAST(id AS UUID) AS VARCHAR) = lower(id)"
-# Ids of an older tool are any text; in a log of this tool's ids, other lines are broken ones.
+# Ids of an older tool are any text; in a log of this tool's ids, other lines are broken ones. The
+# pattern does it for the dashes, the cast for the digits, in half the time of a regular expression.
 _KEYS = {
-    True: f"CASE WHEN id[15] = '7' AND {_IS_UUID} THEN CAST(id AS UUID) END AS id",
-    False: f"CASE WHEN {_IS_UUID} THEN lower(id) ELSE id END AS id",
+    True: "CASE WHEN id LIKE '________-____-7___-____-____________' THEN TRY_CAST(id AS UUID) END",
+    False: "CASE WHEN id LIKE '________-____-____-____-____________'"
+    " AND TRY_CAST(id AS UUID) IS NOT NULL THEN lower(id) ELSE id END",
 }
 _MAKE = """
     CREATE TABLE {table} AS
@@ -183,7 +184,7 @@ class Staged:
         """
         with _piped(reader, start) as place:
             read = _READ.format(
-                columns=", ".join((_KEYS[self._query.ordered], *columns)),
+                columns=", ".join((f"{_KEYS[self._query.ordered]} AS id", *columns)),
                 place=place,
                 types=types,
                 missing=list(MISSING),
