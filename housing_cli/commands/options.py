@@ -36,10 +36,10 @@ def complete_ref(incomplete: str) -> Iterator[tuple[str, str]]:
     """Yield versions, aliases and tags of the registry that start with `incomplete`."""
     from housing_cli.config import load_settings
     from housing_cli.errors import HousingError
-    from housing_cli.registry import ModelRegistry
+    from housing_cli.registry import open_registry
 
     try:
-        registry = ModelRegistry(load_settings().registry.path)
+        registry = open_registry(load_settings())
         choices = dict(registry.aliases())
         for version in reversed(registry.survey()[0]):
             choices[version.name] = version.metadata.tag or version.metadata.created[:10]

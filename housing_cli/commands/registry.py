@@ -24,10 +24,9 @@ app = typer.Typer(
 
 def _open(config: Path | None) -> ModelRegistry:
     from housing_cli.config import load_settings
-    from housing_cli.registry import ModelRegistry
+    from housing_cli.registry import open_registry
 
-    settings = load_settings(config)
-    return ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    return open_registry(load_settings(config))
 
 
 @app.command("ls", epilog="Example: housing registry ls --json")

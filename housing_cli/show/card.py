@@ -16,7 +16,7 @@ from housing_cli.judging.reference import Reference, load_reference
 from housing_cli.learning.conformal import coverage_of, mean_width
 from housing_cli.model.intervals import IntervalModel
 from housing_cli.pages import charts, page
-from housing_cli.registry import ModelRegistry, Version
+from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
 from housing_cli.show import figures
 from housing_cli.show.retrain import comparison_rows
 
@@ -46,7 +46,7 @@ def render(registry: ModelRegistry, version: Version) -> str:
         errors=figures.errors(errors, errors),
         importances=_importances(version, reference) if len(reference.importances) else None,
         intervals=(
-            _intervals(registry, version, reference) if "intervals.json" in metadata.files else None
+            _intervals(registry, version, reference) if INTERVALS_FILE in metadata.files else None
         ),
         data=metadata.data,
         columns=_columns(version, reference),
@@ -74,7 +74,7 @@ def _importances(version: Version, reference: Reference) -> str:
 
 
 def _intervals(registry: ModelRegistry, version: Version, reference: Reference) -> Rows:
-    model = IntervalModel.from_json(registry.read_file(version, "intervals.json"))
+    model = IntervalModel.from_json(registry.read_file(version, INTERVALS_FILE))
     prices = reference.out_of_fold[0]
     rows: Rows = [
         ["made to hold", f"{model.coverage:.0%}"],

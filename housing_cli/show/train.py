@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from housing_cli.data.metrics import METRICS
+from housing_cli.registry import MODEL_FILE
 from housing_cli.show.result import Result, Table
 from housing_cli.show.tuning import tuning_notes
 
@@ -33,7 +34,7 @@ def result_of(trained: Trained) -> Result:
             "rows": metadata.data.rows,
             "dropped": trained.dropped,
             "data_sha256": metadata.data.sha256,
-            "model_sha256": metadata.files["model.onnx"],
+            "model_sha256": metadata.files[MODEL_FILE],
             "tuning": metadata.evidence.get("tuning"),
             "path": str(version.directory),
         },
