@@ -13,7 +13,7 @@ HousingError                  a known failure: message and hint, never a traceba
 ├── LogError
 │   ├── LogUnavailable        the prediction log cannot be read or written now
 │   │   └── LogBusy           another writer holds it
-│   ├── LogSchemaMismatch     the log was written for other columns
+│   ├── LogSchemaMismatch     the log has other columns, or a format that does not do
 │   └── UnknownPrediction     feedback for an id that was never issued
 ├── SchemaMismatch            a version expects other features than its user
 ├── InsufficientEvidence      too few labeled rows to do what was asked
@@ -107,7 +107,7 @@ class LogBusy(LogUnavailable):
 
 
 class LogSchemaMismatch(LogError):
-    """The prediction log was written for other columns."""
+    """The prediction log has other columns, a newer format, or an older one without the room."""
 
 
 class UnknownPrediction(LogError):

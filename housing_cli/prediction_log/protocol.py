@@ -9,8 +9,10 @@ from typing import Protocol
 from housing_cli.prediction_log.records import (
     Feedback,
     Group,
+    Initialized,
     Labeled,
     Predictions,
+    Served,
     Sums,
     SumsQuery,
 )
@@ -84,6 +86,26 @@ class PredictionLog(Protocol):
 
         What a verdict needs of millions of rows; a prediction counts once, however often it stands
         in the log.
+        """
+
+    def append_served(self, rows: Sequence[Served]) -> None:
+        """Record what answers carried, all or none; their predictions were appended before.
+
+        The first row of an id counts. Raises `LogSchemaMismatch` for a log without room for it,
+        and names `housing log init --migrate`.
+        """
+
+    def served(self, *, since: datetime | None = None) -> list[Served]:
+        """Return what answers carried, ordered by id; of predictions at or after `since`.
+
+        Nothing where nothing was recorded, or where there is no room for it.
+        """
+
+    def init(self, *, migrate: bool = False) -> Initialized:
+        """Make the log where there is none; with `migrate`, bring an older one to this format.
+
+        Does nothing that was done before, and may be killed and called again. Raises
+        `LogSchemaMismatch` for a log of other columns, or of newer programs.
         """
 
     def check(self) -> None:

@@ -1,12 +1,18 @@
-"""What a prediction log takes and gives: groups to append, rows, and sums of rows."""
+"""What a prediction log takes and gives: groups to append, rows, and sums of rows.
+
+Times are UTC, and so are days, wherever log, server and reader stand.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
+
+from housing_cli.prediction_log.ids import canonical
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +78,61 @@ class Predictions(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+SERVED_NUMBERS: Final = ("lower", "upper", "shadow_price")
+"""Which columns of `Served` are numbers; the others are text."""
+
+
+class Served(msgspec.Struct, frozen=True):
+    """What one answer carried beyond price and version; None for what it did not carry.
+
+    lower, upper: the ends of its interval. arm: which version was chosen for it, of several.
+    shadow_version, shadow_price: who else was asked, and what it said. house_id, request_id: the
+    caller's words. Prices are in the target's unit. The fields are the columns of the table.
+    """
+
+    id: str
+    lower: float | None = None
+    upper: float | None = None
+    arm: str | None = None
+    shadow_version: str | None = None
+    shadow_price: float | None = None
+    house_id: str | None = None
+    request_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what some back end could not take, or not give back the same."""
+        if canonical(self.id) != self.id:
+            raise ValueError(f"`{self.id[:64]}` is not the id of a prediction")
+        for name in self.__struct_fields__[1:]:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if name in SERVED_NUMBERS and not math.isfinite(value):
+                raise ValueError(f"`{name}` is not finite")
+            if name not in SERVED_NUMBERS and not (value and value.isprintable()):
+                raise ValueError(f"`{name}` is empty, or has characters that cannot be printed")
+
+    def columns(self) -> tuple[str | float | None, ...]:
+        """Return the values of the fields; numbers of NumPy become plain floats."""
+        return tuple(
+            float(value) if name in SERVED_NUMBERS and value is not None else value
+            for name, value in msgspec.structs.asdict(self).items()
+        )
+
+
+class Initialized(msgspec.Struct, frozen=True):
+    """What `init` found and left.
+
+    before: the log's format, 0 where there was none. format: its format now. granted: what was
+    granted, as statements. to_grant: what another role still needs, as statements.
+    """
+
+    before: int
+    format: int
+    granted: Sequence[str] = ()
+    to_grant: Sequence[str] = ()
 
 
 PREDICTED: Final = "predicted_price"

@@ -15,7 +15,8 @@ import pytest
 
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import LogSchemaMismatch, UnknownPrediction
-from housing_cli.prediction_log import PredictionLog, open_log
+from housing_cli.prediction_log import PredictionLog, Served, open_log
+from housing_cli.prediction_log.formats import FORMAT
 from tests.prediction_log.conftest import Opener
 from tests.prediction_log.rows import BOSTON, ROW
 
@@ -297,6 +298,85 @@ def test_threads_share_one_log(log: PredictionLog) -> None:
         written = [one for ids in pool.map(work, range(120)) for one in ids]
     assert sorted(log.predictions().ids) == sorted(written)
     assert len(log.labeled()) == 120
+
+
+FULL = {
+    "lower": 18.25, "upper": 1e22, "arm": "canary", "shadow_version": "v9", "shadow_price": 0.1,
+    "house_id": 'calle "Mayor", 1º', "request_id": "None",
+}  # fmt: skip
+
+
+def test_what_an_answer_carried_comes_back_in_the_order_of_ids(log: PredictionLog) -> None:
+    ids = _add(log, 4)
+    rows = [Served(ids[0], **FULL), Served(ids[1]), Served(ids[2], lower=1.0, house_id="0017")]  # type: ignore[arg-type]
+    assert log.served() == []
+    log.append_served(rows[1:][::-1])
+    log.append_served([])
+    log.append_served(rows[:1])
+    assert log.served() == rows
+
+
+def test_the_first_row_of_an_id_counts(log: PredictionLog) -> None:
+    (one,) = _add(log, 1)
+    log.append_served([Served(one, arm="a")])
+    log.append_served([Served(one, arm="b")])
+    assert log.served() == [Served(one, arm="a")]
+
+
+def test_what_answers_carried_since_is_by_the_time_of_the_prediction(log: PredictionLog) -> None:
+    old = _add(log, 2)
+    time.sleep(0.01)
+    border = datetime.now(UTC)
+    time.sleep(0.01)
+    new = _add(log, 2)
+    log.append_served([Served(one, arm="a") for one in [*new, *old]])
+    assert [row.id for row in log.served(since=border)] == new
+    assert len(log.served(since=border - timedelta(days=1))) == 4
+
+
+def test_numbers_of_numpy_are_numbers_in_what_an_answer_carried(log: PredictionLog) -> None:
+    (one,) = _add(log, 1)
+    log.append_served([Served(one, lower=np.float64(0.1), upper=np.float32(0.5))])  # type: ignore[arg-type]
+    assert log.served() == [Served(one, lower=0.1, upper=0.5)]
+
+
+@pytest.mark.parametrize("strange", ["a\nb", "", "a\0b", "\ud800", "a\rb"])
+def test_text_that_would_break_a_line_is_refused(strange: str) -> None:
+    with pytest.raises(ValueError, match="house_id"):
+        Served("01a20907-1d11-791e-aaa5-5704a6e25337", house_id=strange)
+
+
+def test_what_has_no_id_or_is_not_finite_is_refused() -> None:
+    for wrong in ("", "x", "01A20907-1D11-791E-AAA5-5704A6E25337"):
+        with pytest.raises(ValueError, match="not the id"):
+            Served(wrong)
+    with pytest.raises(ValueError, match="lower"):
+        Served("01a20907-1d11-791e-aaa5-5704a6e25337", lower=float("nan"))
+
+
+def test_a_log_of_other_features_takes_nothing_that_answers_carried(opener: Opener) -> None:
+    (one,) = _add(opener(), 1)
+    with pytest.raises(LogSchemaMismatch):
+        opener(CALIFORNIA).append_served([Served(one)])
+
+
+def test_init_makes_an_empty_log_once(opener: Opener) -> None:
+    log = opener()
+    first = log.init()
+    assert (first.before, first.format) == (0, FORMAT)
+    assert len(log.predictions()) == len(log.labeled()) == 0
+    ids = _add(log, 2)
+    log.feedback(ids[0], 5.0)
+    again = opener().init(migrate=True)
+    assert (again.before, again.format, len(again.granted)) == (FORMAT, FORMAT, 0)
+    assert list(opener().predictions().ids) == ids
+    assert log.labeled().real.tolist() == [5.0]
+
+
+def test_init_refuses_a_log_of_other_features(opener: Opener) -> None:
+    opener().init()
+    with pytest.raises(LogSchemaMismatch):
+        opener(CALIFORNIA).init(migrate=True)
 
 
 def _write(url: str, worker: int) -> tuple[list[str], list[str]]:

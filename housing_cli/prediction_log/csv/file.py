@@ -9,7 +9,8 @@ import io
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from housing_cli.errors import LogBusy, LogSchemaMismatch, LogUnavailable
@@ -27,16 +28,16 @@ _REOPENS = 5
 class AppendFile:
     """Appends lines to a csv file under an exclusive `flock`.
 
-    Between `acquire` and `release` no other process writes. `acquire` heals what a killed process
-    left behind and notices a file that was moved away, deleted or emptied. The lock dies with its
-    holder.
+    While it is `locked` no other process writes. Locking heals what a killed process left behind
+    and notices a file that was moved away, deleted or emptied. The lock dies with its holder.
+    `parse` raises ValueError for a line that is no row.
     """
 
     def __init__(
         self,
         path: Path,
         columns: Sequence[str],
-        is_row: Callable[[bytes], bool],
+        parse: Callable[[bytes], object],
         *,
         fsync: bool = False,
     ) -> None:
@@ -44,8 +45,8 @@ class AppendFile:
         self.columns = tuple(columns)
         self.header = header_line(columns)
         self.size = -1
-        """Size at the last `acquire` or `write`; -1 before."""
-        self._is_row = is_row
+        """Size when it was last locked or written; -1 before."""
+        self._parse = parse
         self._fsync = fsync
         self._fd = -1
         self._pid = 0
@@ -54,11 +55,22 @@ class AppendFile:
         self._threads = threading.Lock()  # flock does not part the threads of one process
         self._name = str(path)
 
-    def acquire(self, patience: float = PATIENCE_S) -> bool:
-        """Lock the file; return whether its content may be other than this process left it.
+    @contextmanager
+    def locked(self, patience: float = PATIENCE_S) -> Iterator[bool]:
+        """Hold the file; give whether its content may be other than this process left it.
 
         Raises `LogBusy` when others hold it for `patience` seconds, and `LogUnavailable`.
         """
+        changed = self._acquire(patience)
+        try:
+            yield changed
+        except BaseException:
+            self.size = -1  # whoever comes next looks at it anew
+            raise
+        finally:
+            self._release()
+
+    def _acquire(self, patience: float) -> bool:
         if not self._threads.acquire(timeout=patience):
             raise unavailable(self.path, held())
         try:
@@ -69,14 +81,13 @@ class AppendFile:
             self._settle(size)
             return True
         except OSError as error:
-            self.release()
+            self._release()
             raise unavailable(self.path, error) from error
         except BaseException:
-            self.release()
+            self._release()
             raise
 
-    def release(self) -> None:
-        """Unlock the file."""
+    def _release(self) -> None:
         try:
             if self._fd >= 0:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
@@ -84,7 +95,7 @@ class AppendFile:
             self._threads.release()
 
     def write(self, lines: bytes) -> None:
-        """Append whole lines, all or none; the file is locked."""
+        """Append whole lines, all or none, and the header before the first; the file is locked."""
         data = lines if self.size else self.header + lines
         try:
             written = os.write(self._fd, data)
@@ -108,12 +119,8 @@ class AppendFile:
         """Return the lines from `position`, where a line begins, to the end."""
         return os.pread(self._fd, self.size - position, position).split(b"\n")[:-1]
 
-    def forget(self) -> None:
-        """Make the next `acquire` look at the file anew."""
-        self.size = -1
-
     def close(self) -> None:
-        """Close the file; the next `acquire` opens it again."""
+        """Close the file; the next lock opens it again."""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self.size = -1, -1
@@ -180,6 +187,13 @@ class AppendFile:
         os.ftruncate(self._fd, start + kept)
         return start + kept
 
+    def _is_row(self, line: bytes) -> bool:
+        try:
+            self._parse(line)
+        except ValueError:
+            return False
+        return True
+
     def _undo(self) -> None:
         """Take back a partly written batch."""
         size, self.size = self.size, -1
@@ -187,7 +201,7 @@ class AppendFile:
             os.ftruncate(self._fd, size)
             self.size = size
         except OSError:
-            return  # the next `acquire` looks at the tail and heals
+            return  # the next lock looks at the tail and heals
 
 
 def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:

@@ -1,7 +1,8 @@
 """The prediction log as two plain csv files in a directory.
 
 `predictions.csv` (`id,timestamp,model_version,<features...>,predicted_price`) and `feedback.csv`
-(`id,timestamp,real_price`) only ever grow, and are ordered by time.
+(`id,timestamp,real_price`) only ever grow, and are ordered by time. `served.csv` is there only
+where its rows are written.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housing_cli.errors import LogUnavailable, UnknownPrediction
+from housing_cli.prediction_log import formats
 from housing_cli.prediction_log.csv import schema as csv_schema
+from housing_cli.prediction_log.csv import served as csv_served
 from housing_cli.prediction_log.csv.file import PATIENCE_S, AppendFile, unavailable
 from housing_cli.prediction_log.csv.latest import LatestPrices
 from housing_cli.prediction_log.csv.query import Query
@@ -38,8 +42,10 @@ from housing_cli.prediction_log.ids import (
 from housing_cli.prediction_log.records import (
     Feedback,
     Group,
+    Initialized,
     Labeled,
     Predictions,
+    Served,
     Sums,
     SumsQuery,
     checked_price,
@@ -68,12 +74,15 @@ class CsvLog:
         self.feedback_columns = ("id", "timestamp", "real_price")
         self.predictions_path = self.folder / "predictions.csv"
         self.feedback_path = self.folder / "feedback.csv"
-        self._predictions = AppendFile(
-            self.predictions_path, self.columns, self._is_prediction, fsync=fsync
+        parse = partial(prediction_row, width=self.width)
+        self._files = self._predictions, self._feedback, self._served = (
+            AppendFile(self.predictions_path, self.columns, parse, fsync=fsync),
+            AppendFile(self.feedback_path, self.feedback_columns, feedback_row, fsync=fsync),
+            AppendFile(
+                self.folder / "served.csv", csv_served.COLUMNS, csv_served.row_of, fsync=fsync
+            ),
         )
-        self._feedback = AppendFile(
-            self.feedback_path, self.feedback_columns, _is_feedback, fsync=fsync
-        )
+        self._has_room = False
         self._ids = IdSource()
         self._clock = Clock()
         self._latest = LatestPrices()
@@ -107,8 +116,7 @@ class CsvLog:
         issued: list[list[str]] = []
         lines: list[str] = []
         file = self._predictions
-        changed = file.acquire(PATIENCE_S if wait else _HASTE_S)
-        try:
+        with file.locked(PATIENCE_S if wait else _HASTE_S) as changed:
             if changed:
                 self._follow(file)
             for version, texts in worded:
@@ -118,11 +126,6 @@ class CsvLog:
                 lines += [f"{key}{middle}{text}\n" for key, text in rows_and_ids]
                 issued.append(ids)
             file.write("".join(lines).encode())
-        except BaseException:
-            file.forget()
-            raise
-        finally:
-            file.release()
         return issued
 
     def feedback(self, prediction_id: str, real_price: float, *, wait: bool = True) -> Feedback:
@@ -139,8 +142,7 @@ class CsvLog:
                 f"no prediction has the id `{prediction_id[:_MAX_ID]}`"
             ) from error
         file = self._feedback
-        changed = file.acquire(PATIENCE_S if wait else _HASTE_S)
-        try:
+        with file.locked(PATIENCE_S if wait else _HASTE_S) as changed:
             if changed:
                 self._latest.follow(file)
             outcome = self._latest.outcome(row.id, real)
@@ -148,12 +150,23 @@ class CsvLog:
                 at = self._latest.next_ms(round(row.predicted_at * 1000))
                 file.write(f"{row.id},{self._clock.iso(at)},{real!r}\n".encode())
                 self._latest.put(row.id, real, file)
-        except BaseException:
-            file.forget()
-            raise
-        finally:
-            file.release()
         return Feedback(outcome, row.version, row.predicted, row.predicted_at)
+
+    def append_served(self, rows: Sequence[Served]) -> None:
+        """Record what answers carried with one `write`, all or none."""
+        lines = csv_served.lines_of(rows)
+        if not self._has_room:
+            self._establish()
+            if csv_schema.check(self.folder) < formats.ROOM_FOR_SERVED:
+                raise formats.no_room(str(self.folder))
+            self._has_room = True
+        with self._served.locked():
+            self._served.write(lines)
+
+    def served(self, *, since: datetime | None = None) -> list[Served]:
+        """Return what answers carried, read from served.csv's beginning to its end."""
+        csv_schema.check(self.folder)
+        return csv_served.read(self._served.path, prefix_of(ceil_ms(since)).encode())
 
     def labeled(
         self,
@@ -202,42 +215,49 @@ class CsvLog:
             asked = Query(rows, prices, self.width, query.version, floor=ceil_ms(query.since))
             return csv_wide.sums(asked, query, self.columns[3:-1])
 
+    def init(self, *, migrate: bool = False) -> Initialized:
+        """Make both files with their headers; served.csv is made by its first row."""
+        before = csv_schema.check(self.folder) if self.predictions_path.exists() else 0
+        self._establish(migrate=migrate)
+        with self._feedback.locked():
+            self._feedback.write(b"")
+        return Initialized(before, csv_schema.check(self.folder))
+
     def check(self) -> None:
         """Raise when rows cannot be written now; creates nothing."""
         csv_schema.check(self.folder)
-        self._predictions.check()
-        self._feedback.check()
+        for file in self._files:
+            file.check()
 
     def close(self) -> None:
         """Close the files."""
-        self._predictions.close()
-        self._feedback.close()
+        for file in self._files:
+            file.close()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def _establish(self, *, migrate: bool = False) -> None:
+        """Make predictions.csv, or see what it is, and migrate the log under its lock."""
+        with self._predictions.locked() as changed:
+            if changed:
+                self._follow(self._predictions)
+            if migrate:
+                csv_schema.write(self.folder, migrate=True)
+            self._predictions.write(b"")
 
     def _follow(self, file: AppendFile) -> None:
         """Go on after what other processes wrote: ids never step back."""
         if file.identity != self._followed:
             csv_schema.check(self.folder)
         if file.size == 0:
-            try:
-                csv_schema.write(self.folder)
-            except OSError as error:
-                raise unavailable(self.folder, error) from error
+            csv_schema.write(self.folder)
         self._followed = file.identity
         for limit in (_NEAR_END, _FAR_END):
             for line in reversed(file.last_lines(limit)):
                 if found := id_of(line):
                     self._ids.not_below(found)
                     return
-
-    def _is_prediction(self, line: bytes) -> bool:
-        try:
-            prediction_row(line, self.width)
-        except ValueError:
-            return False
-        return True
 
     def _find(self, prediction_id: str) -> bytes | None:
         """Return the line of a prediction, None if there is none."""
@@ -291,11 +311,3 @@ class CsvLog:
             return LineReader(path, columns)
         except OSError as error:
             raise unavailable(path, error) from error
-
-
-def _is_feedback(line: bytes) -> bool:
-    try:
-        feedback_row(line)
-    except ValueError:
-        return False
-    return True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from housing_cli.errors import ConfigError, UnknownPrediction
-from housing_cli.prediction_log import redacted
+from housing_cli.prediction_log import formats, redacted
 from housing_cli.prediction_log.ids import (
     Clock,
     IdSource,
@@ -21,13 +21,15 @@ from housing_cli.prediction_log.ids import (
 from housing_cli.prediction_log.records import (
     Feedback,
     Group,
+    Initialized,
     Labeled,
     Predictions,
+    Served,
     Sums,
     SumsQuery,
     checked_price,
 )
-from housing_cli.prediction_log.sql.tables import tables_for
+from housing_cli.prediction_log.sql import tables as sql_tables
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -50,7 +52,7 @@ class SqlLog:
         except (sa.exc.ArgumentError, ValueError) as error:
             raise ConfigError(f"`{self.url}` is not the URL of a database") from error
         self.width = len(schema.features)
-        tables = tables_for(schema.features)
+        tables = sql_tables.tables_for(schema.features)
         self._place: SqlitePlace | PostgresPlace
         if address.get_backend_name() == "sqlite":
             from housing_cli.prediction_log.sql.sqlite import SqlitePlace
@@ -69,6 +71,7 @@ class SqlLog:
                 )
             self._place = PostgresPlace(address.set(drivername="postgresql+psycopg"), tables)
         self._tables = tables
+        self._has_room = False
         self._ids = IdSource()
         self._clock = Clock()
 
@@ -105,6 +108,37 @@ class SqlLog:
         if key is None:
             raise UnknownPrediction(f"no prediction has the id `{prediction_id[:64]}`")
         return self._place.write(lambda connection: self._record(connection, key, real))
+
+    def append_served(self, rows: Sequence[Served]) -> None:
+        """Record what answers carried in one transaction."""
+        values = [row.columns() for row in rows]
+
+        def insert(connection: Connection) -> None:
+            if not self._has_room and not sa.inspect(connection).has_table("served"):
+                raise formats.no_room(self.url)
+            self._has_room = True
+            with self._place.transaction(connection):
+                connection.exec_driver_sql(self._place.statements.insert_served, values)
+
+        if values:
+            self._place.write(insert)
+
+    def served(self, *, since: datetime | None = None) -> list[Served]:
+        """Return what answers carried."""
+        return self._place.read(lambda c: sql_tables.served_since(c, self._tables, since)) or []
+
+    def init(self, *, migrate: bool = False) -> Initialized:
+        """Make the tables, or bring older ones to this format; each in one transaction."""
+
+        def ask(connection: Connection) -> int:
+            return sql_tables.format_of(connection, self._tables, self.url)
+
+        before = self._place.read(ask) or 0
+        self._place.write(lambda _: None)
+        older = 0 < before < formats.FORMAT
+        granted = self._place.migrate() if migrate and older else []
+        to_grant = [] if before else self._place.to_grant()
+        return Initialized(before, self._place.read(ask) or 0, granted, to_grant)
 
     def labeled(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
@@ -30,6 +31,24 @@ _POOL = 4
 # "housing" as a number: whoever creates the tables holds this lock.
 _CREATE_LOCK = 0x686F7573696E67
 _COPY_FROM_ROWS = 2
+# A migration waits for whoever reads `log_schema`, and others for it: not for long.
+_LOCK_TIMEOUT_MS = 2000
+_HINTS = {
+    psycopg.errors.InsufficientPrivilege.sqlstate: (
+        "`housing log init --url URL`, as a role that may change the tables, makes them"
+    ),
+    psycopg.errors.LockNotAvailable.sqlstate: "somebody reads the log: run it again later",
+}
+# What others may do with `predictions`, its owner included, said of `served`.
+_AS_ON_PREDICTIONS = """
+    SELECT 'GRANT ' || string_agg(right_.privilege_type, ', ' ORDER BY right_.privilege_type)
+        || ' ON served TO '
+        || CASE right_.grantee WHEN 0 THEN 'PUBLIC' ELSE right_.grantee::regrole::text END
+    FROM pg_class, aclexplode(coalesce(relacl, acldefault('r', relowner))) AS right_
+    WHERE pg_class.oid = 'predictions'::regclass AND right_.privilege_type IN ('SELECT', 'INSERT')
+        AND right_.grantee NOT IN (SELECT oid FROM pg_roles WHERE rolname = current_user)
+    GROUP BY right_.grantee
+"""
 
 
 # A connection that broke is told as `LogUnavailable`; the pool's own trace of it adds nothing.
@@ -94,7 +113,7 @@ class PostgresPlace:
         try:
             with self._readers.connect() as connection:
                 connection.execution_options(isolation_level="REPEATABLE READ")
-                if not sql_tables.exist(connection, self.tables, self._shown):
+                if not sql_tables.format_of(connection, self.tables, self._shown):
                     return None
                 return work(connection)
         except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
@@ -123,8 +142,38 @@ class PostgresPlace:
             ).scalar_one()
             if not writable:
                 raise LogUnavailable(f"the prediction log `{self._shown}` is read-only")
+            sql_tables.format_of(connection, self.tables, self._shown)  # others may migrate it
 
         self.write(ask)
+
+    def transaction(self, connection: Connection) -> AbstractContextManager[object]:
+        """Keep all or none of what is written meanwhile."""
+        return _driver(connection).transaction()
+
+    def migrate(self) -> list[str]:
+        """Bring an older log to this format in one transaction; return what was granted.
+
+        Whoever may read or append to `predictions`, server roles as a rule, may do so with
+        `served`; a grant on `log_schema` covers its new column.
+        """
+        try:
+            with self._readers.begin() as connection:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
+                _lock(connection)
+                sql_tables.create(connection, self.tables)
+                granted = connection.exec_driver_sql(_AS_ON_PREDICTIONS).scalars().all()
+                for statement in granted:
+                    connection.exec_driver_sql(statement)
+                return list(granted)
+        except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
+            raise self._unavailable(error) from error
+
+    def to_grant(self) -> list[str]:
+        """Return what a role needs that is to write the log and not to change its tables."""
+        return [
+            "GRANT SELECT, INSERT ON predictions, feedback, served TO ROLE",
+            "GRANT SELECT ON log_schema TO ROLE",
+        ]
 
     def close(self) -> None:
         """Close the connections."""
@@ -139,20 +188,18 @@ class PostgresPlace:
             if self._ready:
                 return
             with self._readers.begin() as connection:
-                if not sql_tables.exist(connection, self.tables, self._shown):
-                    connection.exec_driver_sql(
-                        "SELECT pg_advisory_xact_lock(%s::bigint)", (_CREATE_LOCK,)
-                    )
-                    if not sql_tables.exist(connection, self.tables, self._shown):
+                if not sql_tables.format_of(connection, self.tables, self._shown):
+                    _lock(connection)
+                    if not sql_tables.format_of(connection, self.tables, self._shown):
                         sql_tables.create(connection, self.tables)
             self._ready = True
 
     def _copy(self, connection: Connection, rows: Sequence[Row]) -> None:
-        driver = connection.connection.driver_connection
-        if not isinstance(driver, psycopg.Connection):
-            raise TypeError("not a connection of psycopg")
         lines = [",".join(map(_field, row)) + "\n" for row in rows]
-        with driver.cursor() as cursor, cursor.copy(self.statements.copy_predictions) as copy:
+        with (
+            _driver(connection).cursor() as cursor,
+            cursor.copy(self.statements.copy_predictions) as copy,
+        ):
             copy.write("".join(lines))
 
     def _unavailable(self, error: Exception) -> LogUnavailable:
@@ -161,8 +208,23 @@ class PostgresPlace:
         text = lines[0] if not self._password else lines[0].replace(str(self._password), "***")
         return LogUnavailable(
             f"the prediction log `{self._shown}` cannot be used: {text}",
-            "check that the database runs and accepts this user",
+            _HINTS.get(
+                getattr(reason, "sqlstate", None),
+                "check that the database runs and accepts this user",
+            ),
         )
+
+
+def _lock(connection: Connection) -> None:
+    """Wait until nobody else creates or migrates tables, and keep others from it until the end."""
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s::bigint)", (_CREATE_LOCK,))
+
+
+def _driver(connection: Connection) -> psycopg.Connection:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError("not a connection of psycopg")
+    return driver
 
 
 def _field(value: object) -> str:

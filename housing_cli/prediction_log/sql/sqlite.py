@@ -6,7 +6,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -79,7 +80,7 @@ class SqlitePlace:
             if not self.path.exists():
                 return None
             with self._engine.connect() as connection:
-                if not sql_tables.exist(connection, self.tables, str(self.path)):
+                if not sql_tables.format_of(connection, self.tables, str(self.path)):
                     return None
                 return work(connection)
         except (sa.exc.DBAPIError, sqlite3.Error, OSError) as error:
@@ -90,13 +91,35 @@ class SqlitePlace:
         if len(rows) == 1:
             connection.exec_driver_sql(self.statements.insert_prediction, tuple(rows[0]))
             return
+        with self.transaction(connection):
+            connection.exec_driver_sql(self.statements.insert_prediction, [tuple(r) for r in rows])
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[None]:
+        """Keep all or none of what is written meanwhile; nobody else writes."""
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
-            connection.exec_driver_sql(self.statements.insert_prediction, [tuple(r) for r in rows])
+            yield
             connection.exec_driver_sql("COMMIT")
         except BaseException:
-            _roll_back(connection)
+            driver = connection.connection.driver_connection
+            if isinstance(driver, sqlite3.Connection) and driver.in_transaction:
+                driver.execute("ROLLBACK")
             raise
+
+    def migrate(self) -> list[str]:
+        """Bring an older log to this format; there is nobody to grant anything to."""
+
+        def create(connection: Connection) -> None:
+            with self.transaction(connection):
+                sql_tables.create(connection, self.tables)
+
+        self.write(create)
+        return []
+
+    def to_grant(self) -> list[str]:
+        """Return no statement: whoever may write the file may write the log."""
+        return []
 
     def check(self) -> None:
         """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now."""
@@ -105,10 +128,10 @@ class SqlitePlace:
             if not self.path.exists():
                 self._refuse_left_wal()
                 return
+            # The tables are made by the first row, not by a probe; other replicas may migrate them.
+            self.read(lambda _: None)
             with self._lock:
                 if self._connection is None or self._identity != self._identity_now():
-                    # The tables are made by the first row, not by a probe.
-                    self.read(lambda _: None)
                     return
         except OSError as error:
             raise self._unavailable(error) from error
@@ -133,14 +156,9 @@ class SqlitePlace:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = self._engine.connect()
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                if not sql_tables.exist(connection, self.tables, str(self.path)):
+            with self.transaction(connection):
+                if not sql_tables.format_of(connection, self.tables, str(self.path)):
                     sql_tables.create(connection, self.tables)
-                connection.exec_driver_sql("COMMIT")
-            except BaseException:
-                _roll_back(connection)
-                raise
             connection.exec_driver_sql("PRAGMA busy_timeout=0")  # `write` waits more finely
             self._identity = self._identity_now()
         except BaseException:
@@ -189,12 +207,6 @@ class SqlitePlace:
 def _touch(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     connection.exec_driver_sql("ROLLBACK")
-
-
-def _roll_back(connection: Connection) -> None:
-    driver = connection.connection.driver_connection
-    if isinstance(driver, sqlite3.Connection) and driver.in_transaction:
-        driver.execute("ROLLBACK")
 
 
 def _is_busy(error: sa.exc.DBAPIError) -> bool:

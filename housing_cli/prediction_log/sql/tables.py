@@ -2,7 +2,9 @@
 
 `predictions` has a row a prediction. `feedback` has a row a real price: a correction is a further
 row with the next `revision`, and the highest one counts; two servers that correct one price at
-once collide on the primary key instead of losing one. `log_schema` says what the columns mean.
+once collide on the primary key instead of losing one. `served` has a row an answer that carried
+more than price and version. `log_schema` has one row: the log's numbers (see
+`prediction_log.formats`) and features; a log of format 1 has no `served`, and no column `format`.
 Ids are ordered by time, so the primary keys answer every question about the newest rows.
 """
 
@@ -11,18 +13,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from housing_cli.errors import LogSchemaMismatch
+from housing_cli.prediction_log import formats
+from housing_cli.prediction_log.ids import ceil_ms, prefix_of
+from housing_cli.prediction_log.records import SERVED_NUMBERS, Served
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Dialect
-
-LOG_SCHEMA = 1
-"""Version of the tables; tables without a `log_schema` beside them have version 1."""
 
 _MAX_NAME_BYTES = 63  # PostgreSQL cuts longer names
 _FIXED = ("id", "timestamp", "model_version", "predicted_price")
@@ -37,6 +40,7 @@ class Tables:
     metadata: sa.MetaData
     predictions: sa.Table
     feedback: sa.Table
+    served: sa.Table
     log_schema: sa.Table
 
     def names(self) -> list[str]:
@@ -93,36 +97,46 @@ def tables_for(features: Sequence[str]) -> Tables:
         sa.Index("feedback_by_version", "model_version", "id"),
         sqlite_with_rowid=False,
     )
+    served = sa.Table(
+        "served",
+        metadata,
+        sa.Column("id", key, primary_key=True),
+        *(
+            sa.Column(name, number if name in SERVED_NUMBERS else sa.Text)
+            for name in Served.__struct_fields__[1:]
+        ),
+        sqlite_with_rowid=False,
+    )
     log_schema = sa.Table(
         "log_schema",
         metadata,
         sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("features", sa.Text, nullable=False),
+        sa.Column("format", sa.Integer, nullable=False, server_default="1"),
     )
-    return Tables(tuple(features), columns, metadata, predictions, feedback, log_schema)
+    return Tables(tuple(features), columns, metadata, predictions, feedback, served, log_schema)
 
 
-def exist(connection: Connection, tables: Tables, where: str) -> bool:
-    """Return whether the log's tables exist. Raises `LogSchemaMismatch` for other features."""
+def format_of(connection: Connection, tables: Tables, where: str) -> int:
+    """Return the log's format, 0 where there is none. Raises `LogSchemaMismatch`."""
     inspector = sa.inspect(connection)
     present = set(inspector.get_table_names())
     if "predictions" not in present:
-        return False
+        return 0
     hint = "use another database or schema: `HOUSING_LOG_URL=...`"
+    found = 1
     if "log_schema" in present:
-        row = connection.execute(sa.select(tables.log_schema)).first()
+        # Whatever columns it has: those of an older or of a newer format.
+        row = connection.exec_driver_sql("SELECT * FROM log_schema").mappings().first()
         if row is None:
-            return False
-        if row.version > LOG_SCHEMA:
+            return 0
+        formats.refuse_newer(where, row["version"])
+        features = json.loads(row["features"])
+        if features != list(tables.features):
             raise LogSchemaMismatch(
-                f"the log in `{where}` has schema {row.version}, this program knows {LOG_SCHEMA}",
-                "use the newer `housing` that wrote it, or another log",
+                f"the log in `{where}` was written for other features: {', '.join(features)}", hint
             )
-        found = json.loads(row.features)
-        if found != list(tables.features):
-            raise LogSchemaMismatch(
-                f"the log in `{where}` was written for other features: {', '.join(found)}", hint
-            )
+        found = row.get("format", 1)
     else:
         columns = [column["name"] for column in inspector.get_columns("predictions")]
         if columns != tables.names():
@@ -130,17 +144,34 @@ def exist(connection: Connection, tables: Tables, where: str) -> bool:
                 f"`{where}` has a table `predictions` with other columns: {', '.join(columns)}",
                 hint,
             )
-    return "feedback" in present
+    return found if "feedback" in present else 0
 
 
 def create(connection: Connection, tables: Tables) -> None:
-    """Create what is missing; nobody else creates tables at the moment."""
+    """Create what is missing and number the log; nobody else creates tables at the moment."""
     tables.metadata.create_all(connection)
-    if connection.execute(sa.select(tables.log_schema)).first() is None:
-        connection.execute(
-            sa.insert(tables.log_schema),
-            {"version": LOG_SCHEMA, "features": json.dumps(tables.features)},
+    table = tables.log_schema
+    if "format" not in {
+        column["name"] for column in sa.inspect(connection).get_columns(table.name)
+    }:
+        connection.exec_driver_sql(
+            f"ALTER TABLE {table.name} ADD COLUMN format INTEGER NOT NULL DEFAULT 1"
         )
+    numbers = {"version": formats.USABLE_FROM, "format": formats.FORMAT}
+    if connection.execute(sa.update(table).values(numbers)).rowcount == 0:
+        row = {**numbers, "features": json.dumps(tables.features)}
+        connection.execute(sa.insert(table).values(row))
+
+
+def served_since(connection: Connection, tables: Tables, since: datetime | None) -> list[Served]:
+    """Return the rows of `served` in the order of their ids, none where there is no such table."""
+    table = tables.served
+    if not sa.inspect(connection).has_table(table.name):
+        return []
+    query = sa.select(table).order_by(table.c.id)
+    if since is not None:
+        query = query.where(table.c.id >= f"{prefix_of(ceil_ms(since))}-0000-0000-000000000000")
+    return [Served(*row) for row in connection.execute(query)]
 
 
 @dataclass(frozen=True)
@@ -151,6 +182,7 @@ class Statements:
     copy_predictions: str
     find: str
     insert_feedback: str
+    insert_served: str
 
 
 def statements_for(tables: Tables, dialect: Dialect) -> Statements:
@@ -171,5 +203,10 @@ def statements_for(tables: Tables, dialect: Dialect) -> Statements:
         insert_feedback=(
             "INSERT INTO feedback (id, revision, timestamp, model_version, real_price)"  # noqa: S608
             f" VALUES ({', '.join([mark] * 5)}) ON CONFLICT (id, revision) DO NOTHING"
+        ),
+        insert_served=(
+            f"INSERT INTO served ({', '.join(Served.__struct_fields__)})"  # noqa: S608
+            f" VALUES ({', '.join([mark] * len(Served.__struct_fields__))})"
+            " ON CONFLICT (id) DO NOTHING"
         ),
     )

@@ -143,10 +143,10 @@ def test_a_log_of_an_older_tool_is_read(tmp_path: Path) -> None:
         log.feedback("00000004-0000-4000-8000-000000000004", 4.0)
 
 
-def test_the_log_says_its_schema_version(log: PredictionLog, tmp_path: Path) -> None:
+def test_the_log_says_its_format_and_who_may_use_it(log: PredictionLog, tmp_path: Path) -> None:
     add(log)
     path = tmp_path / "schema.json"
-    assert json.loads(path.read_text()) == {"version": 1}
+    assert json.loads(path.read_text()) == {"version": 1, "format": 2}
     path.unlink()
     assert len(open_log(f"csv:{tmp_path}", SMALL).predictions()) == 1
     path.write_text('{"version": 99}')
