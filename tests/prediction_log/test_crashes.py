@@ -69,6 +69,10 @@ def test_a_killed_csv_writer_loses_nothing(tmp_path: Path) -> None:
     log = open_log(f"csv:{tmp_path}", BOSTON)
     after = log.append("v2", [ROW], [1.5])
     log.feedback(after[0], 1.5)
+    assert set(acknowledged) <= {row.id for row in log.served()} <= set(log.predictions().ids)
+    served = pd.read_csv(tmp_path / "served.csv", on_bad_lines="error")
+    assert len(served) == len(log.served())
+    assert served["lower"].unique().tolist() == [18.5]
     predictions = pd.read_csv(tmp_path / "predictions.csv")
     feedback = pd.read_csv(tmp_path / "feedback.csv")
     assert set(acknowledged) <= set(predictions["id"])
@@ -88,6 +92,6 @@ def test_a_killed_sql_writer_loses_nothing(
     acknowledged = _killed_writers(url, 2)
     log = open_log(url, BOSTON)
     after = log.append("v2", [ROW], [1.5])
-    assert set(acknowledged) <= set(log.predictions().ids)
+    assert set(acknowledged) <= {row.id for row in log.served()} <= set(log.predictions().ids)
     assert log.feedback(after[0], 2.0).outcome == "recorded"
     log.close()

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from housing_cli.errors import LogUnavailable
 from housing_cli.prediction_log import redacted
-from housing_cli.prediction_log.csv.rows import quoted
 from housing_cli.prediction_log.sql import tables as sql_tables
 
 if TYPE_CHECKING:
@@ -195,12 +194,12 @@ class PostgresPlace:
             self._ready = True
 
     def _copy(self, connection: Connection, rows: Sequence[Row]) -> None:
-        lines = [",".join(map(_field, row)) + "\n" for row in rows]
         with (
             _driver(connection).cursor() as cursor,
             cursor.copy(self.statements.copy_predictions) as copy,
         ):
-            copy.write("".join(lines))
+            for row in rows:
+                copy.write_row(row)
 
     def _unavailable(self, error: Exception) -> LogUnavailable:
         reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
@@ -225,12 +224,6 @@ def _driver(connection: Connection) -> psycopg.Connection:
     if not isinstance(driver, psycopg.Connection):
         raise TypeError("not a connection of psycopg")
     return driver
-
-
-def _field(value: object) -> str:
-    if value is None:
-        return ""
-    return quoted(value) if isinstance(value, str) else repr(value)
 
 
 def _limit_statements(connection: DBAPIConnection, _: object) -> None:

@@ -194,7 +194,7 @@ def statements_for(tables: Tables, dialect: Dialect) -> Statements:
     return Statements(
         insert_prediction=f"INSERT INTO predictions ({names}) VALUES ({marks})",  # noqa: S608
         # Without parameters psycopg leaves percent signs alone.
-        copy_predictions=f"COPY predictions ({names.replace('%%', '%')}) FROM STDIN (FORMAT csv)",
+        copy_predictions=f"COPY predictions ({names.replace('%%', '%')}) FROM STDIN",
         find=(
             "SELECT p.model_version, p.predicted_price, f.revision, f.real_price"  # noqa: S608
             " FROM predictions p LEFT JOIN feedback f ON f.id = p.id"
