@@ -110,7 +110,7 @@ def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> R
     return sa.select(
         *keys,
         sa.func.count(),
-        sa.func.count(error),
+        sa.func.count(real),
         *(
             sa.func.coalesce(sa.func.sum(value), 0.0)
             for value in (
@@ -174,7 +174,7 @@ def _paired(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -
             ),
             predicted.label("predicted"),
             last.c.real_price.label("real"),
-            _error(predicted - last.c.real_price).label("error"),
+            _error(predicted, last.c.real_price).label("error"),
         )
         .select_from(rows.outerjoin(last, last.c.id == rows.c.id))
         .where(*conditions)
@@ -182,13 +182,15 @@ def _paired(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -
     )
 
 
-def _error(value: Number) -> Number:
-    # The usual case first: databases calculate an expression again wherever its name stands.
+def _error(predicted: Number, real: Number) -> Number:
+    # The usual cases first: databases calculate an expression again wherever its name stands.
+    error = predicted - real
     return sa.case(
-        (sa.func.abs(value).between(_SMALLEST, HIGHEST_PRICE), value),
-        (value > HIGHEST_PRICE, HIGHEST_PRICE),
-        (value < -HIGHEST_PRICE, -HIGHEST_PRICE),
-        (value.is_not(None), 0.0),
+        (real.is_(None), sa.null()),
+        (sa.func.abs(error).between(_SMALLEST, HIGHEST_PRICE), error),
+        (error > HIGHEST_PRICE, HIGHEST_PRICE),
+        (error < -HIGHEST_PRICE, -HIGHEST_PRICE),
+        else_=0.0,
     )
 
 
