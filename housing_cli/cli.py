@@ -74,7 +74,8 @@ def _known_failure(error: Exception, command: str, words: list[str]) -> Result |
     if isinstance(error, ModuleNotFoundError) and _is_for_learning(error):
         missing = HousingError(
             f"this installation serves only: `{error.name}` is not installed",
-            "install all of `housing`, or use the full image",
+            "install all of it (`pip install .` in the clone, or the wheel with its "
+            "dependencies), or use the full image",
         )
         return failure(command, missing, ExitCode.FAILURE)
     return None

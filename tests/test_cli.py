@@ -82,7 +82,10 @@ def test_a_serving_installation_says_that_it_cannot_learn(module: str, workshop:
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: this installation serves only: `{module}")
-    assert done.stderr.endswith("hint: install all of `housing`, or use the full image\n")
+    assert done.stderr.endswith(
+        "hint: install all of it (`pip install .` in the clone, or the wheel with its "
+        "dependencies), or use the full image\n"
+    )
 
 
 def test_a_reader_that_goes_away_is_no_error(artifacts: Path) -> None:

@@ -46,7 +46,7 @@ from housing_cli.errors import (
     VersionCorrupt,
 )
 from housing_cli.prediction_log import open_log
-from housing_cli.registry import ModelRegistry
+from housing_cli.registry import open_registry
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -111,7 +111,7 @@ def create_app(
         settings = load_settings()
     _ensure_logging(settings)
     keys = keys or ApiKeys(settings.api.keys, settings.api.keys_file)
-    registry = ModelRegistry(settings.registry.path)
+    registry = open_registry(settings)
     metrics = Metrics()
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
     predictor = Predictor(settings, log, metrics)

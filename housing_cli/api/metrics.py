@@ -14,6 +14,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from housing_cli.api.process import worker_metrics
+from housing_cli.registry import MODEL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -149,7 +150,7 @@ class Metrics:
     def serving(self, served: Served) -> None:
         """Show `served` as the version of this worker."""
         metadata = served.version.metadata
-        digest = metadata.files.get("model.onnx", "")[:12]
+        digest = metadata.files.get(MODEL_FILE, "")[:12]
         if self._shown is not None:
             self._info.labels(*self._shown).set(0)
         self._shown = (served.name, metadata.tag or "", digest)

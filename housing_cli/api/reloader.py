@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -31,8 +29,6 @@ logger = logging.getLogger("housing.serve")
 
 RETRY_SECONDS = 5.0
 """A refused version is tried again this often: its files may be restored."""
-
-_PINNED = re.compile(r"v?[1-9][0-9]*")
 
 
 class Reloader:
@@ -67,7 +63,7 @@ class Reloader:
         A worker that replaces another begins with what its siblings serve: what they refused to
         reload, it refuses too.
         """
-        self._seen = self._stamp()
+        self._seen = self._registry.stamp(self._ref)
         if kept := self._shared.read():
             with contextlib.suppress(HousingError, OSError):
                 self._swap(self._loaded(kept))
@@ -82,7 +78,7 @@ class Reloader:
             await asyncio.sleep(self._settings.serve.reload_seconds)
             self._predictor.metrics.flush()
             try:
-                stamp = self._stamp()
+                stamp = self._registry.stamp(self._ref)
                 due = self._predictor.why_not_newer or self._predictor.served is None
                 if stamp == self._seen and not (due and loop.time() >= self._next_try):
                     continue
@@ -153,16 +149,3 @@ class Reloader:
             self._refused = error.message
             self._predictor.metrics.reload_refused()
             logger.warning("model_refused", extra={"ref": self._ref, "reason": error.message})
-
-    def _stamp(self) -> object:
-        """Return what changes when the REF may name another version; `None` if it never does."""
-        if _PINNED.fullmatch(self._ref):
-            return None
-        path = self._registry.alias_path(self._ref)
-        if self._ref == "latest" or not os.path.lexists(path):
-            path = self._registry.root / "versions"
-        try:
-            status = os.stat(path)  # noqa: PTH116
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size

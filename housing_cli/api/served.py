@@ -14,6 +14,7 @@ from housing_cli.api.http.bodies import Bodies
 from housing_cli.errors import VersionCorrupt
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.intervals import IntervalModel
+from housing_cli.registry import INTERVALS_FILE, MODEL_FILE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from housing_cli.data.schema import FeatureSchema
     from housing_cli.registry import ModelRegistry, Version
 
-MODEL_FILE = "model.onnx"
-INTERVALS_FILE = "intervals.json"
 WARM_UP_ROWS = 3
 
 

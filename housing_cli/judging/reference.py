@@ -12,7 +12,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
 from housing_cli.judging.sums import band_edges
 from housing_cli.prediction_log.records import PREDICTED, Axis
-from housing_cli.registry import ModelRegistry, Version
+from housing_cli.registry import REFERENCE_FILE, ModelRegistry, Version
 
 Floats = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class Reference:
 
 def load_reference(registry: ModelRegistry, version: Version) -> Reference:
     """Return the training reference of `version`. Raises `VersionCorrupt`."""
-    raw = msgspec.json.decode(registry.read_file(version, "reference.json"))
+    raw = msgspec.json.decode(registry.read_file(version, REFERENCE_FILE))
     columns = [
         np.array([np.nan if value is None else value for value in column], dtype=np.float64)
         for column in raw["features"]

@@ -18,7 +18,7 @@ from housing_cli.judging.window import Window, parse_window
 from housing_cli.loop.recent import Recent, intervals_of, read_recent
 from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Sums
-from housing_cli.registry import ModelRegistry, Version
+from housing_cli.registry import ModelRegistry, Version, open_registry
 
 SHARES = (0.1, 0.5, 0.9)
 USUAL_CONFIDENCE = 0.95
@@ -121,7 +121,7 @@ def evaluate(
     drift_decides: drifted inputs or predictions are a degradation, with or without real prices.
     """
     window = parse_window(settings.evaluate.window)
-    registry = ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    registry = open_registry(settings)
     version = registry.get(ref)
     reference = load_reference(registry, version)
     target, knots = intervals_of(registry, version)

@@ -10,7 +10,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.errors import GateRefused, VersionNotFound
 from housing_cli.judging.reference import baseline_value
 from housing_cli.loop.verify import load_verified
-from housing_cli.registry import Event, ModelRegistry, Version
+from housing_cli.registry import Event, ModelRegistry, Version, open_registry
 from housing_cli.registry.store import PREVIOUS, PRODUCTION, check_alias
 
 
@@ -33,7 +33,7 @@ def promote(
     version is worse than what it replaces, unless forced.
     """
     check_alias(to)
-    registry = ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    registry = open_registry(settings)
     version = registry.get(ref)
     replaced = registry.aliases().get(to)
     load_verified(registry, version)
@@ -61,7 +61,7 @@ def promote(
 
 def rollback(settings: Settings, *, reason: str = "") -> Promotion:
     """Point `production` back at the version that it named before."""
-    registry = ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    registry = open_registry(settings)
     aliases = registry.aliases()
     if PREVIOUS not in aliases:
         raise VersionNotFound(

@@ -12,9 +12,8 @@ from housing_cli.judging.sums import Totals, sums_of, total
 from housing_cli.judging.window import Window
 from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
 from housing_cli.prediction_log.records import Axis, Knots, Sums
-from housing_cli.registry import ModelRegistry, Version
+from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
 
-INTERVALS = "intervals.json"
 LOOKED_AT = 5_000
 """Newest predictions that drift looks at, and newest labeled ones that are read: the figures of a
 window that holds more come from the log's own sums, and plots show these."""
@@ -81,7 +80,7 @@ def read_recent(
 
 def intervals_of(registry: ModelRegistry, version: Version) -> tuple[float | None, Knots | None]:
     """Return the coverage that the intervals of `version` are made to hold, and their ends."""
-    if INTERVALS not in version.metadata.files:
+    if INTERVALS_FILE not in version.metadata.files:
         return None, None
-    found = msgspec.json.decode(registry.read_file(version, INTERVALS))
+    found = msgspec.json.decode(registry.read_file(version, INTERVALS_FILE))
     return found["coverage"], Knots(*(tuple(found[key]) for key in ("prices", "low", "high")))

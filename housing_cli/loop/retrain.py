@@ -20,7 +20,7 @@ from housing_cli.loop.evaluate import Evaluation, evaluate
 from housing_cli.loop.train import TrainingRows, build_version, data_info
 from housing_cli.loop.verify import load_verified
 from housing_cli.prediction_log import Labeled, open_log
-from housing_cli.registry import DataInfo, ModelRegistry, Version
+from housing_cli.registry import DataInfo, ModelRegistry, Version, open_registry
 from housing_cli.registry.store import PRODUCTION, check_tag
 
 
@@ -60,7 +60,7 @@ def retrain(
     """
     if tag is not None:
         check_tag(tag)
-    registry = ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    registry = open_registry(settings)
     champion = registry.get(PRODUCTION)
     known = champion.metadata
     settings, tuning = inherited(settings, champion.name, known.regressor, known.evidence)

@@ -23,7 +23,18 @@ from housing_cli.learning.export import export_onnx, verify_export
 from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, silent
 from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
 from housing_cli.model.compiled import CompiledModel
-from housing_cli.registry import DataInfo, GitInfo, Golden, Metadata, ModelRegistry, Version
+from housing_cli.registry import (
+    INTERVALS_FILE,
+    MODEL_FILE,
+    PIPELINE_FILE,
+    REFERENCE_FILE,
+    DataInfo,
+    GitInfo,
+    Golden,
+    Metadata,
+    Version,
+    open_registry,
+)
 from housing_cli.registry.store import check_tag, now
 
 Floats = NDArray[np.float64]
@@ -69,7 +80,7 @@ def train(
         check_tag(tag)
     table = read_table(settings.data.path, settings.schema())
     rows = TrainingRows(table.features, table.target, data_info(table))
-    registry = ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    registry = open_registry(settings)
     tuned = None
     if settings.train.tune:
         tuned = tune(settings, rows.features, rows.target, progress, stop_key)
@@ -133,10 +144,10 @@ def build_version(
         evidence=evidence or {},
     )
     files = {
-        "model.joblib": buffer.getvalue(),
-        "model.onnx": onnx,
-        "reference.json": _reference(rows, measured, seed),
-        "intervals.json": fit_intervals(rows.target, out_of_fold).to_json(),
+        PIPELINE_FILE: buffer.getvalue(),
+        MODEL_FILE: onnx,
+        REFERENCE_FILE: _reference(rows, measured, seed),
+        INTERVALS_FILE: fit_intervals(rows.target, out_of_fold).to_json(),
     }
     return metadata, files, difference
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from housing_cli.errors import VersionCorrupt, VersionNotFound
 from housing_cli.model.compiled import CompiledModel
-from housing_cli.registry import ModelRegistry, Version
+from housing_cli.registry import MODEL_FILE, ModelRegistry, Version
 from housing_cli.registry.audit import audit, verify_files
 from housing_cli.registry.history import Recorded
 
@@ -29,7 +29,7 @@ def load_verified(
     """
     verify_files(registry, version, recorded)
     compiled = CompiledModel(
-        registry.read_file(version, "model.onnx"), len(version.metadata.schema.features)
+        registry.read_file(version, MODEL_FILE), len(version.metadata.schema.features)
     )
     compiled.check_golden(version.metadata.golden.inputs, version.metadata.golden.outputs)
     return compiled

@@ -294,3 +294,17 @@ def test_a_dead_alias_is_not_remembered_as_the_previous_version(registry: ModelR
     assert registry.aliases() == {"previous": "v1", "production": "v2"}
     assert registry.history()[-1].from_ is None
     audit(registry)
+
+
+def test_the_stamp_of_a_ref_changes_with_what_it_may_name(registry: ModelRegistry) -> None:
+    assert registry.stamp("production") is None
+    first = add(registry)
+    before = {ref: registry.stamp(ref) for ref in ("production", "latest", "tagged", "v1", "1")}
+    assert (before["v1"], before["1"]) == (None, None)
+    second = add(registry, "tagged")
+    assert registry.stamp("production") == before["production"]
+    for ref in ("latest", "tagged"):
+        assert registry.stamp(ref) != before[ref]
+    registry.point("production", second)
+    assert registry.stamp("production") != before["production"]
+    assert first.directory == registry.directory("v1")

@@ -23,6 +23,7 @@ from housing_cli.api.http.models import (
     batch_model,
     row_model,
 )
+from housing_cli.registry import MODEL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,7 +173,7 @@ def operations_router(predictor: Predictor) -> APIRouter:
             "features": list(metadata.schema.features),
             "target": metadata.schema.target,
             "data_sha256": metadata.data.sha256,
-            "model_sha256": metadata.files.get("model.onnx"),
+            "model_sha256": metadata.files.get(MODEL_FILE),
             "files": metadata.files,
             "git_commit": metadata.git.commit,
             "git_dirty": metadata.git.dirty,
