@@ -9,6 +9,7 @@ HousingError                  a known failure: message and hint, never a traceba
 ├── RegistryError
 │   ├── VersionNotFound       a REF names nothing, or more than one thing
 │   ├── VersionCorrupt        hashes or golden rows do not match
+│   ├── NewerFormat           a newer program wrote what this one cannot read
 │   └── RegistryBusy          another command holds the lock for too long
 ├── LogError
 │   ├── LogUnavailable        the prediction log cannot be read or written now
@@ -88,6 +89,10 @@ class VersionNotFound(RegistryError):
 
 class VersionCorrupt(RegistryError):
     """Hashes or golden rows of a version do not match."""
+
+
+class NewerFormat(RegistryError):
+    """A newer program wrote what this one would misread."""
 
 
 class RegistryBusy(RegistryError):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
+from housing_cli.config.window import parse_window
 from housing_cli.data.metrics import METRICS
 from housing_cli.data.schema import FeatureSchema, Limits
+from housing_cli.errors import UsageError
 
 Text = Annotated[str, Meta(min_length=1)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     Metric = str
 else:
     Metric = Literal[tuple(METRICS)]
-
-# A number of rows, or of seconds, minutes, hours, days or weeks; not zero.
-_WINDOW = re.compile(r"(?=.*[1-9])([0-9]+|[0-9]+(\.[0-9]+)?[smhdw])")
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,11 +100,10 @@ class Evaluate(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse what is no window; msgspec turns it into a validation error."""
-        if not _WINDOW.fullmatch(str(self.window).strip()):
-            raise ValueError(
-                f"`{self.window}` is not a window: use `30d`, `24h`, or a number of newest "
-                "labeled rows"
-            )
+        try:
+            parse_window(self.window)
+        except UsageError as error:
+            raise ValueError(f"{error.message}: {error.hint}") from None
 
 
 class Retrain(Struct, frozen=True, forbid_unknown_fields=True):

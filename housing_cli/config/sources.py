@@ -19,6 +19,9 @@ from housing_cli.files import reason
 
 DEFAULT_FILE = Path("configs/housing.toml")
 PREFIX = "HOUSING_"
+FORMAT = 1
+"""Of the settings file, which may say so with `format = 1` before its first section. It rises where
+a key changes its meaning; a key of a newer program is refused as unknown."""
 CONFIG_VARIABLE = "HOUSING_CONFIG"
 
 # Kubernetes puts these into every pod beside a Service that is called `housing` (its `_PORT` holds
@@ -90,7 +93,7 @@ def _config_file(config: Path | str | None, environ: Mapping[str, str]) -> Path 
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        read = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(
             f"settings file `{file}` does not exist", "check `--config` and `HOUSING_CONFIG`"
@@ -105,6 +108,19 @@ def _read_toml(file: Path) -> dict[str, Any]:
             f"settings file `{file}` is not valid TOML: {reason(error)}",
             'write sections as `[train]` and values as `seed = 42` or `path = "a.csv"`',
         ) from error
+    _check_format(file, read.pop("format", FORMAT))
+    return read
+
+
+def _check_format(file: Path, found: object) -> None:
+    """Raise `ConfigError` for a file whose keys may mean something else by now."""
+    if type(found) is not int or found < 1:
+        raise ConfigError(f"`format` in `{file}` is no whole number above 0", f"write {FORMAT}")
+    if found > FORMAT:
+        raise ConfigError(
+            f"settings file `{file}` has format {found}, and this program knows {FORMAT}",
+            "use the newer `housing` that it was written for",
+        )
 
 
 def _split_variable(variable: str, value: str) -> tuple[str, str]:

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import numpy as np
 
 from housing_cli.config import Settings
+from housing_cli.config.window import Window, parse_window
 from housing_cli.judging import gate
 from housing_cli.judging.drift import Drift, compare_columns
 from housing_cli.judging.power import SIZES, Power, power_of
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.judging.sums import Segment, over_days, quantiles, segments
-from housing_cli.judging.window import Window, parse_window
 from housing_cli.loop.recent import Recent, intervals_of, read_recent
 from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Sums

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from housing_cli.config.window import Window
 from housing_cli.judging import gate
 from housing_cli.judging.sums import Totals, sums_of, total
-from housing_cli.judging.window import Window
 from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
 from housing_cli.prediction_log.records import Axis, Knots, Sums
 from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version

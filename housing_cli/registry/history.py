@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from housing_cli.errors import VersionCorrupt
+from housing_cli.registry import formats
 from housing_cli.registry.metadata import Event
 from housing_cli.registry.names import PREVIOUS, PRODUCTION, is_version
 from housing_cli.registry.transaction import DIGEST, GENESIS, digest_line, line_hash
@@ -40,9 +41,13 @@ def read_history(file: Path) -> bytes:
 
 
 def parse_history(raw: bytes, file: Path) -> list[Event]:
-    """Return the events of `raw`, oldest first. Raises `VersionCorrupt` at a line that is none."""
+    """Return the events of `raw`, oldest first.
+
+    Raises `VersionCorrupt` at a line that is none, `NewerFormat` at one of a newer program.
+    """
     events = []
     for number, line in enumerate(raw.splitlines(), start=1):
+        formats.refuse_newer(line, f"line {number} of `{file}`", formats.HISTORY)
         try:
             events.append(msgspec.json.decode(line, type=Event))
         except msgspec.MsgspecError:
@@ -70,11 +75,17 @@ def check_chain(raw: bytes, file: Path) -> Recorded:
 
 
 def check_head(raw: bytes, file: Path) -> None:
-    """Raise `VersionCorrupt` where `raw` is not what was written last."""
+    """Raise `VersionCorrupt` where `raw` is not what was written last.
+
+    Raises `NewerFormat` where a newer program wrote it.
+    """
+    lines = raw.splitlines()
+    if lines:
+        formats.refuse_newer(lines[-1], f"line {len(lines)} of `{file}`", formats.HISTORY)
     digest = file.with_name(DIGEST)
     if raw and (not digest.is_file() or digest.read_bytes() != digest_line(raw)):
         raise VersionCorrupt(
-            f"line {len(raw.splitlines())} of `{file}` is not the last one that was written "
+            f"line {len(lines)} of `{file}` is not the last one that was written "
             f"(SHA-256 differs from `{digest.name}`)",
             RESTORE,
         )

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from housing_cli.data.schema import FeatureSchema
+from housing_cli.registry import formats
 
 
 class DataInfo(Struct, frozen=True):
@@ -58,7 +59,7 @@ class Metadata(Struct, frozen=True):
     tag: str | None = None
     parent: str | None = None
     evidence: dict[str, Any] = {}
-    format: int = 1
+    format: int = formats.METADATA
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -73,6 +74,7 @@ class Event(Struct, frozen=True, kw_only=True):
     alias: str | None = None
     evidence: dict[str, Any] = {}
     prev: str = "0" * 64
+    format: int = formats.HISTORY
 
 
 class Version(msgspec.Struct, frozen=True):

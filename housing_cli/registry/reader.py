@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from housing_cli.errors import RegistryError, VersionCorrupt, VersionNotFound
+from housing_cli.errors import NewerFormat, RegistryError, VersionCorrupt, VersionNotFound
 from housing_cli.files import reason
+from housing_cli.registry import formats
 from housing_cli.registry.history import parse_history, read_history
 from housing_cli.registry.metadata import Event, Metadata, Version
 from housing_cli.registry.names import (
@@ -46,21 +47,25 @@ class RegistryReader:
         return sorted(filter(is_version, entries), key=lambda name: int(name[1:]))
 
     def versions(self) -> list[Version]:
-        """Return all versions, oldest first. Raises `VersionCorrupt` where one cannot be read."""
+        """Return all versions, oldest first.
+
+        Raises `VersionCorrupt` or `NewerFormat` where one cannot be read.
+        """
         found, broken = self.survey()
         if broken:
             raise next(iter(broken.values()))
         return found
 
-    def survey(self) -> tuple[list[Version], dict[str, VersionCorrupt]]:
+    def survey(self) -> tuple[list[Version], dict[str, RegistryError]]:
         """Return the versions that can be read, oldest first, and what is wrong with the others."""
-        found, broken = [], {}
+        found: list[Version] = []
+        broken: dict[str, RegistryError] = {}
         for name in self.names():
             try:
                 found.append(self._read(name))
             except VersionNotFound:  # removed since it was listed
                 continue
-            except VersionCorrupt as error:
+            except (VersionCorrupt, NewerFormat) as error:
                 broken[name] = error
         return found, broken
 
@@ -201,6 +206,7 @@ class RegistryReader:
         directory = self.directory(name)
         try:
             raw = (directory / METADATA_FILE).read_bytes()
+            formats.refuse_newer(raw, f"`{METADATA_FILE}` of {name}", formats.METADATA)
             return Version(name, directory, msgspec.json.decode(raw, type=Metadata))
         except FileNotFoundError:
             if directory.is_dir():

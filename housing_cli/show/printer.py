@@ -16,7 +16,7 @@ from typing import Any
 
 from housing_cli.errors import ExitCode
 from housing_cli.show import github
-from housing_cli.show.result import Result, Table, text_of
+from housing_cli.show.result import JSON_FORMAT, Result, Table, text_of
 
 
 def emit(result: Result, *, as_json: bool) -> int:
@@ -48,7 +48,7 @@ def _print(result: Result, *, as_json: bool) -> None:
             "command": result.command,
             "status": result.status,
             "exit_code": int(result.exit_code),
-            "data": result.data,
+            "data": {**result.data, "json_format": JSON_FORMAT},
             "errors": list(result.errors),
         }
         print(json.dumps(_finite(envelope)))  # noqa: T201

@@ -11,6 +11,12 @@ from housing_cli.errors import ExitCode, HousingError
 
 Cell = str | int | float | None
 
+JSON_FORMAT = 1
+"""Of what `--json` prints; it stands in `data` as `json_format`, for the envelope's keys are fixed.
+
+Keys may be added without a new number; it rises when one is renamed, removed or means something
+else."""
+
 
 class Table(msgspec.Struct, frozen=True):
     """Rows to show; `title` may be empty."""

@@ -126,3 +126,19 @@ def test_any_text_is_a_setting_or_a_known_error(key: tuple[str, str], text: str)
 def test_a_variable_of_keys_without_a_key_does_not_open_the_api(value: str) -> None:
     with pytest.raises(ConfigError, match="holds no key"):
         load_settings(environ={"HOUSING_API_KEYS": value})
+
+
+def test_a_settings_file_of_a_newer_format_is_refused_by_name(workshop: Path) -> None:
+    (workshop / "new.toml").write_text("format = 2\n[train]\nseed = 1\n")
+    with pytest.raises(ConfigError, match=r"`new.toml` has format 2, and this program knows 1"):
+        load_settings("new.toml", environ={})
+
+
+@pytest.mark.parametrize("format_", ["1", "0", '"1"', "true"])
+def test_only_a_whole_number_is_a_format(format_: str, workshop: Path) -> None:
+    (workshop / "some.toml").write_text(f"format = {format_}\n[train]\nseed = 7\n")
+    if format_ == "1":
+        assert load_settings("some.toml", environ={}).train.seed == 7
+    else:
+        with pytest.raises(ConfigError, match=r"`format` in `some.toml` is no whole number"):
+            load_settings("some.toml", environ={})

@@ -15,13 +15,13 @@ WIDE = Table(["a", "b"], [["x" * 300, 1.23456], ["two\nlines", None]], "title")
 
 
 def test_json_has_exactly_these_keys_and_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
-    data = {"a": math.nan, "b": [math.inf, 1.5], "c": {"d": None}}
+    data = {"a": math.nan, "b": [math.inf, 1.5], "c": {"d": None}, "json_format": 1}
     assert emit(Result("x", data), as_json=True) == 0
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     assert json.loads(out) == {
         "command": "x", "status": "ok", "exit_code": 0,
-        "data": {"a": None, "b": [None, 1.5], "c": {"d": None}}, "errors": [],
+        "data": {"a": None, "b": [None, 1.5], "c": {"d": None}, "json_format": 1}, "errors": [],
     }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_notes_and_errors_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> No
     assert emit(result, as_json=True) == 1
     out, err = capsys.readouterr()
     assert err == "error: what\nhint: do\n"
-    assert json.loads(out)["data"] == {"n": 1}
+    assert json.loads(out)["data"] == {"n": 1, "json_format": 1}
 
 
 def test_no_terminal_no_progress(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from housing_cli.config.window import parse_window
 from housing_cli.errors import UsageError
-from housing_cli.judging.window import parse_window
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""What a newer program wrote is refused by name; what an older one reads stays readable to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from housing_cli.errors import NewerFormat
+from housing_cli.registry import ModelRegistry
+from housing_cli.registry.transaction import DIGEST, digest_line
+from tests.conftest import Housing
+from tests.registry.versions import add, metadata, registry_of
+
+# The fields that programs of format 1 know; they skip all others.
+OLD_EVENT = {"when", "who", "event", "from", "to", "why", "alias", "evidence", "prev"}
+OLD_METADATA = {
+    "created", "schema", "regressor", "parameters", "imputer", "seed", "metrics", "data", "git",
+    "libraries", "golden", "files", "tag", "parent", "evidence", "format",
+}  # fmt: skip
+
+
+def raise_format(file: Path) -> None:
+    data = json.loads(file.read_text())
+    file.write_text(json.dumps(data | {"format": 2}))
+
+
+def newer_line(registry: ModelRegistry) -> None:
+    raw = registry.history_file.read_bytes() + b'{"format":2,"event":["moved","twice"]}\n'
+    registry.history_file.write_bytes(raw)
+    (registry.root / DIGEST).write_bytes(digest_line(raw))
+
+
+def test_metadata_of_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "artifacts", 2)
+    raise_format(registry.directory("v2") / "metadata.json")
+    with pytest.raises(NewerFormat, match=r"`metadata.json` of v2 has format 2, .* knows 1"):
+        registry.get("v2")
+    found, broken = registry.survey()
+    assert [version.name for version in found] == ["v1"]
+    assert isinstance(broken["v2"], NewerFormat)
+
+
+def test_a_history_of_a_newer_format_is_neither_read_nor_written_on(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "artifacts", 1)
+    newer_line(registry)
+    before = registry.history_file.read_bytes()
+    with pytest.raises(NewerFormat, match=r"line 3 of `.*history.jsonl` has format 2"):
+        registry.history()
+    with pytest.raises(NewerFormat):
+        add(registry)
+    assert registry.history_file.read_bytes() == before
+    assert registry.names() == ["v1"]
+
+
+def test_the_command_says_what_to_do(housing: Housing, artifacts: Path) -> None:
+    raise_format(artifacts / "versions" / "v2" / "metadata.json")
+    done = housing("registry", "show", "v2")
+    assert done.code == 1
+    assert done.stderr == (
+        "error: `metadata.json` of v2 has format 2, and this program knows 1\n"
+        "hint: use the newer `housing` that wrote it\n"
+    )
+    assert "v1" in housing("registry", "ls").stdout
+
+
+def test_an_older_program_reads_what_this_one_writes(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "artifacts", 1)
+    for line in registry.history_file.read_text().splitlines():
+        event = json.loads(line)
+        assert event.keys() >= OLD_EVENT
+        assert event["format"] == 1
+    written = json.loads((registry.directory("v1") / "metadata.json").read_text())
+    assert written.keys() == OLD_METADATA
+
+
+def test_what_has_no_number_has_format_1(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "artifacts", 1)
+    file = registry.directory("v1") / "metadata.json"
+    data = json.loads(file.read_text())
+    del data["format"]
+    file.write_text(json.dumps(data))
+    assert registry.get("v1").metadata == msgspec.structs.replace(
+        metadata(), files=registry.get("v1").metadata.files
+    )
