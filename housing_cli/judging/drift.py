@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import kolmogorov
 
+from housing_cli.judging.sums import band_edges
+
 Floats = NDArray[np.float64]
 
 LARGE_PSI = 0.2
 SURE = 0.01
-BINS = 10
 MIN_ROWS = 20
 # A share of nothing would make the index infinite: as if half a row were there.
 HALF_A_ROW = 0.5
@@ -61,7 +62,7 @@ def compare_columns(names: Sequence[str], before: Floats, now: Floats) -> tuple[
 def psi(before: Floats, now: Floats) -> float:
     """Return the population stability index over deciles of `before`; missing is a bin too."""
     known = before[~np.isnan(before)]
-    edges = _edges(known)
+    edges = np.array(band_edges(known))
     shares = []
     for column in (before, now):
         missing = np.isnan(column)
@@ -72,15 +73,6 @@ def psi(before: Floats, now: Floats) -> float:
     old, new = shares
     used = (old * len(before) > HALF_A_ROW) | (new * len(now) > HALF_A_ROW)
     return float(((new - old) * np.log(new / old))[used].sum())
-
-
-def _edges(known: Floats) -> Floats:
-    """Return the inner bounds of the bins: deciles, or between the values where they are few."""
-    values = np.unique(known)
-    if len(values) <= BINS:
-        between: Floats = (values[1:] + values[:-1]) / 2
-        return between
-    return np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -128,7 +128,7 @@ def evaluate(
     price = reference.axes(version)[-1]
     log = open_log(settings.log.url, version.metadata.schema, fsync=settings.log.fsync)
     try:
-        recent = read_recent(log, version, window, price, knots)
+        recent = read_recent(log, version, window, settings.evaluate.metric, price, knots)
     finally:
         log.close()
     rule = settings.evaluate

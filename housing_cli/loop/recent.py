@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 
 from housing_cli.config.window import Window
+from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
-from housing_cli.judging.sums import Totals, sums_of, total
+from housing_cli.judging.sums import Totals, sums_of, total, totals_by
 from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
-from housing_cli.prediction_log.records import Axis, Knots, Sums
+from housing_cli.prediction_log.records import Axis, Knots, Sums, SumsQuery
 from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
 
 LOOKED_AT = 5_000
@@ -57,16 +58,27 @@ def read_recent(
     log: PredictionLog,
     version: Version,
     window: Window,
+    metric: str,
     price: Axis,
     knots: Knots | None,
 ) -> Recent:
-    """Return what a judgment of `version` is made of.
+    """Return what a judgment of `version` by `metric` is made of.
 
     price: the bands of the predicted price. knots: the version's prediction intervals.
     """
     since, newest = window.since(), window.newest
     seen = log.predictions(version=version.name, newest=LOOKED_AT, since=since)
-    rows = log.labeled(version=version.name, newest=newest, since=since, features=False)
+    few = newest or (LOOKED_AT if METRICS[metric].total else None)
+    rows = log.labeled(version=version.name, newest=few, since=since, features=False)
+    if newest is None and len(rows) == few:
+        sums = log.sums(SumsQuery(since=since, axes=(price,), knots=knots))
+        made = {
+            str(name): (int(own.labeled), own.figures())
+            for name, own in totals_by(sums, "versions").items()
+            if own.labeled
+        }
+        rows = msgspec.structs.replace(rows, skipped=sums.skipped)
+        return Recent(rows, seen, sums, total(sums, version.name), made, wide=True)
     lately = log.labeled(newest=min(newest or LOOKED_AT, LOOKED_AT), since=since, features=False)
     names = np.array(lately.versions, dtype=object)
     made = {

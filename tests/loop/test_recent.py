@@ -1,0 +1,99 @@
+"""A wide window is judged by the log's own sums, with the same verdict as by its rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from housing_cli.config import Settings
+from housing_cli.config.settings import Log
+from housing_cli.loop.evaluate import Evaluation
+from housing_cli.loop.recent import LOOKED_AT
+from housing_cli.prediction_log import open_log
+from tests.in_process import Loop, shuffled
+
+N = LOOKED_AT + 1_500
+EXACT = 1e-9
+
+
+class Wide(Loop):
+    """v1, and N labeled predictions of it in a log of some kind, with a few of v2."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        super().__init__(folder, shuffled(0)[:350])
+        self.url = url
+        rng = np.random.default_rng(0)
+        rows = shuffled(1).drop(columns="MEDV").to_numpy(dtype=float)
+        rows = rows[rng.integers(0, len(rows), N)]
+        real = rng.uniform(10, 40, N).round(3)
+        predicted = (real * np.exp(0.15 * rng.standard_t(5, N))).round(3)
+        log = open_log(url, self.settings().schema())
+        try:
+            for version, some in (("v1", slice(None)), ("v2", slice(0, 40))):
+                ids = log.append(version, rows[some].tolist(), predicted[some].tolist())
+                for prediction_id, price in zip(ids, real[some].tolist(), strict=True):
+                    log.feedback(prediction_id, price)
+        finally:
+            log.close()
+
+    def settings(self, **evaluate_options: object) -> Settings:
+        settings = super().settings(**evaluate_options)
+        if not hasattr(self, "url"):
+            return settings
+        return msgspec.structs.replace(settings, log=Log(url=self.url))
+
+
+@pytest.fixture(scope="module", params=["csv", "sqlite"])
+def loop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Wide:
+    folder = tmp_path_factory.mktemp(request.param)
+    kinds = {"csv": f"csv:{folder / 'logs'}", "sqlite": f"sqlite:///{folder / 'log.db'}"}
+    return Wide(folder, kinds[request.param])
+
+
+@pytest.fixture(scope="module", params=["rmse", "mae"])
+def both(request: pytest.FixtureRequest, loop: Wide) -> tuple[Evaluation, Evaluation]:
+    """Return the judgment by rows (a number of them) and by sums (a time)."""
+    options = {"metric": request.param, "confidence": 0.95}
+    return loop.evaluate(window=str(N), **options), loop.evaluate(window="30d", **options)
+
+
+def test_the_verdict_is_the_same_to_nine_digits(both: tuple[Evaluation, Evaluation]) -> None:
+    rows, sums = (asdict(found.verdict) for found in both)
+    assert sums.pop("interval") == pytest.approx(rows.pop("interval"), rel=EXACT)
+    assert sums == {
+        key: pytest.approx(value, rel=EXACT) if isinstance(value, float) else value
+        for key, value in rows.items()
+    }
+
+
+def test_the_figures_and_segments_are_the_same(both: tuple[Evaluation, Evaluation]) -> None:
+    rows, sums = both
+    assert sums.recent == pytest.approx(rows.recent, rel=EXACT)
+    for one, other in zip(rows.segments, sums.segments, strict=True):
+        assert (one.low, one.high, one.n) == (other.low, other.high, other.n)
+        assert other.figures == pytest.approx(one.figures, rel=1e-7)
+
+
+def test_the_rows_that_are_kept_are_the_newest(both: tuple[Evaluation, Evaluation]) -> None:
+    rows, sums = both
+    assert (len(rows.rows), len(sums.rows)) == (N, LOOKED_AT)
+    assert list(sums.rows.ids) == list(rows.rows.ids[-LOOKED_AT:])
+    assert (sums.labels.predictions, sums.labels.labeled) == (N, N)
+
+
+def test_a_wide_log_of_one_day_is_charted_by_its_newest_rows(
+    both: tuple[Evaluation, Evaluation],
+) -> None:
+    course = both[1].over_time(40)
+    assert len(course.values) == 40
+    assert course.start == both[1].rows.timestamps[0]
+
+
+def test_a_version_is_judged_by_its_own_rows_alone(both: tuple[Evaluation, Evaluation]) -> None:
+    assert set(both[1].sums.versions) == {"v1", "v2"}
+    assert both[1].verdict.n == N
+    assert [(row.version, row.n) for row in both[1].versions] == [("v1", N)]  # v2 is not registered
