@@ -22,12 +22,11 @@ FROM base AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CACHE_DIR=/var/cache/pip
 WORKDIR /src
 COPY pyproject.toml .ci/constraints.txt configs/image/ ./
-# Parquet (pyarrow, 170 MB) is for tables on a data scientist's disk, not for a container.
 # Bytecode only for what a server imports: the rest would cost 40 MB to start a retraining sooner.
 RUN --mount=type=cache,target=/var/cache/pip \
-    python requirements.py pyproject.toml --without pyarrow > full.txt \
+    python requirements.py pyproject.toml > full.txt \
     && python requirements.py pyproject.toml \
-        --without pyarrow pandas scikit-learn joblib skl2onnx onnx > serving.txt \
+        --without pandas scikit-learn joblib skl2onnx onnx > serving.txt \
     && mkdir -p /out/full/opt /out/serving/opt && rm -rf /opt && ln -s /out/full/opt /opt \
     && python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install -q --no-compile \

@@ -6,12 +6,15 @@ import json
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pandas as pd
 import pytest
 
 # A shell starts what runs in its background with Ctrl-C ignored, and commands inherit that.
@@ -117,6 +120,14 @@ def as_nobody() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+def parquet(table: pd.DataFrame) -> bytes:
+    """Return a table as Parquet, without its index."""
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
+        file = Path(folder, "table.parquet")
+        database.from_df(table).write_parquet(str(file))
+        return file.read_bytes()
 
 
 def rows(n: int = 60) -> list[str]:

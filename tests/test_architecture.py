@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LIGHT = [PACKAGE / "cli.py", PACKAGE / "show" / "printer.py", PACKAGE / "errors.py"]
 LIGHT += [*(PACKAGE / "commands").glob("*.py"), *(PACKAGE / "config").glob("*.py")]
 HEAVY = {"numpy", "pandas", "pydantic", "sklearn", "onnx", "onnxruntime", "joblib", "rich",
-         "fastapi", "uvicorn", "sqlalchemy", "pyarrow", "duckdb", "scipy", "skl2onnx", "jinja2",
+         "fastapi", "uvicorn", "sqlalchemy", "duckdb", "scipy", "skl2onnx", "jinja2",
          "prometheus_client"}  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from housing_cli.config import Settings
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.data.table import Table, read_table
-from tests.conftest import FEATURES, SHIPPED, rows
+from tests.conftest import FEATURES, SHIPPED, parquet, rows
 
 SCHEMA = Settings().schema()
 PLAIN = "\n".join(rows()) + "\n"
@@ -61,14 +61,14 @@ ODD: dict[str, Callable[[], bytes | str]] = {
     "spaces around values": lambda: padded(PLAIN),
     "shuffled columns": lambda: frame()[sorted(frame().columns)].to_csv(index=False),
     "scientific notation": lambda: frame().to_csv(index=False, float_format="%.17e"),
-    "Parquet": lambda: frame().to_parquet(),
-    "Parquet of nullable numbers": lambda: frame().convert_dtypes().to_parquet(),
-    "Parquet of categories": lambda: frame().astype({"RAD": "category"}).to_parquet(),
-    "Parquet of decimals": lambda: (
-        frame().assign(TAX=lambda t: t["TAX"].astype(object).map(int).map(Decimal)).to_parquet()
+    "Parquet": lambda: parquet(frame()),
+    "Parquet of nullable numbers": lambda: parquet(frame().convert_dtypes()),
+    "Parquet of categories": lambda: parquet(frame().astype({"RAD": "category"})),
+    "Parquet of decimals": lambda: parquet(
+        frame().assign(TAX=lambda t: t["TAX"].astype(object).map(int).map(Decimal))
     ),
-    "Parquet of text": lambda: frame().astype("str").to_parquet(),
-    "Parquet of flags": lambda: frame().astype({"CHAS": "bool"}).to_parquet(),
+    "Parquet of text": lambda: parquet(frame().astype("str")),
+    "Parquet of flags": lambda: parquet(frame().astype({"CHAS": "bool"})),
 }
 
 
@@ -95,7 +95,7 @@ def test_every_spelling_of_a_missing_value_is_understood(text: str, tmp_path: Pa
 def test_nullable_parquet_values_are_missing(tmp_path: Path) -> None:
     table = frame().astype({"RAD": "Int64"})
     table.loc[3, "RAD"] = pd.NA
-    read_back = read(table.to_parquet(), tmp_path)
+    read_back = read(parquet(table), tmp_path)
     assert np.argwhere(np.isnan(read_back.features)).tolist() == [[3, FEATURES.index("RAD")]]
 
 
@@ -103,7 +103,7 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     table = frame().assign(note="x", ID=range(60))
     table.loc[[2, 5], "MEDV"] = np.nan
     dropped = {"columns that are no feature (`note`, `ID`)": 2, "rows without `MEDV`": 2}
-    for content in (table.to_csv(index=False), table.to_parquet(index=False)):
+    for content in (table.to_csv(index=False), parquet(table)):
         read_back = read(content, tmp_path)
         assert (read_back.dropped, len(read_back)) == (dropped, 58)
 

@@ -258,9 +258,7 @@ def test_what_only_learning_needs_is_not_in_the_serving_image(
     built.engine.build(with_artifacts, "housing-api:serving", target="serving")
     assert verb(built, "registry", "verify", image="housing-api:serving")["exit_code"] == 0
     found = "import importlib.util as u; print([m for m in %r if u.find_spec(m)])"
-    code = found % (
-        ["sklearn", "pandas", "scipy", "joblib", "onnx", "skl2onnx", "pyarrow", "duckdb"],
-    )
+    code = found % (["sklearn", "pandas", "scipy", "joblib", "onnx", "skl2onnx", "duckdb"],)
     done = built.engine("run", "--rm", "--entrypoint", "python", "housing-api:serving", "-c", code)
     assert done.stdout.strip() == "[]"
 

@@ -13,7 +13,7 @@ from tests.system.processes import environment
 
 HEAVY = [
     "numpy", "pandas", "pydantic", "sklearn", "scipy", "onnx", "onnxruntime", "skl2onnx", "joblib",
-    "fastapi", "starlette", "uvicorn", "sqlalchemy", "pyarrow", "duckdb", "rich", "asyncio",
+    "fastapi", "starlette", "uvicorn", "sqlalchemy", "duckdb", "rich", "asyncio",
     "jinja2", "prometheus_client",
 ]  # fmt: skip
 

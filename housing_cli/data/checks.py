@@ -1,0 +1,125 @@
+"""What the columns of a table must be, whatever file they come from; errors name the place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from housing_cli.data.schema import FeatureSchema
+from housing_cli.errors import DataError
+
+Place = Callable[[int], str]
+"""Names the place of a row in its file, by its position among the rows: `line 7`."""
+
+# What the tables of the world write for "no value"; compared without case.
+MISSING = frozenset(
+    {"", "na", "n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "#n/a", "#na", "n.a."}
+)
+MEND = "mend the value, or leave it empty where it is missing"
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+def check_header(header: Sequence[str], path: Path, schema: FeatureSchema) -> None:
+    """Raise `DataError` where a column of `schema` is missing, or there twice."""
+    needed = [*schema.features, schema.target]
+    twice = [name for name in needed if header.count(name) > 1]
+    if twice:
+        raise DataError(f"`{path}` has column `{twice[0]}` twice", "keep one of them")
+    missing = [name for name in needed if name not in header]
+    if missing:
+        named = ", ".join(f"`{name}`" for name in missing)
+        if len(missing) == len(needed):
+            hint = "the first line must hold the column names"
+        else:
+            similar = [name for name in header if name.lower() == missing[0].lower()]
+            hint = (
+                f"rename `{similar[0]}` to `{missing[0]}`"
+                if similar
+                else "add the columns, or name the right ones under `[data]` in the settings"
+            )
+        plural = "s" if len(missing) > 1 else ""
+        raise DataError(f"`{path}` lacks column{plural} {named}", hint)
+
+
+def numbers_of(column: pd.Series, name: str, path: Path, place: Place) -> NDArray[np.float64]:
+    """Return the numbers of a column, NaN for missing. Raises `DataError` at the first other."""
+    if pd.api.types.is_float_dtype(column):
+        numbers = column.to_numpy(dtype="float64")
+    else:
+        text = column.fillna("").str.strip()
+        missing = text.str.lower().isin(MISSING).to_numpy(dtype=bool)
+        parsed = pd.to_numeric(text.mask(missing), errors="coerce")
+        numbers = parsed.to_numpy(dtype="float64", na_value=np.nan)
+        if (row := _first(np.isnan(numbers) & ~missing)) is not None:
+            shown = "".join(c if c.isprintable() else " " for c in str(text.iloc[row])[:40])
+            raise DataError(f"`{path}`, {place(row)}: `{name}` is `{shown}`, not a number", MEND)
+    if (row := _first(np.isinf(numbers))) is not None:
+        raise DataError(f"`{path}`, {place(row)}: `{name}` is infinite", MEND)
+    if (row := _first(np.abs(numbers) > FLOAT32_MAX)) is not None:
+        raise DataError(
+            f"`{path}`, {place(row)}: `{name}` is {numbers[row]:g}, beyond what a model can take "
+            f"({FLOAT32_MAX:.2g})",
+            MEND,
+        )
+    return numbers
+
+
+def _first(found: NDArray[np.bool_]) -> int | None:
+    rows = np.flatnonzero(found)
+    return int(rows[0]) if len(rows) else None
+
+
+def check_limits(
+    features: NDArray[np.float64], schema: FeatureSchema, path: Path, place: Place
+) -> None:
+    """Raise `DataError` at the first value outside of the limits of `schema`."""
+    for name, (low, high) in schema.limits.items():
+        values = features[:, schema.features.index(name)]
+        outside = np.zeros(len(values), dtype=bool)
+        if low is not None:
+            outside |= values < low
+        if high is not None:
+            outside |= values > high
+        if (row := _first(outside)) is not None:
+            raise DataError(
+                f"`{path}`, {place(row)}: `{name}` is {values[row]:g}, {_outside(low, high)}",
+                "mend the value, or the limits under `[data.limits]` in the settings",
+            )
+
+
+def _outside(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"above {high:g}"
+    return f"below {low:g}" if high is None else f"outside {low:g} to {high:g}"
+
+
+def check_target(
+    target: NDArray[np.float64],
+    labeled: NDArray[np.bool_],
+    schema: FeatureSchema,
+    path: Path,
+    place: Place,
+) -> None:
+    """Raise `DataError` where no row has a price, or one is not above 0."""
+    if not labeled.any():
+        raise DataError(
+            f"`{path}` has no value in `{schema.target}`", "give rows whose price is known"
+        )
+    if (row := _first(np.asarray(labeled & ~(target > 0)))) is not None:
+        raise DataError(
+            f"`{path}`, {place(row)}: `{schema.target}` is {target[row]:g}, not above 0",
+            "mend the value, or remove the row",
+        )
+
+
+def check_columns(features: NDArray[np.float64], schema: FeatureSchema, path: Path) -> None:
+    """Raise `DataError` for a feature without any value among the labeled rows."""
+    if (column := _first(np.asarray(np.isnan(features).all(axis=0)))) is not None:
+        raise DataError(
+            f"`{path}` has no value in `{schema.features[column]}`: it cannot be imputed",
+            "fill the column, or take it out of `data.features` in the settings",
+        )

@@ -1,0 +1,82 @@
+"""Read the columns of a CSV table: comma, semicolon or tab, any line ends, with a BOM or none."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from housing_cli.data.checks import Place, check_header
+from housing_cli.data.schema import FeatureSchema
+from housing_cli.errors import DataError
+
+
+def csv_columns(
+    path: Path, raw: bytes, schema: FeatureSchema
+) -> tuple[dict[str, pd.Series], Place]:
+    """Return the columns as text, and what to call the place of each row."""
+    text = _text(path, raw)
+    first = text.lstrip("\r\n").splitlines()[0]
+    separator = max(",;\t", key=first.count)
+    header: list[str] = []
+    rows: list[list[str]] = []
+    places: list[str] = []
+    for place, row in _csv_rows(path, text, separator):
+        if not header:
+            header = [name.strip() for name in row]
+            check_header(header, path, schema)
+        elif len(row) != len(header):
+            raise DataError(
+                f"`{path}`, {place}: {len(row)} values for {len(header)} columns",
+                "give every line as many values as the header; a value that holds the separator "
+                "stands in double quotes",
+            )
+        elif [value.strip() for value in row] == header:
+            raise DataError(f"`{path}`, {place}: the header stands there again", "remove that line")
+        else:
+            rows.append(row)
+            places.append(place)
+    if not rows:
+        raise DataError(f"`{path}` has a header but no rows", "give a table with rows")
+    # Where something else parts the columns, a comma may be the decimal mark.
+    columns = {}
+    for name, values in zip(header, zip(*rows, strict=True), strict=True):
+        numbers = values if separator == "," else [value.replace(",", ".") for value in values]
+        columns[name] = pd.Series(numbers, dtype="str")
+    return columns, places.__getitem__
+
+
+def _text(path: Path, raw: bytes) -> str:
+    if b"\0" in raw:
+        raise DataError(
+            f"`{path}`, line {raw[: raw.index(0)].count(10) + 1}: NUL bytes, which no CSV file has",
+            "give UTF-8 text or a Parquet file",
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"`{path}`, line {line}: not UTF-8 text", "save the file as UTF-8"
+        ) from None
+
+
+def _csv_rows(path: Path, text: str, separator: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the rows that are not blank, each with the line that it begins on."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    line = 0
+    try:
+        for row in reader:
+            begins, line = line + 1, reader.line_num
+            if len(row) > 1 or (row and row[0].strip()):
+                yield f"line {begins}", row
+    except csv.Error as error:
+        unclosed = "unexpected end of data" in str(error)
+        reason = "a quote is opened and never closed" if unclosed else str(error)
+        raise DataError(
+            f"`{path}`, line {line + 1}: not CSV: {reason}",
+            "close every double quote, and write one inside a value twice",
+        ) from None
