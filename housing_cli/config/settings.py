@@ -113,6 +113,7 @@ class Retrain(Struct, frozen=True, forbid_unknown_fields=True):
     min_samples: Positive = 30
     max_level: Annotated[float, Meta(gt=1)] = 3.0
     max_unexplained: Annotated[float, Meta(ge=0, le=1)] = 0.1
+    max_rows: Positive = 1_000_000
 
 
 class Registry(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from housing_cli.config import Settings
 from housing_cli.data.table import Table
-from housing_cli.judging.comparison import Comparison, Limits, compare, repeated
+from housing_cli.judging.acceptance import Limits
+from housing_cli.judging.comparison import Comparison, compare, repeated
 from housing_cli.judging.price_level import price_levels
 from housing_cli.judging.reference import Reference
 from housing_cli.learning.fitting import Progress, fit, predict, silent

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from housing_cli.config import Settings
 from housing_cli.data.table import read_table
-from housing_cli.errors import ExportError, GateRefused, InsufficientEvidence, SchemaMismatch
+from housing_cli.errors import ExportError, GateRefused, SchemaMismatch
+from housing_cli.judging.comparison import Comparison
 from housing_cli.judging.reference import load_reference
 from housing_cli.learning.fitting import Progress, silent
 from housing_cli.learning.tuning import inherited
-from housing_cli.loop.challenger import assemble, contest, gather
+from housing_cli.loop.challenger import Material, assemble, contest, gather
 from housing_cli.loop.evaluate import Evaluation, evaluate
+from housing_cli.loop.feedback import read_feedback
 from housing_cli.loop.train import TrainingRows, build_version, data_info
 from housing_cli.loop.verify import load_verified
-from housing_cli.prediction_log import Labeled, open_log
 from housing_cli.registry import DataInfo, ModelRegistry, Version, open_registry
 from housing_cli.registry.store import PRODUCTION, check_tag
 
@@ -43,6 +46,11 @@ class Retrained:
         found: Mapping[str, Any] = self.evidence["comparison"]
         return found
 
+    @property
+    def left_out(self) -> int:
+        """Return how many labeled rows are older than those that it learned from."""
+        return int(self.evidence["feedback"].get("left_out", 0))
+
 
 def retrain(
     settings: Settings,
@@ -61,73 +69,92 @@ def retrain(
     if tag is not None:
         check_tag(tag)
     registry = open_registry(settings)
-    champion = registry.get(PRODUCTION)
-    known = champion.metadata
-    settings, tuning = inherited(settings, champion.name, known.regressor, known.evidence)
-    if champion.metadata.schema.features != settings.schema().features:
-        raise SchemaMismatch(
-            f"{champion.name} has other features than the settings name",
-            "use the settings file that it was trained with (`--config FILE`)",
-        )
+    settings, champion, tuning = _champion(settings, registry)
     compiled = load_verified(registry, champion)
     base = read_table(settings.data.path, settings.schema())
-    feedback = _feedback(settings)
-    _require_labels(settings, feedback)
+    feedback = read_feedback(settings)
     info = msgspec.structs.replace(
-        data_info(base), feedback_rows=len(feedback), feedback_sha256=_fingerprint(feedback)
+        data_info(base), feedback_rows=len(feedback.rows), feedback_sha256=feedback.fingerprint()
     )
     version = None if force else _same_labels(settings, registry, champion, info)
     reused = version is not None
     if version is None:
-        material = gather(settings, base, feedback)
+        material = gather(settings, base, feedback.rows)
         reference = load_reference(registry, champion)
         comparison = contest(settings, material, compiled, reference, progress)
         evidence: dict[str, object] = {
             "champion": champion.name,
             "comparison": asdict(comparison),
-            "feedback": _described(feedback),
+            "feedback": feedback.described(),
             "settings_sha256": _settings_hash(settings),
             **tuning,
         }
-        features, target, _ = assemble(material)
-        try:
-            metadata, files, _ = build_version(
-                settings,
-                TrainingRows(features, target, msgspec.structs.replace(info, rows=len(target))),
-                tag=tag,
-                parent=champion.name,
-                evidence=evidence,
-                progress=progress,
-            )
-        except ExportError:
-            if comparison.wins or force:
-                raise
-            # Prices beyond reason are beyond the precision of what is served, too.
-            raise GateRefused(
-                f"the challenger is not better than {champion.name}: "
-                + "; ".join(comparison.reasons),
-                "look for wrong real prices in the log, and correct them through `/feedback`",
-                asdict(comparison),
-            ) from None
+        build = partial(build_version, tag=tag, parent=champion.name, evidence=evidence)
+        with _refusing_beyond_reason(champion, comparison, force):
+            metadata, files, _ = build(settings, _rows(material, info), progress=progress)
         version = registry.add(metadata, files, promote=False, why="retrain")
     done = Retrained(version, champion, version.metadata.evidence, promote, reused)
     _require_win(registry, done, force)
     if promote:
-        wins = done.comparison["wins"]
-        registry.point(
-            PRODUCTION,
-            version,
-            why="retrain" if wins else "retrain, forced",
-            evidence={**done.evidence, "forced": force and not wins},
-            expected=champion.name,
-        )
+        _promote(registry, done, force)
     return done
+
+
+def _champion(
+    settings: Settings, registry: ModelRegistry
+) -> tuple[Settings, Version, dict[str, object]]:
+    """Return settings with what production hands down, production, and the evidence of it."""
+    champion = registry.get(PRODUCTION)
+    known = champion.metadata
+    settings, tuning = inherited(settings, champion.name, known.regressor, known.evidence)
+    if known.schema.features != settings.schema().features:
+        raise SchemaMismatch(
+            f"{champion.name} has other features than the settings name",
+            "use the settings file that it was trained with (`--config FILE`)",
+        )
+    return settings, champion, tuning
 
 
 def needed(settings: Settings) -> Evaluation | None:
     """Return the judgment that calls for no retraining, `None` where production is degraded."""
     judged = evaluate(settings)
     return None if judged.verdict.verdict == "degraded" else judged
+
+
+def _rows(material: Material, info: DataInfo) -> TrainingRows:
+    features, target, _ = assemble(material)
+    return TrainingRows(features, target, msgspec.structs.replace(info, rows=len(target)))
+
+
+@contextmanager
+def _refusing_beyond_reason(
+    champion: Version, comparison: Comparison, force: bool
+) -> Iterator[None]:
+    """Refuse a challenger that lost and cannot be compiled either.
+
+    Prices beyond reason are beyond the precision of what is served, too.
+    """
+    try:
+        yield
+    except ExportError:
+        if comparison.wins or force:
+            raise
+        raise GateRefused(
+            f"the challenger is not better than {champion.name}: " + "; ".join(comparison.reasons),
+            "look for wrong real prices in the log, and correct them through `/feedback`",
+            asdict(comparison),
+        ) from None
+
+
+def _promote(registry: ModelRegistry, done: Retrained, force: bool) -> None:
+    wins = done.comparison["wins"]
+    registry.point(
+        PRODUCTION,
+        done.version,
+        why="retrain" if wins else "retrain, forced",
+        evidence={**done.evidence, "forced": force and not wins},
+        expected=done.champion.name,
+    )
 
 
 def _require_win(registry: ModelRegistry, done: Retrained, force: bool) -> None:
@@ -172,40 +199,9 @@ def _same_labels(
     return None
 
 
-def _feedback(settings: Settings) -> Labeled:
-    log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
-    try:
-        return log.labeled()
-    finally:
-        log.close()
-
-
-def _require_labels(settings: Settings, feedback: Labeled) -> None:
-    needed = max(settings.retrain.min_samples, 2)
-    if len(feedback) < needed:
-        raise InsufficientEvidence(
-            f"{len(feedback)} labeled predictions are too few to retrain on: {needed} are needed",
-            "send real prices to `/feedback`, or set `retrain.min_samples` lower",
-        )
-
-
-def _described(feedback: Labeled) -> dict[str, object]:
-    versions = list(feedback.versions)
-    return {
-        "rows": len(feedback),
-        "versions": {name: versions.count(name) for name in sorted(set(versions))},
-        "oldest": float(feedback.timestamps.min()),
-        "newest": float(feedback.timestamps.max()),
-    }
-
-
 def _settings_hash(settings: Settings) -> str:
     """Return what tells two experiments on the same data apart."""
-    told = (settings.model, settings.train.seed, settings.retrain)
+    # How many rows are read is told by which they are.
+    rule = {k: v for k, v in msgspec.structs.asdict(settings.retrain).items() if k != "max_rows"}
+    told = (settings.model, settings.train.seed, rule)
     return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()
-
-
-def _fingerprint(rows: Labeled) -> str:
-    """Return the SHA-256 of which prediction has which real price."""
-    lines = (f"{i},{p!r}\n" for i, p in zip(rows.ids, rows.real.tolist(), strict=True))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

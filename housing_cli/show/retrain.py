@@ -41,6 +41,13 @@ def result_of(done: Retrained) -> Result:
     notes[:0] = tuning_notes(done.version.metadata.evidence)
     if done.reused:
         notes.insert(0, f"note: {name} was already made of the same real prices")
+    if done.left_out:
+        learned = done.version.metadata.data.feedback_rows
+        notes.insert(
+            0,
+            f"note: learned from the newest {learned} real prices; {done.left_out} older ones are "
+            "left out (`retrain.max_rows`)",
+        )
     if not found["wins"]:
         notes.insert(0, f"warning: forced although {'; '.join(found['reasons'])}")
     return Result(
@@ -53,6 +60,7 @@ def result_of(done: Retrained) -> Result:
             "comparison": dict(found),
             "metrics": dict(done.version.metadata.metrics),
             "feedback_rows": done.version.metadata.data.feedback_rows,
+            "feedback_left_out": done.left_out,
         },
         show=[
             what,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from housing_cli.judging.comparison import Comparison, Limits, compare, paired
+from housing_cli.judging.acceptance import Limits
+from housing_cli.judging.comparison import Comparison, compare, paired
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 LIMITS = Limits(threshold=0.1, max_level=3.0, max_unexplained=0.1, max_repeated=0.5)

@@ -1,0 +1,113 @@
+"""The rule that accepts or refuses a challenger, and its reasons in words.
+
+A challenger is accepted where all of this holds:
+
+1. Its error on the comparison rows, newer than anything it learned from, is lower.
+2. The real prices are plausible: no more than a few are so far off that neither model explains
+   them (`unexplained`); the price level did not jump by more than `max_level` times, which is what
+   a change of the unit looks like and no market does; and they are not one number over and over
+   (`repeated`), as from a stuck feed.
+3. Either significantly more than half of the comparison rows got better (sign test), or, on base
+   data that both have not seen, it is not worse than the champion by more than the threshold
+   (and by more than chance).
+
+RMSE alone would accept poison: where half of the prices are a fifth of what they should be, any
+model that was dragged down halves the largest errors. But the rows that are right get worse then,
+so no majority improves, and base data, which is trusted, shows the harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from housing_cli.data.metrics import METRICS
+
+if TYPE_CHECKING:
+    from housing_cli.judging.comparison import Comparison
+
+Floats = NDArray[np.float64]
+
+SURE = 0.01
+"""Above this chance, more improved rows than not are no majority yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the rule allows: see the module's docstring."""
+
+    threshold: float
+    max_level: float
+    max_unexplained: float
+    max_repeated: float
+
+
+def reasons_against(
+    found: Comparison, limits: Limits, extreme: float, misses: Floats | None
+) -> list[str]:
+    """Return why the challenger is refused, nothing where it is accepted.
+
+    extreme: by how many times the price level moved at most. misses: (n,), how many times off each
+    real price of the feedback is from what was predicted.
+    """
+    return [
+        *_no_better(found),
+        *_implausible(found, limits, extreme),
+        # One alone, a typing error or another unit, would spoil the baseline of whoever learns it.
+        *(() if misses is None else _absurd(misses, limits.max_level * found.factor)),
+        *_stuck(found, limits),
+        *_harmful(found, limits),
+    ]
+
+
+def _no_better(found: Comparison) -> Iterator[str]:
+    if not found.difference < 0:
+        yield (
+            f"{METRICS[found.metric].label} {found.challenger:.3f} against {found.champion:.3f} on "
+            f"the same {found.n} recent rows"
+        )
+
+
+def _implausible(found: Comparison, limits: Limits, extreme: float) -> Iterator[str]:
+    if extreme > limits.max_level:
+        yield (
+            f"the real prices moved by {extreme:.1f} times at once, which is more than "
+            f"{limits.max_level:g}: another unit?"
+        )
+    if found.unexplained > limits.max_unexplained:
+        yield (
+            f"{found.unexplained:.0%} of the recent real prices are more than {found.factor:.1f} "
+            "times off what either model expects"
+        )
+
+
+def _absurd(misses: Floats, beyond: float) -> Iterator[str]:
+    absurd = int((misses > beyond).sum())
+    if absurd:
+        yield (
+            f"{absurd} of the {len(misses)} real prices {'is' if absurd == 1 else 'are'} more than "
+            f"{beyond:.1f} times off what was predicted (the worst {misses.max():.4g} times): a "
+            "typing error, or another unit?"
+        )
+
+
+def _stuck(found: Comparison, limits: Limits) -> Iterator[str]:
+    if found.repeated > limits.max_repeated:
+        yield f"{found.repeated:.0%} of the recent real prices are one and the same: a stuck feed?"
+
+
+def _harmful(found: Comparison, limits: Limits) -> Iterator[str]:
+    """No majority got better, and base data that neither has seen shows harm."""
+    base = found.base
+    if base is None or found.p_improved <= SURE:
+        return
+    if base.challenger > base.champion * (1 + limits.threshold) and base.interval[0] > 0:
+        yield (
+            f"{METRICS[found.metric].label} {base.challenger:.3f} against {base.champion:.3f} on "
+            f"{base.n} held-out rows of base data, and only {found.improved:.0%} of the recent "
+            "rows got better"
+        )

@@ -1,0 +1,59 @@
+"""The real prices that a challenger learns from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+from housing_cli.config import Settings
+from housing_cli.errors import InsufficientEvidence
+from housing_cli.judging.sums import total
+from housing_cli.prediction_log import Labeled, open_log
+from housing_cli.prediction_log.records import SumsQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Labeled rows of all versions, oldest first; left_out: how many more are older."""
+
+    rows: Labeled
+    left_out: int
+
+    def described(self) -> dict[str, object]:
+        """Return what the evidence says of the rows; times are epoch seconds."""
+        return {
+            "rows": len(self.rows),
+            "left_out": self.left_out,
+            "versions": dict(sorted(Counter(self.rows.versions).items())),
+            "oldest": float(self.rows.timestamps.min()),
+            "newest": float(self.rows.timestamps.max()),
+        }
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of which prediction has which real price."""
+        digest = hashlib.sha256()
+        for prediction_id, price in zip(self.rows.ids, self.rows.real.tolist(), strict=True):
+            digest.update(f"{prediction_id},{price!r}\n".encode())
+        return digest.hexdigest()
+
+
+def read_feedback(settings: Settings) -> Feedback:
+    """Return the newest `retrain.max_rows` of the labeled rows.
+
+    Raises `InsufficientEvidence` for fewer than `retrain.min_samples`.
+    """
+    most, fewest = settings.retrain.max_rows, max(settings.retrain.min_samples, 2)
+    log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
+    try:
+        rows = log.labeled(newest=most)
+        # Counted only where there may be more: a count reads the whole log.
+        known = int(total(log.sums(SumsQuery())).labeled) if len(rows) == most else len(rows)
+    finally:
+        log.close()
+    if len(rows) < fewest:
+        raise InsufficientEvidence(
+            f"{len(rows)} labeled predictions are too few to retrain on: {fewest} are needed",
+            "send real prices to `/feedback`, or set `retrain.min_samples` lower",
+        )
+    return Feedback(rows, max(known - len(rows), 0))

@@ -1,0 +1,76 @@
+"""Which real prices a challenger learns from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from housing_cli.config import Settings
+from housing_cli.errors import InsufficientEvidence
+from housing_cli.loop.feedback import read_feedback
+from housing_cli.loop.retrain import retrain
+from housing_cli.show.retrain import result_of
+from tests.in_process import Loop, shuffled
+
+ROWS = shuffled(0)[350:]
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
+    loop = Loop(tmp_path_factory.mktemp("feedback"), shuffled(0)[:350])
+    loop.live(ROWS[:120], 1.3)
+    return loop
+
+
+def at_most(loop: Loop, rows: int) -> Settings:
+    settings = loop.settings()
+    rule = msgspec.structs.replace(settings.retrain, max_rows=rows)
+    return msgspec.structs.replace(settings, retrain=rule)
+
+
+def test_a_log_that_is_small_enough_is_read_whole(loop: Loop) -> None:
+    for most in (120, 1000):
+        feedback = read_feedback(at_most(loop, most))
+        assert (len(feedback.rows), feedback.left_out) == (120, 0)
+
+
+def test_of_a_larger_log_the_newest_rows_are_read_and_the_others_counted(loop: Loop) -> None:
+    feedback = read_feedback(at_most(loop, 50))
+    assert (len(feedback.rows), feedback.left_out) == (50, 70)
+    assert feedback.rows.real.tolist() == (ROWS["MEDV"][70:120] * 1.3).tolist()
+
+
+def test_what_was_left_out_is_said_and_stands_with_the_version(loop: Loop) -> None:
+    done = retrain(at_most(loop, 60), force=True)
+    result = result_of(done)
+    assert result.notes[0] == (
+        "note: learned from the newest 60 real prices; 60 older ones are left out "
+        "(`retrain.max_rows`)"
+    )
+    assert (result.data["feedback_rows"], result.data["feedback_left_out"]) == (60, 60)
+    assert done.version.metadata.evidence["feedback"]["left_out"] == 60
+
+
+def test_a_setting_that_reads_the_same_rows_makes_no_new_challenger(tmp_path: Path) -> None:
+    rows = shuffled(1)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:360], 1.3)
+    first = retrain(at_most(loop, 60))
+    assert retrain(at_most(loop, 5000)).version.name == first.version.name
+
+
+def test_too_few_rows_are_no_evidence(loop: Loop) -> None:
+    with pytest.raises(InsufficientEvidence, match="29 labeled predictions are too few"):
+        read_feedback(at_most(loop, 29))
+
+
+def test_the_fingerprint_tells_prices_and_predictions_apart(loop: Loop) -> None:
+    feedback = read_feedback(at_most(loop, 40))
+    text = "".join(
+        f"{i},{p!r}\n" for i, p in zip(feedback.rows.ids, feedback.rows.real.tolist(), strict=True)
+    )
+    assert feedback.fingerprint() == hashlib.sha256(text.encode()).hexdigest()
+    assert read_feedback(at_most(loop, 41)).fingerprint() != feedback.fingerprint()
