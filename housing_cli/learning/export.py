@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from skl2onnx import convert_sklearn
-from skl2onnx.common._apply_operation import apply_cast
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import (
     ExtraTreesRegressor,
@@ -159,7 +158,11 @@ def _nodes(model: Any) -> _Nodes:
 
 
 def _histogram_nodes(model: Any) -> _Nodes:
-    """Missing values are imputed before, so that where they go does not matter."""
+    """Return the nodes of histogram boosting, which scikit-learn shows in private attributes alone.
+
+    Its version is bounded above for them. Missing values are imputed before, so that where they go
+    does not matter.
+    """
     trees = [predictor.nodes for (predictor,) in model._predictors]
     nodes = np.concatenate(trees)
     counts = np.array([len(tree) for tree in trees])
@@ -197,7 +200,7 @@ def _convert_trees(scope: Any, operator: Any, container: Any) -> None:
 
     # scikit-learn rounds the features to float32 and compares them with double thresholds.
     doubles, prices = (scope.get_unique_variable_name(name) for name in ("doubles", "prices"))
-    apply_cast(scope, operator.inputs[0].full_name, doubles, container, to=TensorProto.DOUBLE)
+    _cast(scope, container, operator.inputs[0].full_name, doubles, TensorProto.DOUBLE)
     container.add_node(
         "TreeEnsemble",
         doubles,
@@ -219,4 +222,9 @@ def _convert_trees(scope: Any, operator: Any, container: Any) -> None:
         leaf_targetids=np.zeros(int(is_leaf.sum()), dtype=int).tolist(),
         leaf_weights=numpy_helper.from_array(weight[is_leaf]),
     )
-    apply_cast(scope, prices, operator.outputs[0].full_name, container, to=TensorProto.FLOAT)
+    _cast(scope, container, prices, operator.outputs[0].full_name, TensorProto.FLOAT)
+
+
+def _cast(scope: Any, container: Any, before: str, after: str, to: int) -> None:
+    name = scope.get_unique_operator_name("Cast")
+    container.add_node("Cast", before, after, op_version=9, name=name, to=to)

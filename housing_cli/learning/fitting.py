@@ -146,7 +146,12 @@ def measure(
 
 
 def _shuffled(rows: Floats, seed: int) -> Floats:
-    """Return (k, n, k): for each feature the rows with that feature's values shuffled."""
+    """Return (k, n, k): for each feature the rows with that feature's values shuffled.
+
+    All copies are predicted in one call. `sklearn.inspection.permutation_importance` gives the same
+    figures up to the shuffle, but calls once a feature: 2.2 s instead of 0.2 on the shipped data,
+    where all of the cross-validation takes 8.4.
+    """
     count, width = rows.shape
     order = np.random.default_rng(seed).permutation(count)
     copies = np.repeat(rows[None], width, axis=0)

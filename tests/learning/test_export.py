@@ -8,6 +8,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from housing_cli.config import load_settings
 from housing_cli.config.settings import Model
@@ -82,6 +83,16 @@ def test_the_same_seed_gives_the_same_files(regressor: str) -> None:
 )
 def test_histogram_boosting_compiles_whatever_its_parameters(params: dict[str, Any]) -> None:
     assert compiled_difference(HISTOGRAM, {"max_iter": 30, **params}) < 1e-4
+
+
+def test_the_private_trees_of_histogram_boosting_are_where_they_are_read() -> None:
+    """What `pyproject.toml` bounds the version of scikit-learn for."""
+    rows = np.arange(100.0).reshape(-1, 1)
+    model = HistGradientBoostingRegressor(max_iter=2).fit(rows, rows[:, 0])
+    assert model._baseline_prediction.shape == (1, 1)
+    for (predictor,) in model._predictors:
+        read = {"value", "left", "right", "feature_idx", "num_threshold", "is_leaf"}
+        assert read <= set(predictor.nodes.dtype.names)
 
 
 def test_histogram_boosting_learns_from_what_is_served() -> None:
