@@ -231,7 +231,11 @@ class RegistryReader:
             ) from error
 
     def _settle(self) -> None:
-        """Finish what a crashed command had committed; wait for one that is at it now."""
+        """Finish what a crashed command had committed; wait for one that is at it now.
+
+        Raises `NewerFormat` where the registry is for newer programs alone.
+        """
+        formats.check_registry(self.root)
         if (self.root / JOURNAL).exists() and writable(self.root):
             with locked(self.root, self.lock_timeout):
                 pass

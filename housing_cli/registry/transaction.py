@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from housing_cli.errors import RegistryBusy, RegistryError
 from housing_cli.files import reason, replace_file, sync_directory, wait_for_lock
+from housing_cli.registry import formats
 from housing_cli.registry.metadata import Event
 
 JOURNAL = ".journal.json"
@@ -45,6 +46,7 @@ def locked(root: Path, timeout: float) -> Iterator[None]:
         ) from error
     try:
         _acquire(handle, root, timeout)
+        formats.check_registry(root)
         _recover(root)
         yield
     except OSError as error:
@@ -90,6 +92,9 @@ def _recover(root: Path) -> None:
 
 def commit(root: Path, plan: Plan) -> None:
     """Carry out `plan`, all of it or nothing, whatever happens meanwhile. Needs the lock."""
+    numbered = root / formats.FILE
+    if not numbered.exists():  # new, or last written by a program that knew no number
+        _write(numbered, msgspec.json.encode({"format": formats.REGISTRY}) + b"\n")
     _write(root / JOURNAL, msgspec.json.encode(plan))
     _perform(root, plan)
 

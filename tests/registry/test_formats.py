@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from housing_cli.errors import NewerFormat
+from housing_cli.errors import NewerFormat, RegistryError
 from housing_cli.registry import ModelRegistry
 from housing_cli.registry.transaction import DIGEST, digest_line
 from tests.conftest import Housing
@@ -53,6 +53,39 @@ def test_a_history_of_a_newer_format_is_neither_read_nor_written_on(tmp_path: Pa
         add(registry)
     assert registry.history_file.read_bytes() == before
     assert registry.names() == ["v1"]
+
+
+def test_a_registry_of_a_newer_format_is_neither_read_nor_changed(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "artifacts", 2)
+    raise_format(registry.root / "format.json")
+    # A plan that a newer program left behind is not for this one to carry out.
+    journal = registry.root / ".journal.json"
+    journal.write_text('{"renames":[["versions/v2","versions/v9"]]}')
+    acts = (registry.names, registry.aliases, registry.history, registry.versions)
+    for act in (*acts, lambda: registry.get("production"), lambda: add(registry)):
+        with pytest.raises(NewerFormat, match=r"registry `.*` has format 2, .* knows 1"):
+            act()
+    assert journal.exists()
+    assert sorted(path.name for path in registry.versions_directory.iterdir()) == ["v1", "v2"]
+
+
+def test_a_registry_without_a_number_gets_one_with_its_next_change(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "artifacts", 2)
+    numbered = registry.root / "format.json"
+    numbered.unlink()
+    assert registry.names() == ["v1", "v2"]
+    assert not numbered.exists()
+    registry.point("production", registry.get("v2"))
+    assert numbered.read_text() == '{"format":1}\n'
+
+
+def test_a_damaged_number_is_no_old_one(tmp_path: Path) -> None:
+    registry = registry_of(tmp_path / "artifacts", 1)
+    for text in ("", '{"format":"two"}', "[1]"):
+        (registry.root / "format.json").write_text(text)
+        for act in (registry.names, lambda: add(registry)):
+            with pytest.raises(RegistryError, match="does not say the registry's format"):
+                act()
 
 
 def test_the_command_says_what_to_do(housing: Housing, artifacts: Path) -> None:
