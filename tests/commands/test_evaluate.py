@@ -63,7 +63,7 @@ def test_degraded_is_two(loop: Loop, housing: Housing) -> None:
         ("--window", "soon"),
         ("--window", "0"),
         ("--min-samples", "0"),
-        ("--metric", "mape"),
+        ("--metric", "rsme"),
         ("--confidence", "1.5"),
         ("--confidence", "95"),
         ("--treshold", "0.1"),

@@ -11,6 +11,7 @@ import pytest
 
 from housing_cli.config import Settings
 from housing_cli.config.settings import Log
+from housing_cli.data.metrics import METRICS
 from housing_cli.loop.evaluate import Evaluation
 from housing_cli.loop.recent import LOOKED_AT
 from housing_cli.prediction_log import open_log
@@ -54,7 +55,7 @@ def loop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Wide(folder, kinds[request.param])
 
 
-@pytest.fixture(scope="module", params=["rmse", "mae"])
+@pytest.fixture(scope="module", params=[name for name, metric in METRICS.items() if metric.total])
 def both(request: pytest.FixtureRequest, loop: Wide) -> tuple[Evaluation, Evaluation]:
     """Return the judgment by rows (a number of them) and by sums (a time)."""
     options = {"metric": request.param, "confidence": 0.95}
@@ -72,7 +73,11 @@ def test_the_verdict_is_the_same_to_nine_digits(both: tuple[Evaluation, Evaluati
 
 def test_the_figures_and_segments_are_the_same(both: tuple[Evaluation, Evaluation]) -> None:
     rows, sums = both
-    assert sums.recent == pytest.approx(rows.recent, rel=EXACT)
+    summed = {name for name, metric in METRICS.items() if metric.total}
+    assert set(sums.recent) == set(rows.recent) - set(METRICS) | summed
+    assert sums.recent == pytest.approx(
+        {name: rows.recent[name] for name in sums.recent}, rel=EXACT
+    )
     for one, other in zip(rows.segments, sums.segments, strict=True):
         assert (one.low, one.high, one.n) == (other.low, other.high, other.n)
         assert other.figures == pytest.approx(one.figures, rel=1e-7)
