@@ -9,8 +9,7 @@ import io
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from housing_cli.errors import LogBusy, LogSchemaMismatch, LogUnavailable
@@ -54,21 +53,24 @@ class AppendFile:
         """Inode and device of the open file."""
         self._threads = threading.Lock()  # flock does not part the threads of one process
         self._name = str(path)
+        self._changed = True
 
-    @contextmanager
-    def locked(self, patience: float = PATIENCE_S) -> Iterator[bool]:
-        """Hold the file; give whether its content may be other than this process left it.
+    def locked(self, patience: float = PATIENCE_S) -> AppendFile:
+        """Hold the file until the end of the `with` block, which this begins.
 
-        Raises `LogBusy` when others hold it for `patience` seconds, and `LogUnavailable`.
+        The block gets whether the content may be other than this process left it. Raises `LogBusy`
+        when others hold the file for `patience` seconds, and `LogUnavailable`.
         """
-        changed = self._acquire(patience)
-        try:
-            yield changed
-        except BaseException:
+        self._changed = self._acquire(patience)
+        return self
+
+    def __enter__(self) -> bool:
+        return self._changed
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
             self.size = -1  # whoever comes next looks at it anew
-            raise
-        finally:
-            self._release()
+        self._release()
 
     def _acquire(self, patience: float) -> bool:
         if not self._threads.acquire(timeout=patience):

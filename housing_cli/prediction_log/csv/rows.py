@@ -13,10 +13,10 @@ from housing_cli.prediction_log.ids import canonical, epoch, is_time_ordered, mi
 from housing_cli.prediction_log.records import HIGHEST_PRICE
 
 ID_BYTES = 36
-MISSING = (
+MISSING = frozenset((
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
-)  # fmt: skip
+))  # fmt: skip
 """What pandas.read_csv takes for a missing value; this log writes an empty field."""
 _CHUNK = 1000
 # Writes the shortest text that reads back as the same float (as repr does), ten times faster.

@@ -194,6 +194,7 @@ class PostgresPlace:
             self._ready = True
 
     def _copy(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert rows by COPY; psycopg words a row in half the time that Python takes for it."""
         with (
             _driver(connection).cursor() as cursor,
             cursor.copy(self.statements.copy_predictions) as copy,
