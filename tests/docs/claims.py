@@ -33,7 +33,7 @@ FOREIGN_OPTIONS = {
 FOREIGN_FILES = {"HousingData.csv", "houses.csv", "report.html", "verdict.prom", "priced.csv"}
 # Names that are there only while the registry changes, or that a later version added; its source
 # must still say them.
-TRANSIENT = {".lock", ".journal.json", "format.json"}
+TRANSIENT = {".lock", ".journal.json", "format.json", "served.csv"}
 _SUFFIXES = r"csv|db|html|ipynb|joblib|json|jsonl|md|onnx|prom|py|sh|sha256|toml|typed|txt|ya?ml"
 
 _FENCE = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -232,7 +232,7 @@ def file(page: Path, words: str) -> Iterator[str]:
     if "/" not in name and name in _file_names():
         return
     last = name.rpartition("/")[2]
-    if last in TRANSIENT and f'"{last}"' in _registry_source():
+    if last in TRANSIENT and f'"{last}"' in _source_of_files():
         return
     yield f"file `{words}` does not exist"
 
@@ -310,8 +310,10 @@ def _file_names() -> frozenset[str]:
 
 
 @cache
-def _registry_source() -> str:
-    sources = [*(ROOT / "housing_cli" / "registry").glob("*.py"), ROOT / "housing_cli" / "files.py"]
+def _source_of_files() -> str:
+    package = ROOT / "housing_cli"
+    rooms = (package / "registry", package / "prediction_log" / "csv")
+    sources = [package / "files.py", *(file for room in rooms for file in room.glob("*.py"))]
     return "".join(source.read_text() for source in sources)
 
 
