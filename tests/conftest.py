@@ -30,9 +30,63 @@ QUICK = ("--set", "model.params.n_estimators=10", "--set", "train.repeats=1")
 """A model that is fitted in a moment."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+LEFT_OUT = pytest.StashKey[int]()
+"""How many tests `--quick` left out."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--quick`: a first answer within two minutes."""
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="leave out what is marked `slow`, needs a server of another maker, or lies in system/",
+    )
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Return whether `--quick` leaves this test out: by what it is and needs, not by a list."""
+    parameters = (
+        item.callspec.params.values()
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        else ()
+    )
+    return (
+        item.path.is_relative_to(ROOT / "tests" / "system")
+        or any(item.get_closest_marker(name) for name in ("slow", "docker"))
+        or "postgres" in getattr(item, "fixturenames", ())
+        or "postgresql" in parameters
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Start what needs a Docker engine first: the others run beside it and not before it."""
     items.sort(key=lambda item: item.path.name not in DOCKER)
+    if config.getoption("--quick"):
+        slow = [item for item in items if is_slow(item)]
+        items[:] = [item for item in items if not is_slow(item)]
+        config.hook.pytest_deselected(items=slow)
+        config.stash[LEFT_OUT] = len(slow)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that started this one, where there is one, what was left out."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None and LEFT_OUT in session.config.stash:
+        output["left_out"] = session.config.stash[LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear it from a worker process: each of them has chosen the same."""
+    if "left_out" in getattr(node, "workeroutput", {}):
+        node.config.stash[LEFT_OUT] = node.workeroutput["left_out"]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say how many tests a quick run left out."""
+    if config.getoption("--quick"):
+        count = config.stash.get(LEFT_OUT, 0)
+        terminalreporter.write_line(f"--quick left out {count} tests; `.ci/test` runs them all")
 
 
 @pytest.hookimpl(optionalhook=True)

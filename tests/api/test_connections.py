@@ -15,6 +15,8 @@ import pytest
 from tests.api.server_process import Start, logged_ids
 from tests.api.serving import ROW
 
+pytestmark = pytest.mark.slow
+
 
 def test_header_timeout_closes_a_connection_that_dawdles(start: Start) -> None:
     server = start(HOUSING_SERVE_HEADER_TIMEOUT="1")

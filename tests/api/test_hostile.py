@@ -11,6 +11,8 @@ from fastapi.testclient import TestClient
 
 from tests.api.serving import FEATURES, ROW
 
+pytestmark = pytest.mark.slow
+
 GOOD = json.dumps(ROW).encode()
 JSON = {"content-type": "application/json"}
 

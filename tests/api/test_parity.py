@@ -116,6 +116,7 @@ def accepted(model: type[BaseModel], body: bytes) -> tuple[Any, ...] | None:
         return None
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(rows, good_rows))
 def test_the_quick_reader_accepts_what_the_model_accepts(row: dict[str, Any]) -> None:

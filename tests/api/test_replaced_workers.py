@@ -18,6 +18,8 @@ from housing_cli.registry import ModelRegistry
 from tests.api.server_process import Server, Start
 from tests.api.serving import ROW, add_version, make_settings
 
+pytestmark = pytest.mark.slow
+
 
 def workers_of(server: Server) -> list[int]:
     parent = server.process.pid

@@ -21,6 +21,8 @@ from housing_cli.registry import ModelRegistry
 from tests.api.server_process import Start, free_port, logged_ids
 from tests.api.serving import ROW, add_version, make_settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("command", ["housing", "uvicorn"])

@@ -94,6 +94,7 @@ def test_the_shipped_table_is_the_default(housing: Housing, workshop: Path) -> N
     assert housing("train", "--json", *QUICK).json["data"]["rows"] == 506
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("regressor", "params"),
     [

@@ -19,6 +19,8 @@ from housing_cli.learning.pipeline import FINAL, MEMBERS, REGRESSORS, as_served,
 from housing_cli.model.compiled import CompiledModel
 from tests.conftest import SHIPPED
 
+pytestmark = pytest.mark.slow
+
 TABLE = read_table(SHIPPED, load_settings(environ={}).schema())
 HISTOGRAM = "HistGradientBoostingRegressor"
 FEW = {"RandomForestRegressor__n_estimators": 5, f"{HISTOGRAM}__max_iter": 5}

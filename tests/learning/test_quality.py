@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.benchmarks.bench_quality import measure
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_shipped_settings_reach_the_promised_quality() -> None:

@@ -31,6 +31,8 @@ from tests.conftest import SHIPPED, Housing
 from tests.in_process import SMALL, Loop, shuffled
 from tests.system.processes import HOUSING, environment
 
+pytestmark = pytest.mark.slow
+
 TREE = '[model]\nregressor = "DecisionTreeRegressor"\n[model.params]\nmax_depth = 2\n'
 FEW = ("train.repeats=1", "train.folds=2", "train.jobs=2")
 

@@ -15,6 +15,8 @@ from housing_cli.prediction_log.csv import window as csv_window
 from housing_cli.prediction_log.ids import Clock, IdSource
 from tests.prediction_log.csv.small import SMALL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

@@ -21,6 +21,8 @@ from housing_cli.prediction_log.csv.reader import LineReader
 from housing_cli.prediction_log.ids import Clock, IdSource, ceil_ms
 from tests.prediction_log.csv.small import SMALL, add
 
+pytestmark = pytest.mark.slow
+
 
 def _large_log(folder: Path, rows: int) -> list[str]:
     """Write `rows` predictions, one a second or a burst of 5,000, and a price for every other."""
