@@ -19,7 +19,7 @@ import pytest
 from housing_cli.errors import LogUnavailable, UnknownPrediction
 from housing_cli.prediction_log import PredictionLog, open_log
 from housing_cli.prediction_log.ids import Clock, IdSource
-from housing_cli.prediction_log.records import Axis, SumsQuery
+from housing_cli.prediction_log.records import PREDICTED, Axis, SumsQuery
 from tests.prediction_log.csv.small import SMALL, add
 
 FILES = ("predictions.csv", "feedback.csv")
@@ -164,11 +164,16 @@ def test_of_lines_with_one_id_the_last_counts(log: PredictionLog, tmp_path: Path
     ids = _fill(log)
     path = tmp_path / FILES[0]
     lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join([*lines[:3], lines[2].replace("21.5", "99.0"), *lines[3:]]))
-    lines[2] = lines[2].replace("21.5", "99.0")
-    assert list(log.predictions().ids) == ids
+    assert lines[2].startswith(ids[1])
+    path.write_text("".join([*lines[:3], lines[2].replace(",22.5\n", ",99.0\n"), *lines[3:]]))
+    for found in (log.predictions(), log.predictions(newest=1000)):
+        assert list(found.ids) == ids
+        assert found.predicted[:3].tolist() == [21.5, 99.0, 23.5]
     assert len(log.labeled()) == len(ids[::2])
-    assert log.sums(SumsQuery()).n.sum() == len(ids)
+    sums = log.sums(SumsQuery(axes=(Axis(PREDICTED, (90.0,)),)))
+    cells = list(zip(sums.axes, sums.bands.tolist(), sums.n.tolist(), strict=True))
+    assert [n for axis, band, n in cells if (axis, band) == (PREDICTED, 1)] == [1]
+    assert sum(n for axis, _, n in cells if axis == "") == len(ids)
 
 
 @pytest.mark.parametrize("rows", [5, 3000])
