@@ -23,10 +23,14 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CACHE_DIR=/v
 WORKDIR /src
 COPY pyproject.toml .ci/constraints.txt configs/image/ ./
 # Bytecode only for what a server imports: the rest would cost 40 MB to start a retraining sooner.
+# An installation that serves lacks what the group `serving-lacks` of pyproject.toml names.
 RUN --mount=type=cache,target=/var/cache/pip \
-    python requirements.py pyproject.toml > full.txt \
-    && python requirements.py pyproject.toml \
-        --without pandas scikit-learn joblib skl2onnx onnx > serving.txt \
+    python -c 'import re, tomllib; \
+project = tomllib.load(open("pyproject.toml", "rb")); \
+every = project["project"]["dependencies"]; lacks = project["dependency-groups"]["serving-lacks"]; \
+serving = [line for line in every if re.match(r"[\w.-]+", line)[0] not in lacks]; \
+print(*every, sep="\n", file=open("full.txt", "w")); \
+print(*serving, sep="\n", file=open("serving.txt", "w"))' \
     && mkdir -p /out/full/opt /out/serving/opt && rm -rf /opt && ln -s /out/full/opt /opt \
     && python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install -q --no-compile \

@@ -29,6 +29,7 @@ FOLDERS = [
     "scipy/odr",
     "scipy/signal",
     "onnx/backend",
+    "onnx/reference",
     "onnx/include",
     "onnx/examples",
     "sklearn/datasets/data",
@@ -49,8 +50,11 @@ FILES = [
     "**/*.cpp",
     "**/*.a",
 ]
-# Libraries that were published with debug symbols.
-SYMBOLS = ["uvloop/*.so", "sqlalchemy/**/*.so"]
+# Libraries that were published with symbols that only a debugger reads.
+SYMBOLS = [
+    f"{package}/**/*.so"
+    for package in ("greenlet", "httptools", "scipy", "sklearn", "sqlalchemy", "uvloop")
+]
 
 
 def prunable(packages: Path) -> Iterator[Path]:
