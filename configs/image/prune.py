@@ -12,6 +12,8 @@ from pathlib import Path
 # Relative to site-packages. A pattern that matches nothing is fine: packages move things.
 FOLDERS = [
     "**/tests",
+    "duckdb/experimental",
+    "joblib/test",
     "numpy/_core/include",
     "numpy/*/lib",
     "onnxruntime/tools",
@@ -37,6 +39,7 @@ FOLDERS = [
     "sklearn/datasets/images",
     "scipy/datasets",
     "pygments/lexers",
+    "tzdata/zoneinfo",  # days are UTC
 ]
 # The C library of ONNX Runtime: its Python module carries the same code a second time.
 FILES = [

@@ -284,7 +284,7 @@ def test_sizes_stay_within_bounds(built: Built, with_artifacts: Path) -> None:
     base = built.engine.inspect("python:3.12-slim")["Size"]
     full = built.engine.inspect(built.image)["Size"] - base
     serving = built.engine.inspect("housing-api:serving")["Size"] - base
-    assert full < 392e6
+    assert full < 390e6
     assert serving < 180e6
 
 
