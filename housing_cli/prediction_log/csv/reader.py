@@ -169,8 +169,8 @@ class LineReader:
             return self.line_at(begin + at + 1)[1]
         return data[at + 1 : stop]
 
-    def backward(self, end: int = -1, block: int = _BLOCK) -> Iterator[list[bytes]]:
-        """Yield blocks of lines from the end to the start; each block is in file order."""
+    def backward(self, end: int = -1, block: int = _BLOCK) -> Iterator[bytes]:
+        """Yield the lines as blocks of bytes from the end to the start, each in file order."""
         end = self.size if end < 0 else end
         step = min(block, 1 << 16)
         while end > self.start:
@@ -184,7 +184,7 @@ class LineReader:
                     begin, data = begin + cut, data[cut:]
                     break
                 begin = max(self.start, begin - step)
-            yield data.split(b"\n")[:-1]
+            yield data
             if not data:
                 return  # cut short meanwhile
             end = begin

@@ -36,10 +36,16 @@ _SPARSE_BYTES = 1 << 14
 
 # How this log writes a line. What is written otherwise, and has as many fields, may still be a row
 # that another tool wrote: then the wide reader reads it all, and one judge decides what is broken.
+# Possessive, for speed: no part of a line can be given back to the part before.
 _TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-_NUMBER = rb"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"
-_ROW = re.compile(rb"[^,\"\0]+,%s,[^,\"\0]+(?:,(?:%s)?)*,%s" % (_TIME, _NUMBER, _NUMBER))
-_PRICE = re.compile(rb"[^,\"\0]+,%s,%s" % (_TIME, _NUMBER))
+# Of these characters alone, what is a number to `float` is the same number to DuckDB.
+_ROW = re.compile(rb"[^,\"\0]++,%s,[^,\"\0]++,[-\d.,e]++" % _TIME)
+_PRICE = re.compile(rb"[^,\"\0]++,%s,-?\d++(?:\.\d*+)?+(?:[eE][-+]?\d++)?+" % _TIME)
+# Whole blocks of feedback are compared by their marks: a tenth of the time of line by line.
+_PRICES = re.compile(
+    rb"(?:.{8}-.{4}-7.{3}-.{4}-.{12},.{4}-..-..T..:..:..\....Z,(?!0+\.0*\n)\d{1,38}\.\d++\n)*+"
+)
+_HEX, _MARKS = b"0123456789abcdef", b"----,--T::.Z,.\n"
 
 
 class _Foreign(Exception):
@@ -88,7 +94,7 @@ def _newest(query: Query) -> Predictions | None:
     found: dict[str, PredictionRow] = {}
     skipped = query.torn
     for block in query.rows.backward():
-        for line in reversed(block):
+        for line in reversed(block.split(b"\n")[:-1]):
             row = _row(line, query.width)
             if row is None or not is_time_ordered(row.id):
                 skipped += line != b""
@@ -97,7 +103,7 @@ def _newest(query: Query) -> Predictions | None:
                 found.setdefault(row.id, row)
                 if len(found) == query.newest:
                     break
-        if len(found) == query.newest or (block and block[0] < first):
+        if len(found) == query.newest or block[:ID_BYTES] < first:
             break
         if len(found) > _NARROW_ROWS:
             return None
@@ -134,11 +140,19 @@ class _Latest:
             if cutoff and _first_ms(block) < milliseconds(cutoff.decode()[:13]):
                 break
         for line in latest.values():
-            row = feedback_row(line)
+            try:
+                row = feedback_row(line)
+            except ValueError:  # a day that no calendar has
+                raise _Foreign from None
             self.rows[row.id] = row
 
-    def _take(self, block: list[bytes], latest: dict[bytes, bytes], cutoff: bytes) -> None:
-        for line in reversed(block):
+    def _take(self, block: bytes, latest: dict[bytes, bytes], cutoff: bytes) -> None:
+        lines = block.split(b"\n")[:-1]
+        if _are_prices(block, len(lines)):
+            for line in reversed([line for line in lines if line >= cutoff]):
+                latest.setdefault(line[:ID_BYTES], line)
+            return
+        for line in reversed(lines):
             key = line[:ID_BYTES].lower()
             if key in latest:
                 continue
@@ -149,6 +163,12 @@ class _Latest:
                 self.skipped += 1
             elif key >= cutoff:
                 latest[key] = line
+
+
+def _are_prices(block: bytes, lines: int) -> bool:
+    """Return whether every line of a block of feedback is a row, written as this log does."""
+    # With its marks in their places and nothing else but digits, an id is one.
+    return block.translate(None, _HEX) == _MARKS * lines and _PRICES.fullmatch(block) is not None
 
 
 def _is_price(line: bytes) -> bool:
@@ -176,11 +196,11 @@ def _refuse_foreign(line: bytes, commas: int) -> None:
         raise _Foreign
 
 
-def _first_ms(block: list[bytes]) -> float:
+def _first_ms(block: bytes) -> float:
     """Return the time of the first whole row of a block of feedback."""
-    for line in block:
+    for found in re.finditer(rb".+", block):
         try:
-            return feedback_row(line).labeled_at * 1000
+            return feedback_row(found[0]).labeled_at * 1000
         except ValueError:
             continue
     return math.inf

@@ -175,3 +175,23 @@ def test_memory_of_old_prices_is_bounded(log: PredictionLog, tmp_path: Path) -> 
     assert log.feedback(ids[0], 4.0).outcome in {"recorded", "unchanged"}
     assert log.feedback(ids[0], 4.0).outcome == "unchanged"
     assert log.labeled().real.tolist() == [4.0]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "2026-13-45T12:00:00.000Z,5.0",
+        "2026-01-31T12:00:00.000Z,0.0",
+        "2026-01-31T12:00:00.000Z,1.2.3",
+    ],
+)
+def test_a_broken_price_among_whole_ones_is_counted_and_not_used(
+    log: PredictionLog, tmp_path: Path, broken: str
+) -> None:
+    ids = add(log, 4)
+    for one in ids[:3]:
+        log.feedback(one, 9.0)
+    with (tmp_path / "feedback.csv").open("a") as file:
+        file.write(f"{ids[3]},{broken}\n")
+    found = log.labeled(newest=10)
+    assert (list(found.ids), found.skipped) == (ids[:3], 1)
