@@ -46,7 +46,6 @@ class Metrics:
 
         self._registry = CollectorRegistry()
         self._declare(self._registry)
-        self._registry.register(_LiveErrors(self._registry))
         self._answered: dict[tuple[str, int], list[float]] = {}
         self._children: dict[tuple[str, int], Histogram] = {}
         self._scored: dict[str, list[float]] = {}
@@ -186,55 +185,47 @@ class Metrics:
         from prometheus_client import generate_latest
 
         self.flush()
-        return generate_latest(self._source())
+        found = self._collected()
+        return generate_latest(_Collected([*found, *_live_errors(found)]))
 
-    def _source(self) -> CollectorRegistry:
-        from prometheus_client import CollectorRegistry
-
+    def _collected(self) -> list[Metric]:
         if self._directory is None:
-            return self._registry
-        shared = CollectorRegistry()
-        worker_metrics.register(shared, self._directory)
-        shared.register(_LiveErrors(shared))
-        return shared
+            return list(self._registry.collect())
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        collector: Any = MultiProcessCollector  # the library is typed, but not here
+        with worker_metrics.folded(self._directory):
+            return list(collector(None, path=str(self._directory)).collect())
 
 
-class _LiveErrors:
-    """MAE and RMSE of the newest labeled rows, made from sums that can be added over workers."""
+class _Collected(list["Metric"]):
+    """Metrics that are there already, as prometheus-client wants them."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-        self._collecting = False
+    def collect(self) -> list[Metric]:
+        return self
 
-    def describe(self) -> list[Metric]:
-        return []
 
-    def collect(self) -> Iterator[Metric]:
-        from prometheus_client.core import GaugeMetricFamily
+def _live_errors(found: list[Metric]) -> Iterator[Metric]:
+    """Give MAE and RMSE of the newest labeled rows, made from sums that add up over workers."""
+    from prometheus_client.core import GaugeMetricFamily
 
-        if self._collecting:  # asked by its own question below
-            return
-        self._collecting = True
-        try:
-            found = {metric.name: metric for metric in self._registry.collect()}
-        finally:
-            self._collecting = False
-        mae = GaugeMetricFamily("housing_live_mae", "Live mean absolute error.", labels=["version"])
-        rmse = GaugeMetricFamily(
-            "housing_live_rmse", "Live root mean square error.", labels=["version"]
-        )
-        sums = {
-            name: {s.labels["version"]: s.value for s in found[f"housing_live_{name}"].samples}
-            for name in ("rows", "absolute_error_sum", "squared_error_sum")
-            if f"housing_live_{name}" in found
-        }
-        for version, rows in sums.get("rows", {}).items():
-            if rows:
-                mae.add_metric([version], sums["absolute_error_sum"].get(version, 0.0) / rows)
-                squared = sums["squared_error_sum"].get(version, 0.0)
-                rmse.add_metric([version], math.sqrt(squared / rows))
-        yield mae
-        yield rmse
+    sums = {
+        family.name: {sample.labels["version"]: sample.value for sample in family.samples}
+        for family in found
+        if family.name.startswith("housing_live_")
+    }
+    mae = GaugeMetricFamily("housing_live_mae", "Live mean absolute error.", labels=["version"])
+    rmse = GaugeMetricFamily(
+        "housing_live_rmse", "Live root mean square error.", labels=["version"]
+    )
+    for version, rows in sums.get("housing_live_rows", {}).items():
+        if rows:
+            absolute = sums["housing_live_absolute_error_sum"].get(version, 0.0)
+            squared = sums["housing_live_squared_error_sum"].get(version, 0.0)
+            mae.add_metric([version], absolute / rows)
+            rmse.add_metric([version], math.sqrt(squared / rows))
+    yield mae
+    yield rmse
 
 
 def _take(values: list[float]) -> list[float]:

@@ -3,7 +3,7 @@
 Each process maps files `counter_<pid>.db` in a directory that the workers of one server share. A
 worker that died leaves its files behind: what they counted must stay in the sums, but the files
 must not pile up, so the next scrape folds them into one. The number of living workers then bounds
-the number of files.
+the number of files; the library's own `mark_process_dead` removes gauges alone.
 """
 
 from __future__ import annotations
@@ -16,13 +16,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from housing_cli.api.process.processes import alive, start_time
 from housing_cli.errors import ServeError
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "housing-metrics-"
@@ -71,29 +68,20 @@ def prepare() -> Path | None:
     return directory
 
 
-def register(registry: CollectorRegistry, directory: Path) -> None:
-    """Let `registry` collect the files of all workers, after folding those of the dead."""
-    registry.register(_Collector(directory))
+@contextlib.contextmanager
+def folded(directory: Path) -> Iterator[None]:
+    """Keep the files of all workers as they are while they are read, those of the dead in one."""
+    handle = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        _fold_dead(directory)
+        yield
+    finally:
+        os.close(handle)
 
 
-class _Collector:
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def describe(self) -> list[Any]:
-        return []
-
-    def collect(self) -> Any:
-        from prometheus_client import multiprocess
-
-        collector: Any = multiprocess.MultiProcessCollector
-        with _locked(self._directory):
-            fold_dead(self._directory)
-            return list(collector(None, path=str(self._directory)).collect())
-
-
-def fold_dead(directory: Path) -> None:
-    """Add the files of processes that are gone to one file a type; the caller holds the lock."""
+def _fold_dead(directory: Path) -> None:
+    """Add the files of processes that are gone to one file a type."""
     from prometheus_client import mmap_dict
 
     values: Any = mmap_dict.MmapedDict  # the library is typed, but not here
@@ -109,16 +97,6 @@ def fold_dead(directory: Path) -> None:
             finally:
                 folded.close()
         file.unlink()
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    handle = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _remove_orphans() -> None:
