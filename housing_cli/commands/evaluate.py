@@ -14,48 +14,56 @@ from housing_cli.show.result import Result
 EXAMPLE = "housing evaluate --threshold 0.1 --window 30d --json"
 
 
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", metavar="X", help="Degraded above 1 + X; default 0.1."),
+]
+Window = Annotated[
+    str | None,
+    typer.Option(
+        "--window", metavar="WINDOW", help="30d, 24h, 90m (minutes), or newest rows: 1000."
+    ),
+]
+MinSamples = Annotated[
+    int | None, typer.Option("--min-samples", metavar="N", help="Below: insufficient.")
+]
+Metric = Annotated[
+    str | None, typer.Option("--metric", metavar="|".join(METRICS), help="What is compared.")
+]
+Confidence = Annotated[
+    float | None,
+    typer.Option("--confidence", metavar="P", help="Degraded only if also significant."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 3 where the evidence is too little.")]
+Drift = Annotated[
+    bool, typer.Option("--drift", help="Drifted inputs are a degradation too, labels or not.")
+]
+Power = Annotated[
+    bool, typer.Option("--power", help="Say how many labels show how large a degradation.")
+]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page as well.")
+]
+Prometheus = Annotated[
+    str | None,
+    typer.Option(
+        "--prometheus", metavar="FILE|URL", help="Leave the verdict in a textfile or Pushgateway."
+    ),
+]
+
+
 def command(
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", metavar="X", help="Degraded above 1 + X; default 0.1."),
-    ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option(
-            "--window", metavar="WINDOW", help="30d, 24h, 90m (minutes), or newest rows: 1000."
-        ),
-    ] = None,
-    min_samples: Annotated[
-        int | None, typer.Option("--min-samples", metavar="N", help="Below: insufficient.")
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option("--metric", metavar="|".join(METRICS), help="What is compared.")
-    ] = None,
-    confidence: Annotated[
-        float | None,
-        typer.Option("--confidence", metavar="P", help="Degraded only if also significant."),
-    ] = None,
+    threshold: Threshold = None,
+    window: Window = None,
+    min_samples: MinSamples = None,
+    metric: Metric = None,
+    confidence: Confidence = None,
     version: VersionRef = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 3 where the evidence is too little.")
-    ] = False,
-    drift: Annotated[
-        bool, typer.Option("--drift", help="Drifted inputs are a degradation too, labels or not.")
-    ] = False,
-    power: Annotated[
-        bool, typer.Option("--power", help="Say how many labels show how large a degradation.")
-    ] = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page as well.")
-    ] = None,
-    prometheus: Annotated[
-        str | None,
-        typer.Option(
-            "--prometheus",
-            metavar="FILE|URL",
-            help="Leave the verdict in a textfile or Pushgateway.",
-        ),
-    ] = None,
+    strict: Strict = False,
+    drift: Drift = False,
+    power: Power = False,
+    report: Report = None,
+    prometheus: Prometheus = None,
     sets: Sets = None,
     config: Config = None,
     as_json: Json = False,

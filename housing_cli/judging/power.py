@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from housing_cli.judging.resampling import relative_error
+from housing_cli.judging.resampling import Moments
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def power_of(
     normal approximation on the log scale; a degradation of exactly the threshold is over the
     threshold in half of all samples, however many labels there are.
     """
-    spread = relative_error(absolute) * math.sqrt(len(absolute))
+    spread = Moments.of(absolute).relative_error() * math.sqrt(len(absolute))
     reach = float(ndtri(confidence) + ndtri(CHANCE))
     floor = spread / math.sqrt(max(rows, 2))
 

@@ -85,11 +85,6 @@ def paired_draws(first: Floats, second: Floats, rng: np.random.Generator) -> tup
     return draws[0], draws[1]
 
 
-def relative_error(values: Floats, population: int | None = None) -> float:
-    """Return the standard error of log(mean of `values`), by the delta method."""
-    return Moments.of(values).relative_error(population)
-
-
 _SKEWED = 1.1
 
 

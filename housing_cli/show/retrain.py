@@ -37,19 +37,6 @@ def result_of(done: Retrained) -> Result:
         what = f"{name} is accepted by force"
     columns = ["rows", "n", f"{champion} {METRICS[found['metric']].label}", name, "better on"]
     low, high = found["interval"]
-    notes = [] if done.promoted else [f"next: housing promote {name}"]
-    notes[:0] = tuning_notes(done.version.metadata.evidence)
-    if done.reused:
-        notes.insert(0, f"note: {name} was already made of the same real prices")
-    if done.left_out:
-        learned = done.version.metadata.data.feedback_rows
-        notes.insert(
-            0,
-            f"note: learned from the newest {learned} real prices; {done.left_out} older ones are "
-            "left out (`retrain.max_rows`)",
-        )
-    if not found["wins"]:
-        notes.insert(0, f"warning: forced although {'; '.join(found['reasons'])}")
     return Result(
         "retrain",
         {
@@ -68,7 +55,7 @@ def result_of(done: Retrained) -> Result:
             f"difference on recent rows: {found['difference']:+.3f}, 95 % interval "
             f"{low:+.3f} to {high:+.3f}; price level {found['level']:.2f} of the base data's",
         ],
-        notes=notes,
+        notes=_notes(done),
         outputs={
             "version": name,
             "promoted": done.promoted,
@@ -76,6 +63,23 @@ def result_of(done: Retrained) -> Result:
             "challenger": found["challenger"],
         },
     )
+
+
+def _notes(done: Retrained) -> list[str]:
+    found, name = done.comparison, done.version.name
+    notes = []
+    if not found["wins"]:
+        notes.append(f"warning: forced although {'; '.join(found['reasons'])}")
+    if done.left_out:
+        learned = done.version.metadata.data.feedback_rows
+        notes.append(
+            f"note: learned from the newest {learned} real prices; {done.left_out} older ones are "
+            "left out (`retrain.max_rows`)"
+        )
+    if done.reused:
+        notes.append(f"note: {name} was already made of the same real prices")
+    notes += tuning_notes(done.version.metadata.evidence)
+    return notes if done.promoted else [*notes, f"next: housing promote {name}"]
 
 
 def comparison_rows(found: Mapping[str, Any]) -> list[list[Cell]]:

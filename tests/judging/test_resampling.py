@@ -9,11 +9,11 @@ from scipy import stats
 from housing_cli.judging.resampling import (
     BOOTSTRAP_LIMIT,
     RESAMPLES,
+    Moments,
     interval_of,
     mean_draws,
     p_at_least,
     paired_draws,
-    relative_error,
 )
 
 
@@ -53,8 +53,8 @@ def test_the_sign_test_is_the_binomial_one() -> None:
 
 def test_the_relative_error_is_that_of_the_mean() -> None:
     values = losses(50)
-    assert relative_error(values) == pytest.approx(stats.sem(values) / values.mean())
-    assert relative_error(values[:1]) == float("inf")
+    assert Moments.of(values).relative_error() == pytest.approx(stats.sem(values) / values.mean())
+    assert Moments.of(values[:1]).relative_error() == float("inf")
 
 
 def test_an_interval_holds_its_share_of_the_draws() -> None:
