@@ -74,11 +74,6 @@ def predict(pipeline: Pipeline, features: Floats) -> Floats:
     return prices
 
 
-def cross_validate(settings: Settings, features: Floats, target: Floats) -> Floats:
-    """Return the out-of-fold prices (repeats, n) of `measure`."""
-    return measure(settings, features, target).prices
-
-
 def outer_splits(settings: Settings, n: int) -> list[tuple[int, Rows, Rows]]:
     """Return repeat, kept and held rows of every fold that the baseline is measured on."""
     folds, repeats, seed = settings.train.folds, settings.train.repeats, settings.train.seed

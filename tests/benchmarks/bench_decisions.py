@@ -23,7 +23,7 @@ from housing_cli.config import load_settings
 from housing_cli.data.metrics import METRICS
 from housing_cli.data.table import read_table
 from housing_cli.judging import gate
-from housing_cli.learning.fitting import cross_validate
+from housing_cli.learning.fitting import measure
 
 DATA = Path(__file__).parents[2] / "data" / "HousingData.csv"
 WORSE = 1.25
@@ -39,7 +39,7 @@ def shipped_errors() -> np.ndarray:
         {},
     )
     table = read_table(DATA, settings.schema())
-    return (cross_validate(settings, table.features, table.target) - table.target).ravel()
+    return (measure(settings, table.features, table.target).prices - table.target).ravel()
 
 
 def judged(before: np.ndarray, now: np.ndarray, metric: str, confidence: float | None) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from housing_cli.config import Settings, load_settings
 from housing_cli.data.table import read_table
 from housing_cli.learning.conformal import fit_intervals
-from housing_cli.learning.fitting import cross_validate, fit
+from housing_cli.learning.fitting import fit, measure
 
 DATA = Path(__file__).parents[2] / "data" / "HousingData.csv"
 SETTINGS = load_settings(
@@ -48,7 +48,7 @@ def split(
     known, unseen = order[:cut], order[cut:]
     train = msgspec.structs.replace(settings.train, seed=seed)
     settings = msgspec.structs.replace(settings, train=train)
-    out_of_fold = cross_validate(settings, features[known], target[known])
+    out_of_fold = measure(settings, features[known], target[known]).prices
     model = fit_intervals(target[known], out_of_fold)
     prices = fit(settings, features[known], target[known]).predict(features[unseen])
     ends = np.array([model.interval(price) for price in prices])
