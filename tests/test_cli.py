@@ -42,15 +42,6 @@ def test_only_evaluate_may_return_2() -> None:
             assert code != ExitCode.DEGRADED
 
 
-def test_the_error_tree_is_drawn_as_it_is() -> None:
-    drawn = set(re.findall(r"[├└]── (\w+)", errors.__doc__ or ""))
-    real = {
-        name for name, kind in vars(errors).items()
-        if isinstance(kind, type) and issubclass(kind, HousingError) and kind is not HousingError
-    }  # fmt: skip
-    assert drawn == real
-
-
 def test_a_bug_keeps_its_traceback_and_code_1(workshop: Path) -> None:
     code = (
         "import housing_cli.registry.store as s\n"
