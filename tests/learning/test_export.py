@@ -13,7 +13,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from housing_cli.config import load_settings
 from housing_cli.config.settings import Model
 from housing_cli.data.table import read_table
-from housing_cli.errors import ConfigError, ExportError, ModelError
+from housing_cli.errors import ExportError
 from housing_cli.learning.export import export_onnx, random_rows, verify_export
 from housing_cli.learning.pipeline import FINAL, MEMBERS, REGRESSORS, as_served, build_pipeline
 from housing_cli.model.compiled import CompiledModel
@@ -140,17 +140,6 @@ def test_every_regressor_can_be_a_member() -> None:
     assert compiled_difference("VotingRegressor", {"estimators": list(MEMBERS), **few}) < 1e-4
 
 
-def test_members_get_the_seed_and_their_parameters() -> None:
-    params = {**SMALL["StackingRegressor"], "final_estimator": "Ridge", "Ridge__alpha": 3.0}
-    model = Model("StackingRegressor", {**params, "final_estimator__alpha": 0.5})
-    stack = build_pipeline(model, seed=7, jobs=2)["regressor"]
-    forest, boosting, ridge = (member for _, member in stack.estimators)
-    assert (forest.random_state, forest.n_jobs, forest.n_estimators) == (7, 1, 5)
-    assert (boosting.random_state, boosting.max_iter) == (7, 5)
-    assert (ridge.alpha, stack.final_estimator.alpha) == (3.0, 0.5)
-    assert (stack.cv.random_state, stack.cv.shuffle) == (7, True)
-
-
 def test_a_compiled_model_that_differs_is_refused() -> None:
     one, other = (
         build_pipeline(Model(params={"n_estimators": 2}), seed=seed, jobs=1).fit(
@@ -167,64 +156,3 @@ def test_random_rows_hold_missing_values_and_values_of_the_data() -> None:
     drawn = random_rows(TABLE.features, 500, 1)
     assert 0.01 < np.isnan(drawn).mean() < 0.03
     assert np.isin(drawn[:, 5], TABLE.features[:, 5]).mean() > 0.3
-
-
-def test_a_fold_without_a_value_of_a_column_keeps_its_width() -> None:
-    features = TABLE.features[:40].copy()
-    features[1:, 2] = np.nan
-    pipeline = build_pipeline(Model(params={"n_estimators": 2}), seed=1, jobs=1)
-    pipeline.fit(features[1:], TABLE.target[1:40])
-    assert len(pipeline.predict(features[:1])) == 1
-
-
-def test_an_unknown_regressor_or_parameter_is_a_known_error() -> None:
-    for model in (Model("SVR"), Model(params={"trees": 3})):
-        with pytest.raises(ConfigError):
-            build_pipeline(model, seed=1, jobs=1)
-
-
-STACK, VOTE = "StackingRegressor", "VotingRegressor"
-TWO = {"estimators": ["RandomForestRegressor", "Ridge"]}
-
-
-@pytest.mark.parametrize(
-    ("name", "params", "message", "hint"),
-    [
-        (STACK, {}, "estimators` must list the regressors", "for example `estimators = ["),
-        (VOTE, {"estimators": []}, "estimators` must list the regressors", "for example"),
-        (VOTE, {"estimators": "Ridge"}, "estimators` must list the regressors", "for example"),
-        (VOTE, {"estimators": ["SVR"]}, "estimators` is `SVR`, which", "use one of AdaBoost"),
-        (VOTE, {"estimators": [STACK]}, f"estimators` is `{STACK}`", "use one of AdaBoost"),
-        (VOTE, {"estimators": [3]}, "estimators` is `3`", "use one of AdaBoost"),
-        (VOTE, {"estimators": ["Ridge", "Ridge"]}, "names Ridge twice", "name it once"),
-        (VOTE, {**TWO, "weight": [1, 2]}, "weight` is not a parameter of", "mean `weights`?"),
-        (VOTE, {**TWO, "weights": [1]}, "weights` is `[1]`", "give 2 numbers"),
-        (VOTE, {**TWO, "weights": [0, 0]}, "weights` is `[0, 0]`", "give 2 numbers"),
-        (VOTE, {**TWO, "weights": [1, "x"]}, "weights` is `[1, 'x']`", "give 2 numbers"),
-        (VOTE, {**TWO, "weights": 1}, "weights` is `1`", "give 2 numbers"),
-        (VOTE, {**TWO, "final_estimator": "Ridge"}, "final_estimator` is not a", ""),
-        (VOTE, {**TWO, "Ridge__alhpa": 1}, "Ridge__alhpa` is not a", "mean `Ridge__alpha`?"),
-        (VOTE, {**TWO, "Rigde__alpha": 1}, "Rigde__alpha` is not a", "mean `Ridge__alpha`?"),
-        (VOTE, {**TWO, "Lasso__alpha": 1}, "Lasso__alpha` is not a parameter of", ""),
-        (VOTE, {**TWO, "Ridge__": 1}, "Ridge__` is not a parameter of", ""),
-        (VOTE, {**TWO, "Ridge": {"alpha": 1}}, "Ridge` is not a", "own as `Ridge__alpha`"),
-        (STACK, {**TWO, "cv": 1}, "cv` is `1`", "at least 2"),
-        (STACK, {**TWO, "cv": "prefit"}, "cv` is `prefit`", "at least 2"),
-        (STACK, {**TWO, "final_estimator": HISTOGRAM}, f"final_estimator` is `{HISTOGRAM}`",
-         "use one of ElasticNet, Lasso, LinearRegression, Ridge"),
-        (STACK, {**TWO, "final_estimator": ["Ridge"]}, "final_estimator` is", "use one of"),
-        (STACK, {**TWO, "final_estimator__alpha": 1}, "final_estimator__alpha` is not", ""),
-        (HISTOGRAM, {"loss": "poisson"}, "loss` is `poisson`", "absolute_error, quantile, squared"),
-        (HISTOGRAM, {"categorical_features": [3]}, "categorical_features` is not", "remove it"),
-        (HISTOGRAM, {"n_estimators": 3}, "n_estimators` is not a parameter of", ""),
-        (VOTE, {"estimators": [HISTOGRAM], f"{HISTOGRAM}__loss": "gamma"},
-         f"`model.params.{HISTOGRAM}__loss` is `gamma`", "use one of"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_combined_is_said(
-    name: str, params: dict[str, Any], message: str, hint: str
-) -> None:
-    with pytest.raises(ModelError) as raised:
-        build_pipeline(Model(name, params), seed=1, jobs=1)
-    assert message in raised.value.message
-    assert raised.value.message.startswith("`model.params.") and hint in raised.value.hint
