@@ -7,11 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from housing_cli.data.table import read_table
 from housing_cli.errors import GateRefused, InsufficientEvidence
-from housing_cli.loop.challenger import assemble, gather
 from housing_cli.loop.promote import promote
-from housing_cli.prediction_log import open_log
 from tests.in_process import Loop, shuffled
 
 MOVED = 1.3
@@ -27,15 +24,6 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Loop:
     assert loop.evaluate().verdict.verdict == "degraded"
     loop.retrain(promote=True)
     return loop
-
-
-def material_of(loop: Loop):  # type: ignore[no-untyped-def]
-    settings = loop.settings()
-    log = open_log(settings.log.url, settings.schema())
-    try:
-        return gather(settings, read_table(settings.data.path, settings.schema()), log.labeled())
-    finally:
-        log.close()
 
 
 def test_a_moved_market_is_learned(moved: Loop) -> None:
@@ -182,27 +170,6 @@ def test_moved_rows_may_be_rows_of_the_base_data(tmp_path: Path) -> None:
     done = loop.retrain(promote=True)
     assert done.promoted
     assert done.version.metadata.data.rows == 400
-
-
-def test_a_corrected_price_is_the_one_that_is_learned(tmp_path: Path) -> None:
-    rows = shuffled(5)
-    loop = Loop(tmp_path, rows[:400])
-    ids = loop.live(rows[400:440], 0.2)
-    loop.label(ids, rows["MEDV"][400:440].to_numpy())
-    _, target, level = assemble(material_of(loop))
-    assert level == pytest.approx(1.0, abs=0.1)
-    assert sorted(target) == pytest.approx(sorted(rows["MEDV"][:440]), rel=0.1)
-
-
-def test_past_prices_are_brought_to_the_level_of_today(tmp_path: Path) -> None:
-    rows = shuffled(6)
-    loop = Loop(tmp_path, rows[:300])
-    loop.live(rows[300:380])
-    loop.live(rows[380:440], MOVED)
-    _, target, level = assemble(material_of(loop))
-    assert level == pytest.approx(MOVED, abs=0.1)
-    assert target[:300] == pytest.approx(rows["MEDV"][:300].to_numpy() * level)
-    assert target[-60:] == pytest.approx(rows["MEDV"][380:440].to_numpy() * MOVED)
 
 
 def test_too_few_labels_are_said(tmp_path: Path) -> None:
