@@ -1,6 +1,8 @@
 """Print the bill of materials (CycloneDX 1.6) of the image that this runs in.
 
 docker run --rm --entrypoint python -v ./configs/image/sbom.py:/sbom.py:ro IMAGE /sbom.py
+
+`cyclonedx-bom` sees 49 of its 155 components: neither Debian's packages nor the interpreter.
 """
 
 import json
