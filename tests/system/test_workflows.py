@@ -1,4 +1,4 @@
-"""The three workflows: checked as files, and executed from a bare state through the whole loop."""
+"""The workflows: checked as files, and executed from a bare state through the whole loop."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 from tests.system.conftest import Built
 from tests.system.container_registry import ContainerRegistry
-from tests.system.docker_engine import REPOSITORY
-from tests.system.runner import IMAGE_NAME, Runner, act, git
+from tests.system.docker_engine import REPOSITORY, clean_copy
+from tests.system.runner import IMAGE_NAME, PINNED, PYTHONS, ImageRunner, Runner, act, git
 from tests.system.test_image import rows, wait_until_ready
 
 WORKFLOWS = REPOSITORY / ".github/workflows"
@@ -40,6 +40,10 @@ def tool(name: str) -> str:
             ["--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS.glob("*.yml"))],
         ),
         ("shellcheck", [str(path) for path in REPOSITORY.glob("configs/**/*.sh")]),
+        (
+            "shellcheck",
+            [str(path) for path in REPOSITORY.glob(".ci/*") if path.suffix != ".txt"],
+        ),
         ("hadolint", [str(REPOSITORY / "Dockerfile")]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -67,10 +71,53 @@ def test_every_job_has_a_time_limit_and_every_action_a_full_hash() -> None:
         assert "\npermissions: {}\n" in text
         assert text.count("runs-on:") == text.count("timeout-minutes:")
         for used in re.findall(r"uses: (\S+)", text):
-            assert used.startswith("./") or re.fullmatch(r"actions/[a-z]+@[0-9a-f]{40}", used)
+            assert used.startswith("./") or PINNED.fullmatch(f"uses: {used}")
 
 
 # Executed
+
+
+def without_checks(folder: Path) -> None:
+    """Put stand-ins that take notes where a clone runs what this very test run consists of."""
+    (folder / ".venv/bin").mkdir(parents=True)
+    for name in (".ci/test", ".venv/bin/ruff", ".venv/bin/lint-imports", ".venv/bin/mypy"):
+        (folder / name).write_text(
+            f'#!/bin/sh\necho "called {Path(name).name} $* with $("${{PYTHON:-python3}}" -V)"\n'
+        )
+        (folder / name).chmod(0o755)
+
+
+@pytest.fixture
+def plain_runner(tmp_path: Path) -> Runner:
+    """A repository whose workflows need no Docker engine."""
+    if act() is None:
+        pytest.skip("`act` is not installed")
+    return Runner(tmp_path, clean_copy(tmp_path / "repository"))
+
+
+def test_the_pipeline_checks_with_each_python(plain_runner: Runner) -> None:
+    without_checks(plain_runner.repository)
+    plain_runner.commit("checks that take notes")
+    if not plain_runner.pythons:
+        pytest.skip(f"no Python {', '.join(PYTHONS)} is installed")
+    run = plain_runner.run("pipeline", "push", job="versions")
+    assert run.code == 0, run.output
+    for version in PYTHONS:
+        here = version in plain_runner.pythons
+        assert run.conclusion(f"Python {version}") == ("success" if here else "skipped")
+        assert (f"called test --quick with Python {version}." in run.output) == here
+    called = len(plain_runner.pythons)
+    for check in ("ruff check .", "ruff format --check .", "lint-imports", "mypy"):
+        assert run.output.count(f"called {check} ") == called
+
+
+def test_the_pipeline_checks_with_what_is_promised() -> None:
+    pipeline = (WORKFLOWS / "pipeline.yml").read_text()
+    listed = ", ".join(f'"{version}"' for version in PYTHONS)
+    assert f"python: [{listed}]\n" in pipeline
+    lowest = f'requires-python = ">={PYTHONS[0]}"'
+    assert lowest in (REPOSITORY / "pyproject.toml").read_text()
+    assert f"for version in {' '.join(PYTHONS)}; do" in (REPOSITORY / ".ci/run").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +132,18 @@ def repository(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = folder / "configs/housing.toml"
     text = settings.read_text().replace("n_estimators = 300", "n_estimators = 40")
     settings.write_text(text.replace("repeats = 5 ", "repeats = 1 "))
-    # The checks are what this very test run consists of.
-    (folder / ".venv/bin").mkdir(parents=True)
-    for name in (".ci/test", ".venv/bin/ruff", ".venv/bin/lint-imports", ".venv/bin/mypy"):
-        (folder / name).write_text(f'#!/bin/sh\necho "called {Path(name).name} $*"\n')
-        (folder / name).chmod(0o755)
+    without_checks(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def new_runner(
     built: Built, repository: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Runner]]:
+) -> Iterator[Callable[..., ImageRunner]]:
     """Give repositories, each with a registry of its own that may start as a copy of another."""
     registries: list[ContainerRegistry] = []
 
-    def make(like: Runner | None = None) -> Runner:
+    def make(like: ImageRunner | None = None) -> ImageRunner:
         folder = tmp_path_factory.mktemp("forge")
         (folder / "registry").mkdir()
         registry = ContainerRegistry(folder / "registry")
@@ -108,7 +151,7 @@ def new_runner(
         if like is not None:
             registry.copy_of(like.registry)
         shutil.copytree(repository, folder / "repository")
-        return Runner(folder, built.engine, registry, folder / "repository")
+        return ImageRunner(folder, built.engine, registry, folder / "repository")
 
     try:
         yield make
@@ -118,7 +161,7 @@ def new_runner(
 
 
 @pytest.fixture(scope="module")
-def published(new_runner: Callable[..., Runner]) -> Runner:
+def published(new_runner: Callable[..., ImageRunner]) -> ImageRunner:
     """A repository whose first push to main has published `v1`; tests work on copies of it."""
     runner = new_runner()
     run = runner.run("pipeline", "push")
@@ -126,7 +169,7 @@ def published(new_runner: Callable[..., Runner]) -> Runner:
     return runner
 
 
-def record(runner: Runner, tag: str, factors: list[float]) -> None:
+def record(runner: ImageRunner, tag: str, factors: list[float]) -> None:
     """Let the published image predict one row a factor, and send price x factor as feedback."""
     engine = runner.engine
     logs = runner.repository / "logs"
@@ -159,7 +202,7 @@ OVER_AGAIN = [1.6 * factor for factor in HEALTHY[:84]] + HEALTHY[84:]
 @pytest.mark.slow
 @pytest.mark.xdist_group("docker")
 class TestExecuted:
-    def test_the_first_push_publishes_a_first_model(self, published: Runner) -> None:
+    def test_the_first_push_publishes_a_first_model(self, published: ImageRunner) -> None:
         run = published.last
         tags = published.registry.tags(NAME)
         labels = published.registry.labels(NAME, "v1")
@@ -180,7 +223,7 @@ class TestExecuted:
         assert "Published v1 (before: none)" in run.summary
 
     def test_a_healthy_model_is_left_alone(
-        self, published: Runner, new_runner: Callable[..., Runner]
+        self, published: ImageRunner, new_runner: Callable[..., ImageRunner]
     ) -> None:
         runner = new_runner(published)
         record(runner, "production", HEALTHY)
@@ -193,7 +236,7 @@ class TestExecuted:
         assert runner.registry.tags(NAME) == before
 
     def test_a_degraded_model_is_replaced_and_the_next_evaluation_judges_its_successor(
-        self, published: Runner, new_runner: Callable[..., Runner]
+        self, published: ImageRunner, new_runner: Callable[..., ImageRunner]
     ) -> None:
         runner = new_runner(published)
         runner.registry.untag(NAME, "v1")  # as if the run that published it had been cut off
@@ -239,7 +282,7 @@ class TestExecuted:
         assert runner.registry.labels(NAME, "production")["housing.model.version"] == "v3"
 
     def test_a_refused_challenger_leaves_no_image_and_says_why(
-        self, published: Runner, new_runner: Callable[..., Runner]
+        self, published: ImageRunner, new_runner: Callable[..., ImageRunner]
     ) -> None:
         runner = new_runner(published)
         record(runner, "production", OVER_AGAIN)
@@ -257,8 +300,8 @@ class TestExecuted:
     )
     def test_an_error_of_evaluate_is_red_and_starts_nothing(
         self,
-        published: Runner,
-        new_runner: Callable[..., Runner],
+        published: ImageRunner,
+        new_runner: Callable[..., ImageRunner],
         inputs: dict[str, str],
         secrets: dict[str, str],
         code: int,
@@ -275,7 +318,7 @@ class TestExecuted:
         assert runner.registry.tags(NAME) == before
 
     def test_a_run_that_was_overtaken_publishes_nothing(
-        self, published: Runner, new_runner: Callable[..., Runner], tmp_path: Path
+        self, published: ImageRunner, new_runner: Callable[..., ImageRunner], tmp_path: Path
     ) -> None:
         runner = new_runner(published)
         record(runner, "production", DEGRADED)
@@ -299,7 +342,7 @@ class TestExecuted:
         assert "v2" not in runner.registry.tags(NAME)
 
     def test_a_version_that_is_published_is_never_written_again(
-        self, published: Runner, new_runner: Callable[..., Runner]
+        self, published: ImageRunner, new_runner: Callable[..., ImageRunner]
     ) -> None:
         runner = new_runner(published)
         record(runner, "production", DEGRADED)
@@ -313,7 +356,7 @@ class TestExecuted:
         assert runner.registry.tags(NAME) == before
 
     def test_a_wrong_registry_password_is_red_and_publishes_nothing(
-        self, published: Runner, new_runner: Callable[..., Runner]
+        self, published: ImageRunner, new_runner: Callable[..., ImageRunner]
     ) -> None:
         runner = new_runner(published)
         before = runner.registry.tags(NAME)
@@ -322,7 +365,7 @@ class TestExecuted:
         assert runner.registry.tags(NAME) == before
 
     def test_a_registry_that_denies_what_it_does_not_have_takes_a_first_image(
-        self, new_runner: Callable[..., Runner], tmp_path: Path
+        self, new_runner: Callable[..., ImageRunner], tmp_path: Path
     ) -> None:
         runner = new_runner()
         docker = runner.engine.docker
@@ -347,7 +390,7 @@ class TestExecuted:
         assert "v1 is in production already" in run.output
 
     def test_a_branch_publishes_nothing(
-        self, published: Runner, new_runner: Callable[..., Runner]
+        self, published: ImageRunner, new_runner: Callable[..., ImageRunner]
     ) -> None:
         runner = new_runner(published)
         before = runner.registry.tags(NAME)
@@ -361,7 +404,7 @@ class TestExecuted:
         assert runner.registry.tags(NAME) == before
 
     def test_without_a_log_the_evaluation_says_so(
-        self, published: Runner, new_runner: Callable[..., Runner]
+        self, published: ImageRunner, new_runner: Callable[..., ImageRunner]
     ) -> None:
         runner = new_runner(published)
         run = runner.run("evaluate", "schedule")
@@ -369,7 +412,7 @@ class TestExecuted:
         assert "Nothing is judged: no prediction log" in run.summary
 
     def test_without_an_image_the_evaluation_names_the_workflow_that_makes_one(
-        self, new_runner: Callable[..., Runner]
+        self, new_runner: Callable[..., ImageRunner]
     ) -> None:
         run = new_runner().run("evaluate", "schedule")
         assert run.code != 0
