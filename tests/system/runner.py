@@ -74,6 +74,7 @@ class Runner:
         self.folder = folder
         self.repository = repository
         self.attestations = folder / "attestations"
+        self.published = folder / "published"  # on the package index
         self.pythons = pythons(folder / "pythons")
         self.last = Run(0, "", "")
         self._runs = 0
@@ -119,7 +120,9 @@ class Runner:
         )
         passed = {
             "HOME": str(home),
+            "ARTIFACTS": str(home / "artifacts"),
             "ATTESTATIONS": str(self.attestations),
+            "PUBLISHED": str(self.published),
             "PYTHONS": str(self.folder / "pythons"),
             "GITHUB_RUN_ID": f"{1000 + self._runs}",
             "PATH": os.environ["PATH"],

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import httpx
 import pytest
 
+from housing_cli import __version__
 from tests.system.conftest import Built
 from tests.system.container_registry import ContainerRegistry
 from tests.system.docker_engine import REPOSITORY, clean_copy
@@ -118,6 +123,71 @@ def test_the_pipeline_checks_with_what_is_promised() -> None:
     lowest = f'requires-python = ">={PYTHONS[0]}"'
     assert lowest in (REPOSITORY / "pyproject.toml").read_text()
     assert f"for version in {' '.join(PYTHONS)}; do" in (REPOSITORY / ".ci/run").read_text()
+
+
+@pytest.fixture
+def offline(plain_runner: Runner, tmp_path: Path) -> dict[str, str]:
+    """What a release needs of the package index is what this interpreter has beside `housing`."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for entry in Path(str(metadata.distribution("numpy").locate_file(""))).iterdir():
+        ours = entry.name.startswith(("housing_", "__editable__", "pip", "setuptools"))
+        if not ours and entry.suffix != ".pth":
+            (packages / entry.name).symlink_to(entry)
+    for folder in (tmp_path / "pythons").iterdir():
+        for link in (folder / "bin").iterdir():  # the only Python that can import them
+            link.unlink()
+            link.symlink_to(Path(sys.executable).resolve())
+    return {"PYTHONPATH": str(packages), "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+
+
+@pytest.mark.slow
+def test_a_tag_on_main_releases_what_was_built_and_checked(
+    plain_runner: Runner, offline: dict[str, str]
+) -> None:
+    runner = plain_runner
+    (runner.repository / "logs/predictions.csv").write_text("what users asked\n")
+    main = runner.commit("a log, as `git add --force logs` records it")
+    git(runner.repository, "update-ref", "refs/remotes/origin/main", main)
+    run = runner.run("release", "push", ref=f"refs/tags/v{__version__}", environment=offline)
+    assert run.code == 0, run.output
+    assert run.conclusion("Publish") == "success"
+    wheel = runner.published / f"housing_loop-{__version__}-py3-none-any.whl"
+    sdist = runner.published / f"housing_loop-{__version__}.tar.gz"
+    assert sorted(runner.published.iterdir()) == [wheel, sdist]
+    assert runner.attestations.read_text().splitlines() == [
+        f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()} provenance"
+        for path in (wheel, sdist)
+    ]
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"LICENSE", "NOTICE", "housing_cli/__init__.py", "tests/conftest.py"} <= names
+    assert "logs/predictions.csv" not in names
+
+
+@pytest.mark.parametrize(
+    ("ref", "on_main", "said"),
+    [
+        ("refs/tags/v9.9.9", True, "delete the tag, set the version in housing_cli/__init__.py"),
+        (f"refs/tags/v{__version__}", False, f"v{__version__} is no commit of main"),
+        ("refs/heads/main", True, "refs/heads/main is no tag"),
+    ],
+    ids=["another version", "another branch's commit", "no tag"],
+)
+def test_what_is_no_release_publishes_nothing_and_says_why(
+    plain_runner: Runner, ref: str, on_main: bool, said: str
+) -> None:
+    runner = plain_runner
+    main = git(runner.repository, "rev-parse", "HEAD")
+    git(runner.repository, "update-ref", "refs/remotes/origin/main", main)
+    if not on_main:
+        runner.commit("unreviewed")
+    run = runner.run("release", "push", ref=ref)
+    assert run.code != 0
+    assert said in run.output
+    assert run.conclusion("Build and check") == "failure"
+    assert run.conclusion("Publish") == "skipped"
+    assert not runner.published.exists()
 
 
 @pytest.fixture(scope="module")
