@@ -76,9 +76,8 @@ class AppendFile:
         if not self._threads.acquire(timeout=patience):
             raise unavailable(self.path, held())
         try:
-            known = self.size
             size = self._lock(patience)
-            if size == known:
+            if size == self.size:  # looked at after locking: of a file opened anew nothing is known
                 return False
             self._settle(size)
             return True

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -19,33 +16,6 @@ from housing_cli.errors import LogUnavailable
 from housing_cli.prediction_log import PredictionLog, open_log
 from housing_cli.prediction_log.csv import log as csv_log
 from tests.prediction_log.csv.small import SMALL, add
-
-
-@contextmanager
-def _file_size_limit(size: int) -> Iterator[None]:
-    """No file can grow beyond `size`: writes fall short, and then fail, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_batch_that_does_not_fit_leaves_nothing(log: PredictionLog, tmp_path: Path) -> None:
-    ids = add(log, 10)
-    path = tmp_path / "predictions.csv"
-    before = path.read_bytes()
-    with _file_size_limit(len(before) + 250):
-        for _ in range(3):
-            with pytest.raises(LogUnavailable, match="too large"):
-                add(log, 5)
-            assert path.read_bytes() == before
-        (fits,) = add(log)
-        with pytest.raises(LogUnavailable):
-            add(log, 3)
-    after = add(log, 5)
-    assert pd.read_csv(path)["id"].tolist() == [*ids, fits, *after]
 
 
 def test_a_real_full_disk_is_survived(tmp_path: Path) -> None:
