@@ -7,14 +7,10 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import pytest
 
 from housing_cli.prediction_log import PredictionLog, open_log
-from housing_cli.prediction_log.csv import reader as csv_reader
-from housing_cli.prediction_log.csv.file import check_header
 from tests.prediction_log.csv.small import SMALL, add
 
 
@@ -83,25 +79,3 @@ def test_a_thread_may_look_while_another_appends(log: PredictionLog) -> None:
     finally:
         stop.set()
         thread.join()
-
-
-@pytest.mark.parametrize("begun", [b"", b"id,time"])
-def test_a_header_that_is_written_while_a_reader_opens_is_no_row(
-    begun: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "feedback.csv"
-    header = b"id,timestamp,real_price\n"
-    row = b"01a20957-bbb4-774f-9441-2bd733398362,2026-01-01T00:00:00.000Z,2.0\n"
-    file.write_bytes(begun)
-
-    def late(*arguments: Any) -> int:
-        start = check_header(*arguments)
-        file.write_bytes(header + row)
-        return start
-
-    monkeypatch.setattr(csv_reader, "check_header", late)
-    with csv_reader.LineReader(file, ["id", "timestamp", "real_price"]) as reader:
-        assert reader.size == reader.start
-        monkeypatch.undo()
-        reader.grow(len(header + row))
-        assert (reader.start, reader.size) == (len(header), len(header + row))
