@@ -26,6 +26,8 @@ SHIPPED = ROOT / "data" / "HousingData.csv"
 FEATURES = SHIPPED.read_text().splitlines()[0].split(",")[:-1]
 DOCKER = ("test_image.py", "test_workflows.py", "test_compose.py", "test_monitoring.py")
 """Files with tests that share one Docker engine."""
+IMAGES_SECONDS = 1500
+"""A test with an engine may wait for another that builds the same images: no sign that it hangs."""
 QUICK = ("--set", "model.params.n_estimators=10", "--set", "train.repeats=1")
 """A model that is fitted in a moment."""
 
@@ -61,6 +63,9 @@ def is_slow(item: pytest.Item) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Start what needs a Docker engine first: the others run beside it and not before it."""
     items.sort(key=lambda item: item.path.name not in DOCKER)
+    for item in items:
+        if item.path.name in DOCKER:
+            item.add_marker(pytest.mark.timeout(IMAGES_SECONDS))
     if config.getoption("--quick"):
         slow = [item for item in items if is_slow(item)]
         items[:] = [item for item in items if not is_slow(item)]

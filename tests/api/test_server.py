@@ -46,12 +46,12 @@ def test_ctrl_c_ends_with_zero_and_without_a_traceback(start: Start) -> None:
 
 def test_sigterm_says_not_ready_before_it_stops(start: Start) -> None:
     server = start()
-    server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.15)
-    ready = httpx.get(f"{server.url}/readyz")
-    assert ready.status_code == 503
-    assert ready.json()["reasons"][0].startswith("draining")
-    assert httpx.post(f"{server.url}/predict", json=ROW).status_code == 200
+    with httpx.Client(base_url=server.url) as client:
+        server.process.send_signal(signal.SIGTERM)
+        while (ready := client.get("/readyz")).status_code == 200:
+            time.sleep(0.01)
+        assert ready.json()["reasons"][0].startswith("draining")
+        assert client.post("/predict", json=ROW).status_code == 200
     assert server.process.wait(10) == 0
 
 
