@@ -1,0 +1,182 @@
+"""SQLite as a place of the log: one file, its locks, where it went, and its disk."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from housing_cli.errors import LogUnavailable
+from housing_cli.prediction_log import open_log
+from housing_cli.prediction_log.sql import sqlite as sql_sqlite
+from housing_cli.prediction_log.sql.sqlite import SqlitePlace
+from housing_cli.prediction_log.sql.tables import tables_for
+from tests.prediction_log.rows import BOSTON, ROW
+
+KEY = "01981b0e-7f3c-7c9a-a3a1-4f2c3d5e6f7"
+AT = "2026-01-31T12:00:00.000Z"
+
+
+def row(last: int) -> tuple[object, ...]:
+    return (f"{KEY}{last}", AT, "v1", *ROW, 24.0)
+
+
+def count(connection: sa.Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT count(*) FROM predictions").scalar_one())
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[SqlitePlace]:
+    """A file that is not there yet."""
+    url = sa.make_url(f"sqlite:///{tmp_path / 'a' / 'log.db'}")
+    made = SqlitePlace(url, tables_for(BOSTON.features), fsync=False)
+    yield made
+    made.close()
+
+
+def test_looking_makes_nothing_and_writing_makes_the_tables(place: SqlitePlace) -> None:
+    place.check()
+    assert place.read(count) is None
+    assert not place.path.parent.exists()
+    place.write(lambda connection: place.insert(connection, [row(0)]))
+    assert place.read(count) == 1
+    place.check()
+
+
+def test_rows_are_inserted_all_or_none(place: SqlitePlace) -> None:
+    for rows in ([row(1), row(2)], [row(3)]):
+        place.write(lambda connection, rows=rows: place.insert(connection, rows))  # type: ignore[misc]
+    with pytest.raises(LogUnavailable, match="UNIQUE"):
+        place.write(lambda connection: place.insert(connection, [row(4), row(1)]))
+    assert place.read(count) == 3
+
+
+def test_what_fails_within_a_transaction_is_taken_back(place: SqlitePlace) -> None:
+    def half(connection: sa.Connection) -> None:
+        with place.transaction(connection):
+            connection.exec_driver_sql(place.statements.insert_prediction, row(5))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        place.write(half)
+    assert place.read(count) == 0
+    place.write(lambda connection: place.insert(connection, [row(6)]))  # and the lock is free
+    assert place.read(count) == 1
+
+
+def test_there_is_nobody_to_grant_anything_to(place: SqlitePlace) -> None:
+    assert place.migrate() == place.to_grant() == []
+    assert place.read(count) == 0
+
+
+@pytest.mark.parametrize(("fsync", "level"), [(False, 1), (True, 2)])
+def test_a_commit_waits_for_the_disk_where_that_was_asked_for(
+    tmp_path: Path, fsync: bool, level: int
+) -> None:
+    url = sa.make_url(f"sqlite:///{tmp_path / 'log.db'}")
+    place = SqlitePlace(url, tables_for(BOSTON.features), fsync=fsync)
+    asked = place.write(lambda one: one.exec_driver_sql("PRAGMA synchronous").scalar_one())
+    assert asked == level
+    place.close()
+
+
+def test_a_locked_sqlite_file_is_unavailable_for_the_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_sqlite, "_BUSY_TIMEOUT_S", 0.1)
+    path = tmp_path / "log.db"
+    log = open_log(f"sqlite:///{path}", BOSTON)
+    ids = log.append("v1", [ROW], [1.0])
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert len(log.predictions()) == 1
+    for use in (
+        log.check,
+        lambda: log.append("v1", [ROW], [1.0]),
+        lambda: log.append("v1", [ROW] * 2, [1.0] * 2),
+        lambda: log.feedback(ids[0], 2.0),
+    ):
+        with pytest.raises(LogUnavailable, match="locked"):
+            use()
+    other.execute("ROLLBACK")
+    other.close()
+    ids += log.append("v1", [ROW] * 2, [1.0] * 2)
+    assert list(log.predictions().ids) == ids
+    log.close()
+
+
+def test_a_sqlite_file_that_is_moved_away_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    log = open_log(f"sqlite:///{path}", BOSTON)
+    log.append("v1", [ROW], [1.0])
+    for name in ("log.db", "log.db-wal", "log.db-shm"):
+        (tmp_path / name).rename(tmp_path / f"old-{name}")
+    log.check()
+    new = log.append("v2", [ROW], [1.0])
+    assert list(log.predictions().ids) == new
+    log.close()
+
+
+def test_a_sqlite_file_that_is_moved_away_without_its_newest_rows_is_unavailable(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.db"
+    log = open_log(f"sqlite:///{path}", BOSTON)
+    ids = log.append("v1", [ROW], [1.0])
+    path.rename(tmp_path / "old.db")
+    for use in (log.check, lambda: log.append("v1", [ROW], [1.0])):
+        with pytest.raises(LogUnavailable, match=r"moved away without `log\.db-wal`"):
+            use()
+    for end in ("-wal", "-shm"):
+        (tmp_path / f"log.db{end}").rename(tmp_path / f"old.db{end}")
+    log.check()
+    assert len(log.append("v1", [ROW], [1.0])) == 1
+    log.close()
+    old = open_log(f"sqlite:///{tmp_path / 'old.db'}", BOSTON)
+    assert list(old.predictions().ids) == ids
+    old.close()
+
+
+def test_a_full_sqlite_disk_is_unavailable_and_recovers(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() != 0 or os.system(f"mount -t tmpfs -o size=300k tmpfs {disk} 2>/dev/null"):
+        pytest.skip("no right to mount a small disk")
+    try:
+        log = open_log(f"sqlite:///{disk}/log.db", BOSTON)
+        ids: list[str] = []
+        with pytest.raises(LogUnavailable, match=r"full|disk"):
+            while True:
+                ids += log.append("v1", [ROW] * 20, [1.0] * 20)
+        os.system(f"mount -o remount,size=30m {disk}")
+        ids += log.append("v1", [ROW] * 20, [1.0] * 20)
+        assert list(log.predictions().ids) == ids
+        log.close()
+    finally:
+        os.system(f"umount {disk}")
+
+
+def test_a_sqlite_file_that_is_none_is_unavailable(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    path.write_text("this is no database, and long enough to be read as one " * 50)
+    log = open_log(f"sqlite:///{path}", BOSTON)
+    for use in (log.check, log.labeled, lambda: log.append("v1", [ROW], [1.0])):
+        with pytest.raises(LogUnavailable, match="not a database"):
+            use()
+    assert path.read_text().startswith("this is no database")
+
+
+def test_sqlite_writes_ahead(tmp_path: Path) -> None:
+    log = open_log(f"sqlite:///{tmp_path / 'a' / 'log.db'}", BOSTON)
+    log.check()
+    assert not (tmp_path / "a").exists()
+    log.append("v1", [ROW], [1.0])
+    with sqlite3.connect(tmp_path / "a" / "log.db") as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert other.execute("SELECT version FROM log_schema").fetchone() == (1,)
+    other.close()
+    log.close()
