@@ -1,0 +1,156 @@
+"""What is said of a judgment: exit code, sentence, tables, notes, payload."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from housing_cli.errors import ExitCode
+from housing_cli.judging.drift import Drift
+from housing_cli.loop.evaluate import Evaluation, Labels
+from housing_cli.show.evaluate import payload, result_of, sentence, version_rows
+from housing_cli.show.result import Result, Table
+from tests.in_process import Loop, shuffled
+
+DRIFTED = (
+    Drift("RM", 1.5, 0.001, 2.0, 0.0, True, "higher"),
+    Drift("AGE", 0.01, 0.9, 0.1, 0.0, False, "as before"),
+)
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """A judgment of 60 rows."""
+    rows = shuffled(0)[:160]
+    sets = ("model.regressor=Ridge", "train.repeats=1")
+    loop = Loop(tmp_path_factory.mktemp("show"), rows[:100], sets)
+    loop.live(rows[100:])
+    return loop.evaluate(threshold=5.0)
+
+
+def verdict(judged: Evaluation, decided: str, **fields: Any) -> Evaluation:
+    """Return the judgment with another outcome."""
+    fields = {"verdict": decided, **fields}
+    return replace(judged, verdict=replace(judged.verdict, **fields))
+
+
+def shown(judged: Evaluation, **options: Any) -> Result:
+    options = {"strict": False, "power": False, "report": None, **options}
+    return result_of(judged, **options)
+
+
+def tables(result: Result) -> dict[str, Table]:
+    return {part.title: part for part in result.show if isinstance(part, Table)}
+
+
+def lines(result: Result) -> list[str]:
+    return [part for part in result.show if isinstance(part, str)]
+
+
+@pytest.mark.parametrize(
+    ("decided", "strict", "code", "status"),
+    [
+        ("healthy", False, ExitCode.OK, "ok"),
+        ("healthy", True, ExitCode.OK, "ok"),
+        ("degraded", False, ExitCode.DEGRADED, "degraded"),
+        ("degraded", True, ExitCode.DEGRADED, "degraded"),
+        ("insufficient", False, ExitCode.OK, "insufficient"),
+        ("insufficient", True, ExitCode.INSUFFICIENT, "insufficient"),
+    ],
+)
+def test_a_verdict_has_its_exit_code(
+    healthy: Evaluation, decided: str, strict: bool, code: ExitCode, status: str
+) -> None:
+    result = shown(verdict(healthy, decided), strict=strict)
+    assert (result.command, result.exit_code, result.status) == ("evaluate", code, status)
+    assert result.outputs["verdict"] == result.data["verdict"] == decided
+    assert list(result.outputs) == ["version", "verdict", "ratio", "n"]
+
+
+def test_the_verdict_is_a_sentence(healthy: Evaluation) -> None:
+    assert sentence(healthy) == "v1 is healthy"
+    assert sentence(verdict(healthy, "insufficient", n=3, min_samples=30)) == (
+        "v1 is not judged: 3 labeled predictions, and 30 are needed"
+    )
+    degraded = verdict(healthy, "degraded")
+    assert sentence(replace(degraded, reasons=("error",))) == "v1 is degraded"
+    assert sentence(replace(degraded, reasons=("error", "drift"))) == "v1 is degraded and drifted"
+    assert sentence(replace(degraded, reasons=("drift",))) == (
+        "v1 is degraded: its inputs or predictions drifted"
+    )
+
+
+def test_the_table_shows_what_the_verdict_rests_on(healthy: Evaluation) -> None:
+    found = healthy.verdict
+    (row,) = tables(shown(healthy))[""].rows
+    low, high = found.interval or (0, 0)
+    assert row[:3] == ["v1", "rmse", 60]
+    assert row[3:6] == [found.baseline, found.current, found.ratio]
+    assert row[6:] == ["6", f"{low:.2f} to {high:.2f}"]
+    unknown = verdict(healthy, "insufficient", current=None, ratio=None, interval=None)
+    assert tables(shown(unknown))[""].rows[0][4:] == [None, None, "6", None]
+
+
+def test_enough_rows_are_drawn_over_time(healthy: Evaluation) -> None:
+    (chart,) = [line for line in lines(shown(healthy)) if line.startswith("rmse over time: ")]
+    drawn = chart.split()[3]
+    assert set(drawn) <= set("▁▂▃▄▅▆▇█") and len(drawn) > 1
+    assert f"limit {healthy.verdict.baseline * 6:.3g}" in chart
+
+
+def test_labels_are_told_with_their_delay(healthy: Evaluation) -> None:
+    assert any(line.startswith("labels: 60 of the newest 60 ") for line in lines(shown(healthy)))
+    slow = replace(healthy, labels=Labels(80, 60, 0.75, 5400.0, 172_800.0))
+    assert "labels: 60 of the newest 80 predictions, after 1.5 h (half) to 2.0 d (95 %)" in lines(
+        shown(slow)
+    )
+    none = replace(healthy, labels=Labels(0, 0, None, None, None))
+    assert "labels: no predictions in the window" in lines(shown(none))
+
+
+def test_one_version_needs_no_table_of_versions(healthy: Evaluation) -> None:
+    assert "by version" not in tables(shown(healthy))
+    (row,) = healthy.versions
+    two = replace(healthy, versions=(row, replace(row, version="v0", aliases=())))
+    assert [cells[:2] for cells in version_rows(two)] == [["v1", "production"], ["v0", None]]
+    assert tables(shown(two))["by version"].rows == version_rows(two)
+
+
+def test_drift_is_shown_and_warned_of_unless_it_decided(healthy: Evaluation) -> None:
+    moved = replace(healthy, drift=DRIFTED, reasons=())
+    assert tables(shown(moved))["drift"].rows == [["RM", 1.5, 0.001, "higher"]]
+    assert "warning: drift in RM; `--drift` makes it decide" in shown(moved).notes
+    decided = verdict(replace(moved, reasons=("drift",)), "degraded")
+    assert shown(decided).notes == ["next: housing retrain --promote"]
+
+
+def test_what_may_mislead_is_a_warning(healthy: Evaluation) -> None:
+    assert shown(replace(healthy, drift=(), selection=())).notes == []
+    biased = replace(healthy, drift=(), selection=DRIFTED)
+    assert "do not look like the unlabeled ones (RM)" in shown(biased).notes[0]
+
+
+def test_power_and_report_are_shown_where_they_were_asked_for(healthy: Evaluation) -> None:
+    result = shown(healthy, power=True, report=Path("r.html"))
+    assert "report: r.html" in lines(result)
+    (title,) = [title for title in tables(result) if title.startswith("labels that show")]
+    assert [row[0] for row in tables(result)[title].rows] == [
+        f"+{float(size):.0%}" for size in healthy.power.needed
+    ]
+    hopeless = replace(healthy.power, needed=dict.fromkeys(healthy.power.needed))
+    rows = tables(shown(replace(healthy, power=hopeless), power=True))[title].rows
+    assert {row[2] for row in rows} == {None}
+    assert "no number is enough" in str(rows[0][1])
+    assert title not in tables(shown(healthy))
+
+
+def test_the_payload_is_plain(healthy: Evaluation) -> None:
+    data = payload(replace(healthy, drift=DRIFTED, selection=DRIFTED))
+    assert json.loads(json.dumps(data))["labels"]["labeled"] == 60
+    assert (data["version"], data["n"], data["window"]) == ("v1", 60, "30d")
+    assert data["drifted"] == data["selection_bias"] == ["RM"]
+    assert len(data["drift"]) == 2

@@ -1,0 +1,135 @@
+"""What is said of versions, aliases and their history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from housing_cli.errors import ExitCode
+from housing_cli.loop.promote import Promotion
+from housing_cli.loop.verify import Verified
+from housing_cli.registry import ModelRegistry
+from housing_cli.show import registry as show
+from housing_cli.show.result import Result, Table
+from tests.registry.versions import add, registry_of
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> ModelRegistry:
+    """v1 and v2, tagged `mine`, which is production."""
+    made = registry_of(tmp_path / "artifacts", 1)
+    add(made, "mine", promote=True)
+    return made
+
+
+def table(result: Result) -> list[dict[str, Any]]:
+    """Return the rows of the only table."""
+    (part,) = result.show
+    assert isinstance(part, Table)
+    return [dict(zip(part.columns, row, strict=True)) for row in part.rows]
+
+
+def test_versions_are_listed_newest_first_with_their_aliases(registry: ModelRegistry) -> None:
+    registry.point("canary", registry.get("v2"))
+    result = show.listed(registry)
+    rows = table(result)
+    assert [(row["version"], row["aliases"], row["tag"]) for row in rows] == [
+        ("v2", "canary, production", "mine"),
+        ("v1", "previous", None),
+    ]
+    assert {"created", "parent", "rows", "rmse", "mae", "r2"} < set(rows[0])
+    assert result.data["aliases"] == registry.aliases()
+    assert result.data["versions"][0]["aliases"] == ["canary", "production"]
+    assert (result.exit_code, result.notes) == (ExitCode.OK, ())
+
+
+def test_an_empty_registry_says_what_comes_next(tmp_path: Path) -> None:
+    result = show.listed(ModelRegistry(tmp_path / "none"))
+    assert (result.show, result.notes) == ((), ["no versions yet; next: housing train"])
+    assert show.told([]).notes == ["nothing happened yet; next: housing train"]
+
+
+def test_a_version_that_cannot_be_read_hides_no_other(registry: ModelRegistry) -> None:
+    (registry.directory("v1") / "metadata.json").unlink()
+    result = show.listed(registry)
+    assert [row["version"] for row in table(result)] == ["v2"]
+    assert (result.status, result.exit_code) == ("error", ExitCode.FAILURE)
+    assert [error["message"] for error in result.errors] == ["`metadata.json` of v1 is missing"]
+    (registry.directory("v2") / "metadata.json").unlink()
+    assert (show.listed(registry).show, show.listed(registry).notes) == ((), ())
+
+
+def test_one_version_is_described_to_the_last_key(registry: ModelRegistry) -> None:
+    result = show.described(registry.get("v2"), registry.aliases())
+    assert result.data["aliases"] == ["production"]
+    assert (result.data["golden_rows"], "golden" in result.data) == (0, False)
+    assert result.data["data"]["rows"] == 10
+    facts = {row["key"]: row["value"] for row in table(result)}
+    assert (facts["version"], facts["tag"], facts["data.path"]) == ("v2", "mine", "t.csv")
+    assert facts["schema.features"] == "a"
+    assert "files.model.onnx" in facts
+
+
+def test_a_difference_names_the_keys_that_differ(registry: ModelRegistry) -> None:
+    first, second = registry.get("v1"), registry.get("v2")
+    (same,) = show.difference(first, first).show
+    assert same == "v1 and v1 are the same in all that is recorded"
+    assert table(show.difference(first, second)) == [{"key": "tag", "v1": None, "v2": "mine"}]
+    other = msgspec.structs.replace(
+        second,
+        metadata=msgspec.structs.replace(
+            second.metadata, parameters={"alpha": 2.0}, parent="v1", tag=None
+        ),
+    )
+    result = show.difference(first, other)
+    assert result.data["changed"] == {
+        "parameters.alpha": {"a": None, "b": 2.0},
+        "parent": {"a": None, "b": "v1"},
+    }
+
+
+def test_history_is_told_newest_first(registry: ModelRegistry) -> None:
+    result = show.told(registry.history())
+    assert [(row["event"], row["from"], row["to"]) for row in table(result)] == [
+        ("promoted", "v1", "v2"),
+        ("registered", None, "v2"),
+        ("promoted", None, "v1"),
+        ("registered", None, "v1"),
+    ]
+    assert result.data["events"][0]["from"] == "v1"
+
+
+@pytest.mark.parametrize(
+    ("verified", "one", "said"),
+    [
+        (Verified(["v1"], 0), True, "v1: as recorded"),
+        (Verified(["v1"], 1), False, "1 version, 1 event: all as recorded"),
+        (Verified(["v1", "v2"], 4), False, "2 versions, 4 events: all as recorded"),
+        (Verified([], 0), False, "0 versions, 0 events: all as recorded"),
+    ],
+)
+def test_what_was_proved_is_counted(verified: Verified, one: bool, said: str) -> None:
+    result = show.proved(verified, one=one)
+    assert list(result.show) == [said]
+    assert result.data == {"versions": verified.versions, "events": verified.events}
+
+
+def test_what_went_or_would_go_is_named() -> None:
+    assert list(show.removed(["v1", "v2"], dry_run=False).show) == ["removed v1, v2"]
+    assert list(show.removed(["v1"], dry_run=True).show) == ["would remove v1"]
+    assert list(show.removed([], dry_run=True).show) == ["nothing to remove"]
+    assert show.removed(["v1"], dry_run=True).data == {"removed": ["v1"], "dry_run": True}
+
+
+def test_a_promotion_says_where_the_alias_points_and_pointed(registry: ModelRegistry) -> None:
+    version, event = registry.get("v2"), registry.history()[-1]
+    moved = show.promoted(Promotion(version, "production", "v1", event))
+    assert list(moved.show) == ["production is v2 (was v1)"]
+    assert (moved.data["from"], moved.data["to"], moved.data["changed"]) == ("v1", "v2", True)
+    assert list(show.promoted(Promotion(version, "canary", None, event)).show) == ["canary is v2"]
+    same = show.promoted(Promotion(version, "production", "v2", None))
+    assert list(same.show) == ["production is v2 already"]
+    assert (same.data["changed"], same.data["evidence"]) == (False, {})

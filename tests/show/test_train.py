@@ -1,0 +1,69 @@
+"""What is said of a new version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from housing_cli.loop.train import Trained
+from housing_cli.show.result import Table
+from housing_cli.show.train import result_of
+from tests.registry.versions import add, registry_of
+
+TUNING = {
+    "params": {"alpha": 2.0}, "trials": 5, "asked": 5, "stopped": False, "untuned": 3.5,
+    "score": 3.25,
+}  # fmt: skip
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Trained:
+    version = add(registry_of(tmp_path / "artifacts", 0), "mine")
+    return Trained(version, True, {}, 1e-7)
+
+
+def test_production_is_served_next_and_any_other_version_promoted(trained: Trained) -> None:
+    result = result_of(trained)
+    said, table = result.show
+    assert said == "v1 is production now"
+    assert isinstance(table, Table)
+    assert list(table.columns) == ["version", "tag", "rows", "RMSE", "MAE", "R2"]
+    assert [list(row) for row in table.rows] == [["v1", "mine", 10, 1.0, 1.0, 0.9]]
+    assert list(result.notes) == ["next: housing serve"]
+    registered = result_of(Trained(trained.version, False, {}, 0.0))
+    assert registered.show[0] == "v1 is registered"
+    assert list(registered.notes) == ["next: housing promote v1"]
+
+
+def test_what_was_left_out_is_said_before_what_comes_next(trained: Trained) -> None:
+    dropped = {"rows without `MEDV`": 2, "columns that are no feature (`note`)": 1}
+    result = result_of(Trained(trained.version, True, dropped, 0.0))
+    assert list(result.notes) == [
+        "note: left out rows without `MEDV`: 2",
+        "note: left out columns that are no feature (`note`): 1",
+        "next: housing serve",
+    ]
+    assert result.data["dropped"] == dropped
+
+
+def test_payload_and_step_outputs_name_the_version(trained: Trained) -> None:
+    result = result_of(trained)
+    files = trained.version.metadata.files
+    assert result.data["model_sha256"] == files["model.onnx"]
+    assert (result.data["version"], result.data["tag"]) == ("v1", "mine")
+    assert result.data["path"] == str(trained.version.directory)
+    assert result.data["tuning"] is None
+    assert result.outputs == {
+        "version": "v1", "production": True, "rmse": 1.0, "mae": 1.0, "r2": 0.9,
+    }  # fmt: skip
+
+
+def test_a_search_is_told(trained: Trained) -> None:
+    metadata = msgspec.structs.replace(trained.version.metadata, evidence={"tuning": TUNING})
+    version = msgspec.structs.replace(trained.version, metadata=metadata)
+    result = result_of(Trained(version, True, {}, 0.0))
+    assert result.data["tuning"] == TUNING
+    assert len(result.notes) > 1
+    assert "alpha" in " ".join(result.notes)
