@@ -187,25 +187,6 @@ def test_a_chunked_body_is_read(client: TestClient) -> None:
     assert client.post("/predict", content=parts, headers=JSON).status_code == 200
 
 
-def test_a_body_over_the_limit_is_413_by_its_length(
-    serve: Callable[..., TestClient], registry: object
-) -> None:
-    client = serve(api={"max_body_bytes": 1000})
-    for path in ("/predict", "/predict/batch", "/feedback"):
-        answer = client.post(path, content=b" " * 1001, headers=JSON)
-        assert answer.status_code == 413
-        assert "1000 bytes" in answer.json()["detail"]
-    assert client.post("/predict", content=GOOD.ljust(1000), headers=JSON).status_code == 200
-
-
-def test_a_streamed_body_over_the_limit_is_413_early(
-    serve: Callable[..., TestClient], registry: object
-) -> None:
-    client = serve(api={"max_body_bytes": 1000})
-    answer = client.post("/predict", content=(b" " * 100 for _ in range(1000)), headers=JSON)
-    assert answer.status_code == 413
-
-
 def test_a_batch_over_the_limit_is_413_without_an_echo(
     serve: Callable[..., TestClient], registry: object, tmp_path: Path
 ) -> None:

@@ -8,17 +8,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
 
-from housing_cli.api.http.bodies import Bodies, feedback
 from housing_cli.api.http.models import FeedbackRequest, PredictionAnswer, row_model
 from housing_cli.data.schema import FeatureSchema
 from tests.api.serving import FEATURES, ROW
 from tests.api.test_hostile import BODIES, JSON
 
-SCHEMA = FeatureSchema(FEATURES, "MEDV", {"RM": (0.0, 50.0), "AGE": (None, 100.0)})
 PLAIN = FeatureSchema(FEATURES, "MEDV")
 
 
@@ -89,60 +84,3 @@ def test_a_header_that_is_there_twice_is_judged_alike(
         ours = client.post("/predict", content=body, headers=headers)
         theirs = plain.post("/predict", content=body, headers=headers)
         assert ours.status_code == theirs.status_code
-
-
-numbers = st.one_of(
-    st.none(),
-    st.floats(),
-    st.integers(),
-    st.integers(min_value=-(10**30), max_value=10**30),
-    st.booleans(),
-    st.text(max_size=3),
-    st.lists(st.none(), max_size=1),
-)
-rows = st.fixed_dictionaries(dict.fromkeys(FEATURES, numbers)) | st.dictionaries(
-    st.sampled_from([*FEATURES, "f0", "x"]), numbers
-)
-good_rows = st.fixed_dictionaries(
-    dict.fromkeys(FEATURES, st.none() | st.floats(0, 50) | st.integers(0, 50))
-)
-
-
-def accepted(model: type[BaseModel], body: bytes) -> tuple[Any, ...] | None:
-    """Return what the model reads from a body, as FastAPI gives it."""
-    try:
-        return tuple(model.model_validate(json.loads(body)).__dict__.values())
-    except (ValidationError, ValueError, RecursionError):
-        return None
-
-
-@pytest.mark.slow
-@settings(max_examples=300, deadline=None)
-@given(st.one_of(rows, good_rows))
-def test_the_quick_reader_accepts_what_the_model_accepts(row: dict[str, Any]) -> None:
-    body = json.dumps(row).encode()
-    quick = Bodies(SCHEMA).row(body)
-    assert quick == accepted(row_model(SCHEMA), body)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
-def test_noise_is_left_to_the_framework(body: bytes) -> None:
-    assert Bodies(SCHEMA).row(body) is None
-    assert Bodies(SCHEMA).batch(body) is None
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.fixed_dictionaries(
-        {"id": st.text(max_size=5) | st.none(), "real_price": numbers}, optional={"x": st.none()}
-    )
-)
-def test_the_quick_reader_of_feedback_accepts_only_what_the_model_accepts(
-    content: dict[str, Any],
-) -> None:
-    body = json.dumps(content).encode()
-    quick = feedback(body)
-    expected = accepted(FeedbackRequest, body)
-    if quick is not None:
-        assert (quick.id, quick.real_price) == expected

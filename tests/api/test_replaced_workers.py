@@ -1,22 +1,18 @@
-"""Workers that take the place of others behave as those did; prefixes of paths open no doors."""
+"""Workers that take the place of others behave as those did."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
-from housing_cli.api.app import create_app
 from housing_cli.registry import ModelRegistry
 from tests.api.server_process import Server, Start
-from tests.api.serving import ROW, add_version, make_settings
+from tests.api.serving import ROW, add_version
 
 pytestmark = pytest.mark.slow
 
@@ -74,33 +70,3 @@ def test_a_replaced_worker_knows_the_keys_while_their_file_is_away(
     assert statuses(server) == {401}
     assert "Traceback" not in server.errors.read_text()
     assert server.stop() == 0
-
-
-@pytest.fixture
-def mounted(registry: ModelRegistry, tmp_path: Path) -> Callable[[bool], TestClient]:
-    def make(by_proxy: bool) -> TestClient:
-        inner = create_app(
-            make_settings(tmp_path, api={"keys": ["secret"], "max_body_bytes": 1000})
-        )
-        if by_proxy:  # as `uvicorn --root-path /api` does: the path comes whole
-            return TestClient(inner, root_path="/api", base_url="http://testserver/api")
-        outer = FastAPI()
-        outer.mount("/api", inner)
-        return TestClient(outer, base_url="http://testserver/api")
-
-    return make
-
-
-@pytest.mark.parametrize("by_proxy", [True, False])
-def test_a_prefix_of_the_path_opens_no_door(
-    mounted: Callable[[bool], TestClient], by_proxy: bool
-) -> None:
-    client = mounted(by_proxy)
-    assert client.post("/predict", json=ROW).status_code == 401
-    assert client.post("/predict/batch", json={"rows": [ROW]}).status_code == 401
-    key = {"x-api-key": "secret"}
-    assert client.post("/predict", json=ROW, headers=key).status_code == 200
-    assert client.post("/predict", content=b" " * 1001, headers=key).status_code == 413
-    assert client.post("/predict", json={}, headers=key).status_code == 422
-    text = client.get("/metrics").text
-    assert 'housing_predictions_total{outcome="invalid"' in text

@@ -1,0 +1,104 @@
+"""Bodies read the quick way are read as the models read them, or not at all."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from housing_cli.api.http.bodies import Bodies, feedback, values
+from housing_cli.api.http.models import FeedbackRequest, row_model
+from housing_cli.data.schema import FeatureSchema
+from tests.api.serving import FEATURES
+
+SCHEMA = FeatureSchema(FEATURES, "MEDV", {"RM": (0.0, 50.0), "AGE": (None, 100.0)})
+
+
+numbers = st.one_of(
+    st.none(),
+    st.floats(),
+    st.integers(),
+    st.integers(min_value=-(10**30), max_value=10**30),
+    st.booleans(),
+    st.text(max_size=3),
+    st.lists(st.none(), max_size=1),
+)
+
+
+rows = st.fixed_dictionaries(dict.fromkeys(FEATURES, numbers)) | st.dictionaries(
+    st.sampled_from([*FEATURES, "f0", "x"]), numbers
+)
+
+
+good_rows = st.fixed_dictionaries(
+    dict.fromkeys(FEATURES, st.none() | st.floats(0, 50) | st.integers(0, 50))
+)
+
+
+def accepted(model: type[BaseModel], body: bytes) -> tuple[Any, ...] | None:
+    """Return what the model reads from a body, as FastAPI gives it."""
+    try:
+        return tuple(model.model_validate(json.loads(body)).__dict__.values())
+    except (ValidationError, ValueError, RecursionError):
+        return None
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(rows, good_rows))
+def test_the_quick_reader_accepts_what_the_model_accepts(row: dict[str, Any]) -> None:
+    body = json.dumps(row).encode()
+    quick = Bodies(SCHEMA).row(body)
+    assert quick == accepted(row_model(SCHEMA), body)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_noise_is_left_to_the_framework(body: bytes) -> None:
+    assert Bodies(SCHEMA).row(body) is None
+    assert Bodies(SCHEMA).batch(body) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {"id": st.text(max_size=5) | st.none(), "real_price": numbers}, optional={"x": st.none()}
+    )
+)
+def test_the_quick_reader_of_feedback_accepts_only_what_the_model_accepts(
+    content: dict[str, Any],
+) -> None:
+    body = json.dumps(content).encode()
+    quick = feedback(body)
+    expected = accepted(FeedbackRequest, body)
+    if quick is not None:
+        assert (quick.id, quick.real_price) == expected
+
+
+SMALL = Bodies(FeatureSchema(("b", "Med Inc"), "y", {"b": (0.0, 9.0)}))
+
+
+def test_a_row_comes_in_the_order_of_the_schema() -> None:
+    assert SMALL.row(b' {"Med Inc": null, "b": 9}') == (9.0, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"b": 1}', b'{"b": 1, "Med Inc": 2, "x": 3}', b'{"b": -1, "Med Inc": 2}',
+     b'{"b": "1", "Med Inc": 2}', b'{"b": true, "Med Inc": 2}', b'{"b": NaN, "Med Inc": 2}',
+     b'{"b": 1, "Med Inc": 1e999}', b'{"f0": 1, "f1": 2}', b"[" * 100_000],
+)  # fmt: skip
+def test_what_is_not_plainly_right_is_left_to_the_models(body: bytes) -> None:
+    assert SMALL.row(body) is None
+    assert SMALL.batch(b'{"rows": [%b]}' % body) is None or body == b""
+
+
+def test_a_batch_is_rows_whose_values_are_read_later() -> None:
+    rows = SMALL.batch(b'{"rows": [{"b": 1, "Med Inc": 2}, {"b": null, "Med Inc": 3}]}')
+    assert [values(row) for row in rows or ()] == [(1.0, 2.0), (None, 3.0)]
+    assert SMALL.batch(b'{"rows": []}') == []
+    assert SMALL.batch(b"{}") is None

@@ -1,0 +1,114 @@
+"""The application: what it is made of, and which failure is which status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+import housing_cli.api.app as api_app
+from housing_cli import __version__, errors
+from housing_cli.api.app import create_app, respond
+from housing_cli.api.http import errors as http_errors
+from housing_cli.errors import ConfigError, HousingError, ServeError
+from tests.api.serving import ROW, make_settings
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (errors.UnknownPrediction, 404),
+        (http_errors.BodyTooSlow, 408),
+        (http_errors.BodyTooLarge, 413),
+        (http_errors.BatchTooLarge, 413),
+        (http_errors.NotFinite, 422),
+        (errors.LogUnavailable, 503),
+        (errors.LogBusy, 503),
+        (errors.LogSchemaMismatch, 503),
+        (errors.VersionCorrupt, 503),
+        (http_errors.NoModel, 503),
+        (http_errors.Overloaded, 503),
+        (errors.RegistryError, 500),
+        (errors.ConfigError, 500),
+    ],
+)
+def test_a_failure_has_its_status_and_says_when_to_come_back(
+    kind: type[HousingError], status: int
+) -> None:
+    found, body, headers = respond(kind("it broke", "mend it"))
+    assert (found, json.loads(body)) == (status, {"detail": "it broke", "hint": "mend it"})
+    assert headers == ([(b"retry-after", b"1")] if status == 503 else [])
+    assert json.loads(respond(kind("it broke"))[1]) == {"detail": "it broke"}
+
+
+def test_an_application_without_a_version_starts_and_answers_503(tmp_path: Path) -> None:
+    with TestClient(create_app(make_settings(tmp_path))) as client:
+        answer = client.post("/predict", json=ROW)
+        assert answer.status_code == 503
+        assert "promote a version" in answer.json()["hint"]
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/openapi.json").json()["info"]["version"] == __version__
+
+
+def test_settings_that_cannot_be_served_with_are_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not the URL of a prediction log"):
+        create_app(make_settings(tmp_path, log={"url": "nonsense:"}))
+    with pytest.raises(ServeError, match="API keys"):
+        create_app(make_settings(tmp_path, api={"keys_file": str(tmp_path / "none")}))
+
+
+def test_the_application_for_uvicorn_is_made_once_when_it_is_asked_for(
+    workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(vars(api_app), "app", raising=False)
+    (workshop / "configs").mkdir()
+    (workshop / "configs" / "housing.toml").write_text("[api]\nkeys = ['k']\n")
+    made = api_app.app
+    assert api_app.app is made
+    assert TestClient(made).post("/predict", json=ROW).status_code == 401
+    monkeypatch.delitem(vars(api_app), "app")
+    with pytest.raises(AttributeError, match="has no attribute `application`"):
+        _ = api_app.application
+
+
+def test_a_bug_shows_nothing_of_itself(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("secret detail")
+
+    for name in ("append", "append_groups"):
+        monkeypatch.setattr(client.app.predictor.log, name, fail)  # type: ignore[attr-defined]
+    for content_type in ("application/json", "application/problem+json"):
+        answer = client.post("/predict", json=ROW, headers={"content-type": content_type})
+        assert answer.status_code == 500
+        assert answer.json() == {"detail": "Internal Server Error"}
+        assert answer.headers["x-request-id"]
+
+
+@pytest.mark.slow
+def test_the_api_imports_nothing_that_trains_or_unpickles() -> None:
+    code = (
+        "import sys, housing_cli.api.app, housing_cli.api.process.server;"
+        "housing_cli.api.app.create_app();"
+        "print([name for name in sys.modules if name.split('.')[0] in"
+        " ('sklearn', 'pandas', 'joblib', 'skl2onnx', 'onnx', 'scipy', 'duckdb',"
+        " 'typer')"
+        " or name in ('housing_cli.' + room for room in"
+        " 'train evaluate retrain promote pipeline export dataset gate cli output'.split())])"
+    )
+    run_ = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert run_.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_importing_the_app_reads_and_opens_nothing(tmp_path: Path) -> None:
+    code = "import housing_cli.api.app as module; assert 'app' not in vars(module)"
+    environment = {**os.environ, "HOUSING_LOG_URL": "nonsense:", "HOUSING_CONFIG": "/none"}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,81 @@
+"""A version in memory: verified when it is loaded, and what its answers say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from housing_cli.api.served import Served, load_served, same_columns
+from housing_cli.data.schema import FeatureSchema
+from housing_cli.errors import VersionCorrupt, VersionNotFound
+from housing_cli.model.intervals import IntervalModel
+from housing_cli.registry import ModelRegistry
+from tests.api.serving import FEATURES, add_version
+
+INTERVALS = IntervalModel(0.9, [10.0, 30.0], [-2.0, -6.0], [3.0, 9.0])
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> ModelRegistry:
+    return ModelRegistry(tmp_path / "artifacts")
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "intervals"])
+def served(request: pytest.FixtureRequest, empty: ModelRegistry) -> Served:
+    """A version with and without prediction intervals."""
+    more = {"intervals.json": INTERVALS.to_json()} if request.param else {}
+    add_version(empty, spoil=lambda files, golden: ({**files, **more}, golden))
+    return load_served(empty, "production")
+
+
+def test_a_version_knows_its_name_its_features_and_its_prices(served: Served) -> None:
+    assert (served.name, served.schema.features) == ("v1", FEATURES)
+    golden = served.version.metadata.golden
+    prices = [served.model.score_row(row) for row in golden.inputs]
+    assert prices == pytest.approx(golden.outputs, rel=1e-6)
+
+
+def test_one_answer_says_what_a_batch_says(served: Served) -> None:
+    prices = np.array([0.1 + 0.2, 21.5, 1234567.0])
+    ids = ["a", "b", "c"]
+    together = json.loads(served.join_answers(ids, served.answers(prices)))["predictions"]
+    alone = [
+        json.loads(served.answer(price, key))
+        for price, key in zip(prices.tolist(), ids, strict=True)
+    ]
+    assert together == alone
+    assert [one["predicted_price"] for one in alone] == prices.tolist()
+    assert {one["model_version"] for one in alone} == {"v1"}
+    for one, price in zip(alone, prices.tolist(), strict=True):
+        ends = served.interval(price)
+        assert one.get("interval") == (None if ends is None else list(ends))
+        assert one.get("coverage") == served.coverage
+    assert json.loads(served.join_answers([], [])) == {"predictions": []}
+
+
+def test_what_is_not_the_registered_version_is_not_loaded(empty: ModelRegistry) -> None:
+    with pytest.raises(VersionNotFound):
+        load_served(empty, "production")
+    file = add_version(empty).directory / "model.onnx"
+    file.write_bytes(file.read_bytes() + b"x")
+    with pytest.raises(VersionCorrupt, match="SHA-256"):
+        load_served(empty, "v1")
+
+
+def test_damaged_intervals_are_refused(tmp_path: Path) -> None:
+    from housing_cli.api.served import load_served
+
+    registry = ModelRegistry(tmp_path / "artifacts")
+    add_version(registry, spoil=lambda files, golden: ({**files, "intervals.json": b"{}"}, golden))
+    with pytest.raises(VersionCorrupt, match="prediction intervals"):
+        load_served(registry, "v1")
+
+
+def test_columns_are_the_same_whatever_their_limits() -> None:
+    one = FeatureSchema(("a", "b"), "y")
+    assert same_columns(one, FeatureSchema(("a", "b"), "y", {"a": (0, 1)}))
+    assert not same_columns(one, FeatureSchema(("b", "a"), "y"))
+    assert not same_columns(one, FeatureSchema(("a", "b"), "z"))
