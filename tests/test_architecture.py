@@ -1,4 +1,4 @@
-"""The house as DESIGN draws it: who leans on whom, what is loaded when, how big a room may be."""
+"""The house as it is drawn: who leans on whom, what is loaded when, how many rooms and how big."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "housing_cli"
 FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = [file for file in FILES if file.name not in {"__init__.py", "__main__.py"}]
 LIGHT = [PACKAGE / "cli.py", PACKAGE / "show" / "printer.py", PACKAGE / "errors.py"]
 LIGHT += [*(PACKAGE / "commands").glob("*.py"), *(PACKAGE / "config").glob("*.py")]
 HEAVY = {"numpy", "pandas", "pydantic", "sklearn", "onnx", "onnxruntime", "joblib", "rich",
@@ -37,6 +38,23 @@ def test_what_runs_first_imports_nothing_heavy(file: Path) -> None:
         elif isinstance(node, ast.ImportFrom):
             names = [node.module or ""]
         assert not HEAVY & {name.partition(".")[0] for name in names}
+
+
+def test_there_are_at_most_18_rooms() -> None:
+    rooms = {str(file.parent.relative_to(PACKAGE)) for file in FILES} - {"."}
+    assert len(rooms) <= 18, sorted(rooms)
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_every_module_has_its_tests_by_name(file: Path) -> None:
+    """`housing_cli/data/table.py` is tested in `tests/data/test_table.py`."""
+    tests = ROOT / "tests" / file.relative_to(PACKAGE).with_name(f"test_{file.name}")
+    assert tests.is_file(), f"write `{tests.relative_to(ROOT)}`"
+    defined = {
+        node.name for node in ast.walk(ast.parse(tests.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }  # fmt: skip
+    assert any(name.startswith("test_") for name in defined), f"`{tests}` holds no test"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
