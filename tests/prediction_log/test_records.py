@@ -46,7 +46,11 @@ def test_numbers_of_numpy_become_plain_ones() -> None:
     assert [type(value) for value in columns[1:3]] == [float, float]
 
 
-@pytest.mark.parametrize("key", ["", "17", "x" * 99, ID.upper(), ID.replace("-", ""), f" {ID}"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "17", "x" * 99, ID.upper(), ID.replace("-", ""), f" {ID}"],
+    ids=range(6),  # each worker issues an id of its own, and they must call the tests alike
+)
 def test_what_is_no_id_is_refused_in_few_words(key: str) -> None:
     with pytest.raises(ValueError, match="is not the id of a prediction") as raised:
         Served(key)

@@ -43,6 +43,8 @@ def asked(folder: Path, rows: str, prices: str = "", **options: object) -> Itera
         ("00000007-0000-4000-8000-000000000007,t,v1,1.0\n", False),
         ("", False),
     ],
+    # Each worker issues ids of its own, and they must call the tests alike.
+    ids=["ordered", "quoted", "after an empty line", "a number", "another version", "empty"],
 )
 def test_the_first_id_says_whether_ids_tell_the_time(
     tmp_path: Path, rows: str, ordered: bool

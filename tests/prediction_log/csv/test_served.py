@@ -37,6 +37,7 @@ def test_a_row_comes_back_as_it_was_written(row: Served) -> None:
     "line",
     [b"", b"what is this", f"{ONE},,,,,,".encode(), f"{ONE},dear,,,,,,".encode(),
      f"{ONE},inf,,,,,,".encode(), b"17,,,,,,,", f'{ONE},,,"a,,,,'.encode(), b"\xff,,,,,,,"],
+    ids=range(8),  # each worker issues ids of its own, and they must call the tests alike
 )  # fmt: skip
 def test_a_broken_line_is_a_value_error(line: bytes) -> None:
     with pytest.raises(ValueError):
