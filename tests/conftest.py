@@ -56,7 +56,7 @@ def is_slow(item: pytest.Item) -> bool:
         item.path.is_relative_to(ROOT / "tests" / "system")
         or any(item.get_closest_marker(name) for name in ("slow", "docker"))
         or "postgres" in getattr(item, "fixturenames", ())
-        or "postgresql" in parameters
+        or any(isinstance(value, str) and value == "postgresql" for value in parameters)
     )
 
 
