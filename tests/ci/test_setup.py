@@ -41,7 +41,7 @@ def interpreter(folder: Path, version: str, *, too_old: bool = False) -> Path:
 
 def setup(clone: Path, python: Path | str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [".ci/setup", "dev"], cwd=clone, env=environment({"PYTHON": str(python)}),
+        [".ci/setup", "dev"], cwd=clone, env=environment({"PYTHON": str(python), "VENV": ""}),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 
