@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.failed import failed
 
 TESTS = """
@@ -26,6 +28,7 @@ def test_three():
 """
 
 
+@pytest.mark.slow
 def test_what_failed_is_named_as_pytest_takes_it(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     for name in ("inner/__init__.py", "conftest.py"):

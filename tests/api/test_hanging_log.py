@@ -23,6 +23,7 @@ def thawed() -> Iterator[threading.Event]:
     event.set()
 
 
+@pytest.mark.slow
 def test_readiness_answers_while_the_log_does_not(
     client: TestClient, thawed: threading.Event
 ) -> None:

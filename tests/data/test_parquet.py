@@ -97,6 +97,7 @@ def test_quotes_in_a_name_are_part_of_it(tmp_path: Path) -> None:
     assert read(tmp_path, 'SELECT 1 "a ""b"" c", 3 y', schema).features.tolist() == [[1.0]]
 
 
+@pytest.mark.slow
 def test_every_damaged_file_is_refused(tmp_path: Path) -> None:
     read(tmp_path, "SELECT range a, 2 b, 3 y FROM range(500)")
     whole = (tmp_path / "t").read_bytes()

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests.postgres import PostgresServer, running
 
 FOLDER = Path(__file__).parent
 BACK_ENDS = ("csv", "sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[postgres.PostgresServer]:
+def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server for the dumps."""
-    with postgres.running() as running:
-        yield running
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def log_url(request: pytest.FixtureRequest, format_1: Path, monkeypatch: pytest.
     """The URL of each log of the first format in turn; also in the environment."""
     url = {"csv": "csv:logs", "sqlite": "sqlite:///predictions.db"}.get(request.param)
     if url is None:
-        url = restored(request.getfixturevalue("server"), format_1 / "predictions.sql")
+        url = restored(request.getfixturevalue("postgres"), format_1 / "predictions.sql")
     monkeypatch.setenv("HOUSING_LOG_URL", url)
     return url
 
 
-def restored(server: postgres.PostgresServer, dump: Path) -> str:
+def restored(server: PostgresServer, dump: Path) -> str:
     """Load a dump into a new database; return its URL."""
     restored.count += 1  # type: ignore[attr-defined]
     name = f"restored_{restored.count}"  # type: ignore[attr-defined]

@@ -10,6 +10,8 @@ import pytest
 from tests.conftest import Housing
 from tests.system.processes import serving
 
+pytestmark = pytest.mark.slow
+
 ROW = {
     "CRIM": 0.00632, "ZN": 18, "INDUS": 2.31, "CHAS": 0, "NOX": 0.538, "RM": 6.575, "AGE": 65.2,
     "DIS": 4.09, "RAD": 1, "TAX": 296, "PTRATIO": 15.3, "B": 396.9, "LSTAT": 4.98,

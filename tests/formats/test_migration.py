@@ -135,6 +135,7 @@ def test_a_log_of_a_newer_format_that_this_program_may_use_is_used(
         one_log.close()
 
 
+@pytest.mark.slow
 def test_a_server_is_not_ready_when_its_log_becomes_one_of_newer_programs(
     log_url: str, format_1: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_server_is_not_ready_when_its_log_becomes_one_of_newer_programs(
         assert "format 99" in server.client.get("/readyz").text
 
 
+@pytest.mark.slow
 def test_a_migration_that_is_killed_at_any_step_is_resumed(log_url: str, format_1: Path) -> None:
     before = list(opened(log_url).predictions().ids)
     step = 0
@@ -173,6 +175,7 @@ def test_a_migration_that_is_killed_at_any_step_is_resumed(log_url: str, format_
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_five_migrations_at_once_are_one(log_url: str, format_1: Path) -> None:
     runs = [
         subprocess.Popen(
@@ -228,20 +231,20 @@ class TestRolesOfPostgres:
     """The server may only SELECT and INSERT; another role owns the tables."""
 
     @pytest.fixture
-    def urls(self, server: PostgresServer, format_1: Path) -> tuple[str, str]:
+    def urls(self, postgres: PostgresServer, format_1: Path) -> tuple[str, str]:
         """Return the URL of the owner and of the server's role."""
         from tests.formats.conftest import restored
 
-        url = restored(server, format_1 / "predictions.sql")
+        url = restored(postgres, format_1 / "predictions.sql")
         name = url.rpartition("/")[2]
         for role in ("owner", "clerk", "reader"):
-            server.sql(f"CREATE ROLE {role}_{name} LOGIN")
+            postgres.sql(f"CREATE ROLE {role}_{name} LOGIN")
         for table in ("predictions", "feedback", "log_schema"):
-            server.sql(f"ALTER TABLE {table} OWNER TO owner_{name}", name)
-        server.sql(f"GRANT ALL ON SCHEMA public TO owner_{name}", name)
-        server.sql(f"GRANT SELECT, INSERT ON predictions, feedback TO clerk_{name}", name)
-        server.sql(f"GRANT SELECT ON log_schema TO clerk_{name}", name)
-        server.sql(f"GRANT SELECT ON predictions TO reader_{name}", name)
+            postgres.sql(f"ALTER TABLE {table} OWNER TO owner_{name}", name)
+        postgres.sql(f"GRANT ALL ON SCHEMA public TO owner_{name}", name)
+        postgres.sql(f"GRANT SELECT, INSERT ON predictions, feedback TO clerk_{name}", name)
+        postgres.sql(f"GRANT SELECT ON log_schema TO clerk_{name}", name)
+        postgres.sql(f"GRANT SELECT ON predictions TO reader_{name}", name)
         return url.replace("housing@", f"owner_{name}@"), url.replace("housing@", f"clerk_{name}@")
 
     def test_the_servers_role_works_on_the_older_log_and_may_not_migrate_it(
@@ -294,20 +297,20 @@ class TestRolesOfPostgres:
             log.close()
 
     def test_what_the_servers_role_needs_is_printed_and_enough(
-        self, server: PostgresServer, housing: Housing, workshop: Path
+        self, postgres: PostgresServer, housing: Housing, workshop: Path
     ) -> None:
-        server.sql("CREATE DATABASE fresh")
-        server.sql("CREATE ROLE clerk LOGIN")
-        clerk = server.url("fresh").replace("housing@", "clerk@")
+        postgres.sql("CREATE DATABASE fresh")
+        postgres.sql("CREATE ROLE clerk LOGIN")
+        clerk = postgres.url("fresh").replace("housing@", "clerk@")
         done = housing("log", "init", "--url", clerk, "--json")
         assert "housing log init --url URL" in done.json["errors"][0]["hint"]
-        done = housing("log", "init", "--url", server.url("fresh"), "--json")
+        done = housing("log", "init", "--url", postgres.url("fresh"), "--json")
         assert done.json["data"]["before"] == 0
         with pytest.raises(Exception, match="permission denied"):
             opened(clerk).append("v1", [[1.0] * 13], [20.0])
         for statement in done.json["data"]["to_grant"]:
             assert statement in done.stderr
-            server.sql(statement.replace("ROLE", "clerk"), "fresh")
+            postgres.sql(statement.replace("ROLE", "clerk"), "fresh")
         log = opened(clerk)
         log.check()
         (one,) = log.append("v1", [[1.0] * 13], [20.0])
@@ -318,6 +321,7 @@ class TestRolesOfPostgres:
         assert log.init().format == 2
         log.close()
 
+    @pytest.mark.slow
     def test_a_migration_does_not_wait_for_a_long_reader_for_ever(
         self, urls: tuple[str, str], housing: Housing
     ) -> None:

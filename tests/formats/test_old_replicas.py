@@ -65,6 +65,7 @@ def old_replica(url: str) -> Iterator[OldReplica]:
     assert (complaint, replica.process.returncode) == ("", 0)
 
 
+@pytest.mark.slow
 def test_old_and_new_replicas_write_while_the_log_is_migrated_and_nothing_is_lost(
     log_url: str, housing: Housing, format_1: Path
 ) -> None:

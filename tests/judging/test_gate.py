@@ -132,6 +132,7 @@ def test_five_million_rows_cost_little_more_than_their_metric() -> None:
     assert time.process_time() - start < 10 * bare
 
 
+@pytest.mark.slow
 def test_false_alarms_and_detection_keep_their_promise() -> None:
     """Errors with heavy tails (Student, 3 degrees), baseline of 506; 100 worlds a figure."""
     rng = RNG(7)

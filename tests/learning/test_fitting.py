@@ -29,6 +29,7 @@ def table() -> Table:
     return read_table(DATA, settings().schema())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(REGRESSORS))
 def test_every_regressor_compiles_to_the_same_prices(
     tmp_path: Path, table: Table, name: str

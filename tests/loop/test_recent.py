@@ -17,6 +17,8 @@ from housing_cli.loop.recent import LOOKED_AT
 from housing_cli.prediction_log import open_log
 from tests.in_process import Loop, shuffled
 
+pytestmark = pytest.mark.slow
+
 N = LOOKED_AT + 1_500
 EXACT = 1e-9
 
@@ -62,6 +64,7 @@ def both(request: pytest.FixtureRequest, loop: Wide) -> tuple[Evaluation, Evalua
     return loop.evaluate(window=str(N), **options), loop.evaluate(window="30d", **options)
 
 
+@pytest.mark.slow
 def test_the_verdict_is_the_same_to_nine_digits(both: tuple[Evaluation, Evaluation]) -> None:
     rows, sums = (asdict(found.verdict) for found in both)
     assert sums.pop("interval") == pytest.approx(rows.pop("interval"), rel=EXACT)

@@ -60,6 +60,7 @@ def test_the_new_baseline_stands_at_the_new_prices(moved: Loop) -> None:
     assert 1.0 < after / before < 1.7
 
 
+@pytest.mark.slow
 def test_the_same_labels_are_not_learned_twice(tmp_path: Path) -> None:
     rows = shuffled(1)
     loop = Loop(tmp_path, rows[:300])
@@ -74,6 +75,7 @@ def test_the_same_labels_are_not_learned_twice(tmp_path: Path) -> None:
     assert loop.retrain(force=True).version.name == "v3"
 
 
+@pytest.mark.slow
 def test_a_version_that_was_rolled_back_does_not_return_by_itself(tmp_path: Path) -> None:
     from housing_cli.loop.promote import rollback
 
@@ -87,6 +89,7 @@ def test_a_version_that_was_rolled_back_does_not_return_by_itself(tmp_path: Path
     assert loop.registry.resolve("production") == "v1"
 
 
+@pytest.mark.slow
 def test_a_refused_challenger_can_be_inspected_and_forced(tmp_path: Path) -> None:
     rows = shuffled(2)
     loop = Loop(tmp_path, rows[:400])
@@ -111,6 +114,7 @@ def test_a_refused_challenger_can_be_inspected_and_forced(tmp_path: Path) -> Non
     assert loop.registry.history()[-1].evidence["forced"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("n", "known"), [(40, 466), (106, 400)])
 def test_poison_is_refused(tmp_path: Path, seed: int, n: int, known: int) -> None:
@@ -124,6 +128,7 @@ def test_poison_is_refused(tmp_path: Path, seed: int, n: int, known: int) -> Non
         loop.retrain(promote=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [slice(0, 53), slice(53, None)], ids=["older", "newer"])
 def test_poison_in_one_half_of_the_time_is_refused(tmp_path: Path, half: slice) -> None:
     rows = shuffled(0)
@@ -135,6 +140,7 @@ def test_poison_in_one_half_of_the_time_is_refused(tmp_path: Path, half: slice) 
         loop.retrain(promote=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_challenger_that_knows_more_is_accepted(tmp_path: Path, seed: int) -> None:
     rows = shuffled(seed)
@@ -143,6 +149,7 @@ def test_a_challenger_that_knows_more_is_accepted(tmp_path: Path, seed: int) -> 
     assert loop.retrain(promote=True).promoted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_moved_rows_may_be_few_among_the_labeled(tmp_path: Path, seed: int) -> None:
     rows = shuffled(seed)
@@ -152,6 +159,7 @@ def test_moved_rows_may_be_few_among_the_labeled(tmp_path: Path, seed: int) -> N
     assert loop.retrain(promote=True).promoted
 
 
+@pytest.mark.slow
 def test_moved_rows_may_be_the_same_houses_again(tmp_path: Path) -> None:
     rows = shuffled(3)
     loop = Loop(tmp_path, rows[:400])
@@ -163,6 +171,7 @@ def test_moved_rows_may_be_the_same_houses_again(tmp_path: Path) -> None:
     assert done.version.metadata.data.rows == 506
 
 
+@pytest.mark.slow
 def test_moved_rows_may_be_rows_of_the_base_data(tmp_path: Path) -> None:
     rows = shuffled(4)
     loop = Loop(tmp_path, rows[:400])
@@ -194,6 +203,7 @@ def test_what_lost_on_real_prices_needs_a_reason_to_come_back(tmp_path: Path) ->
     assert loop.registry.resolve("production") == "v1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("absurd", [1e30, 3e38])
 def test_a_price_beyond_reason_is_judged_and_refused(tmp_path: Path, absurd: float) -> None:
     rows = shuffled(3)
@@ -206,6 +216,7 @@ def test_a_price_beyond_reason_is_judged_and_refused(tmp_path: Path, absurd: flo
     assert loop.registry.resolve("production") == "v1"
 
 
+@pytest.mark.slow
 def test_a_champion_has_no_advantage_on_rows_that_it_learned(tmp_path: Path) -> None:
     rows = shuffled(5)
     loop = Loop(tmp_path, rows[:300])
@@ -218,6 +229,7 @@ def test_a_champion_has_no_advantage_on_rows_that_it_learned(tmp_path: Path) -> 
     assert found["champion"] > 0.6 * baseline  # in-sample it would be about 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stuck", [20.0, 31.5])
 def test_a_stuck_feed_is_refused(tmp_path: Path, stuck: float) -> None:
     rows = shuffled(6)

@@ -6,9 +6,8 @@ import multiprocessing
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from multiprocessing.pool import Pool
 
 import numpy as np
 import pytest
@@ -397,14 +396,14 @@ def _correct(url: str, target: str, worker: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def workers() -> Iterator[Pool]:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
+def workers() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
         yield pool
 
 
-def test_processes_write_at_once(workers: Pool, opener: Opener, url: str) -> None:
+def test_processes_write_at_once(workers: ProcessPoolExecutor, opener: Opener, url: str) -> None:
     """Four processes create the log together and write: every row is there, whole, once."""
-    results = workers.starmap(_write, [(url, worker) for worker in range(4)])
+    results = list(workers.map(_write, [url] * 4, range(4)))
     log = opener()
     found = log.predictions()
     assert sorted(found.ids) == sorted(one for ids, _ in results for one in ids)
@@ -412,6 +411,6 @@ def test_processes_write_at_once(workers: Pool, opener: Opener, url: str) -> Non
     for worker, (ids, _) in enumerate(results):
         assert list(log.predictions(version=f"v{worker}").ids) == ids
     assert len(log.labeled()) == 4 * 60
-    workers.starmap(_correct, [(url, results[0][1][0], worker) for worker in range(4)])
+    list(workers.map(_correct, [url] * 4, [results[0][1][0]] * 4, range(4)))
     last = log.labeled()
     assert last.real[list(last.ids).index(results[0][1][0])] in {100.0, 101.0, 102.0, 103.0}

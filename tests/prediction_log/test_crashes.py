@@ -63,6 +63,7 @@ class _Writer:
         return [line.strip() for line in self.lines if line.endswith("\n")]
 
 
+@pytest.mark.slow
 def test_a_killed_csv_writer_loses_nothing(tmp_path: Path) -> None:
     acknowledged = _killed_writers(f"csv:{tmp_path}", 10)
     assert len(acknowledged) > 100
@@ -84,6 +85,7 @@ def test_a_killed_csv_writer_loses_nothing(tmp_path: Path) -> None:
     assert predictions["id"].iloc[-1] == after[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_killed_sql_writer_loses_nothing(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest

@@ -109,6 +109,7 @@ class Machine(RuleBasedStateMachine):
 addresses: Iterator[str] = iter(())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "sqlite", "postgresql"])
 def test_the_log_behaves_as_a_dict(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest

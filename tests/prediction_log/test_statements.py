@@ -179,6 +179,7 @@ def databases(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict[s
         engine.dispose()
 
 
+@pytest.mark.slow
 def test_sums_are_those_of_the_rows_on_every_back_end(
     databases: dict[str, sa.Engine], tmp_path: Path
 ) -> None:
@@ -211,6 +212,7 @@ def test_sums_are_those_of_the_rows_on_every_back_end(
     check()
 
 
+@pytest.mark.slow
 def test_an_empty_log_has_no_sums(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     for kind in ("csv", "sqlite", "postgresql"):
         log = open_log(fresh_url(kind, tmp_path, request), SMALL)

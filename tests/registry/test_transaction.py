@@ -72,6 +72,7 @@ def before(tmp_path: Path) -> Path:
     return registry.root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_crash_at_every_step_leaves_before_or_after(name: str, before: Path) -> None:
     change = CHANGES[name]
@@ -98,6 +99,7 @@ def test_a_crash_at_every_step_leaves_before_or_after(name: str, before: Path) -
     assert len(seen) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["add and promote", "gc"])
 def test_a_crash_while_mending_a_crash_is_mended_too(name: str, before: Path) -> None:
     change = CHANGES[name]

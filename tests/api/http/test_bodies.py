@@ -56,6 +56,7 @@ def test_the_quick_reader_accepts_what_the_model_accepts(row: dict[str, Any]) ->
     assert quick == accepted(row_model(SCHEMA), body)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
 def test_noise_is_left_to_the_framework(body: bytes) -> None:

@@ -6,9 +6,11 @@ import multiprocessing
 import os
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from housing_cli.prediction_log import PredictionLog, open_log
 from tests.prediction_log.csv.small import SMALL, add
@@ -25,14 +27,15 @@ def _append_for(url: str, seconds: float) -> int:
     return written
 
 
+@pytest.mark.slow
 def test_readers_see_whole_rows_while_others_write(tmp_path: Path) -> None:
     url = f"csv:{tmp_path}"
     log = open_log(url, SMALL)
     add(log)
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        writers = pool.starmap_async(_append_for, [(url, 1.0)] * 2)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        writers = [pool.submit(_append_for, url, 1.0) for _ in range(2)]
         before = 0
-        while not writers.ready():
+        while not all(writer.done() for writer in writers):
             frame = pd.read_csv(tmp_path / "predictions.csv", on_bad_lines="error")
             assert frame["id"].is_monotonic_increasing
             seen = log.predictions()
@@ -40,7 +43,7 @@ def test_readers_see_whole_rows_while_others_write(tmp_path: Path) -> None:
             assert before <= len(seen)
             before = len(seen)
             assert log.labeled(newest=100).skipped == 0
-    assert len(log.predictions()) == 1 + sum(writers.get())
+    assert len(log.predictions()) == 1 + sum(writer.result() for writer in writers)
 
 
 def test_a_forked_process_takes_a_lock_of_its_own(log: PredictionLog, tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def test_sums_count_whole_rows_while_others_write(tmp_path: Path) -> None:
     assert counts[-1] > counts[0]
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_memory_goes_to_a_folder_that_is_removed(
     log: PredictionLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -201,6 +201,7 @@ assert list(found.ids) == sorted(found.ids)
 """
 
 
+@pytest.mark.slow
 def test_more_labels_than_a_narrow_window_need_no_other_library(tmp_path: Path) -> None:
     log, stamp = open_log(f"csv:{tmp_path}", SMALL), Clock().iso(int(time.time() * 1000))
     ids = log.append("v1", [[6.5, None]] * 150_000, [21.5] * 150_000)
