@@ -58,6 +58,7 @@ _MAKE = """
 """
 _BROKEN = "SELECT count(*) FROM {table} WHERE NOT is_row"
 _REJECTED = "SELECT count(DISTINCT (scan_id, file_id, line_byte_position)) FROM reject_errors"
+_FORGET = "DROP TABLE {table}; DELETE FROM reject_errors"
 _DROP_BROKEN = "DELETE FROM {table} WHERE NOT is_row"
 _ASCENDS = """
     SELECT coalesce(bool_and(id > before), true)
@@ -98,7 +99,6 @@ class Staged:
             with self._refusing():
                 self._stage_predictions()
                 self._stage_feedback()
-                self.skipped += self._ask(_REJECTED)
             self._open = stack.pop_all()
         return self
 
@@ -143,13 +143,19 @@ class Staged:
         if query.floor and rows.plain and query.ordered:
             start = rows.begin_near(rows.lower_bound(id_before(prefix_of(query.floor).encode())))
         features = [f"f{place}" for place in range(query.width)]
+        shown = self.source.features
         numbers = dict.fromkeys([*features, "predicted_price"], "DOUBLE")
         self._load(
             "predictions",
             rows,
             start,
             {"id": "VARCHAR", "timestamp": "TIMESTAMP", "model_version": "VARCHAR", **numbers},
-            ("timestamp", "model_version", *self.source.features, "predicted_price"),
+            (
+                "timestamp",
+                "model_version",
+                *(f"CASE WHEN NOT isnan({name}) THEN {name} END AS {name}" for name in shown),
+                "predicted_price",
+            ),
             "model_version <> '' AND isfinite(predicted_price)",
             "timestamp >= make_timestamp($1) AND ($2 IS NULL OR model_version = $2)",
             (query.floor * 1000, query.version),
@@ -180,18 +186,25 @@ class Staged:
     ) -> None:
         """Make `table` of the lines from `start`; leave out, and count, those that are no rows.
 
-        Of rows with one id the last counts.
+        Of rows with one id the last counts. To compare each field with all the words for a missing
+        one takes as long as all the rest, and a file that this tool wrote has none of them.
         """
-        with _piped(reader, start) as place:
-            read = _READ.format(
-                columns=", ".join((f"{_KEYS[self._query.ordered]} AS id", *columns)),
-                place=place,
-                types=types,
-                missing=list(MISSING),
-            )
-            is_row = f"id IS NOT NULL AND timestamp IS NOT NULL AND {is_row}"
-            make = _MAKE.format(table=table, is_row=is_row, read=read, wanted=wanted)
-            self._database.execute(make, values)
+        is_row = f"id IS NOT NULL AND timestamp IS NOT NULL AND {is_row}"
+        for missing in ([""], list(MISSING)):
+            with _piped(reader, start) as place:
+                read = _READ.format(
+                    columns=", ".join((f"{_KEYS[self._query.ordered]} AS id", *columns)),
+                    place=place,
+                    types=types,
+                    missing=missing,
+                )
+                make = _MAKE.format(table=table, is_row=is_row, read=read, wanted=wanted)
+                self._database.execute(make, values)
+            rejected = self._ask(_REJECTED)
+            if not rejected or len(missing) > 1:
+                break
+            self._database.execute(_FORGET.format(table=table))
+        self.skipped += rejected
         self.skipped += self._ask(_BROKEN, table)
         self._ask(_DROP_BROKEN, table)
         if not self._ask(_ASCENDS, table) and self._ask(_REPEATS, table):
