@@ -31,6 +31,10 @@ EXIT_CODES: dict[type[HousingError], tuple[ExitCode, str]] = {
 class HousingGroup(TyperGroup):
     """Runs a verb, prints its result, and exits with the contract's codes."""
 
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Return the verbs as `verbs` orders them; Typer's order puts those with verbs last."""
+        return [verb for verb in verbs() if verb in self.commands]
+
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **options: Any
     ) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from housing_cli.commands import verbs
 from tests.docs.claims import ROOT, links, problems
 
 PAGES = sorted(
@@ -40,6 +41,11 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         targets = re.findall(r"\]\(([^():\s#]+\.md)", page.read_text())
         waiting.extend((page.parent / target).resolve() for target in targets)
     assert {name_of(page) for page in set(PAGES) - reached} == set()
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_verb_is_named_on_a_page(verb: str) -> None:
+    assert any(f"housing {verb}" in page.read_text() for page in PAGES)
 
 
 def test_the_changelog_names_the_version_of_the_package() -> None:
