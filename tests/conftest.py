@@ -17,6 +17,8 @@ import duckdb
 import pandas as pd
 import pytest
 
+from tests.postgres import PostgresServer, running
+
 # A shell starts what runs in its background with Ctrl-C ignored, and commands inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -166,6 +168,13 @@ def two_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def artifacts(two_versions: Path, workshop: Path) -> Path:
     """A copy of `two_versions` in the workshop, free to be changed."""
     return Path(shutil.copytree(two_versions, workshop / "artifacts"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, started once; tests that stop it start it again."""
+    with running() as server:
+        yield server
 
 
 @contextmanager

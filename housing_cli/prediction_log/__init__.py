@@ -1,7 +1,6 @@
 """The record of every prediction and of every real price that came in later.
 
-One protocol, three back ends, chosen by URL: `csv:logs`, `sqlite:///logs/predictions.db`,
-`postgresql+psycopg://...`. `open_log` returns the one that a URL names.
+One protocol, and a back end for each kind of URL: `open_log` returns the one that a URL names.
 """
 
 from __future__ import annotations
@@ -15,12 +14,9 @@ from housing_cli.prediction_log.records import (
     HIGHEST_PRICE,
     Feedback,
     Group,
-    Initialized,
     Labeled,
-    Outcome,
     Predictions,
     Served,
-    checked_price,
 )
 
 if TYPE_CHECKING:
@@ -30,16 +26,16 @@ __all__ = [
     "HIGHEST_PRICE",
     "Feedback",
     "Group",
-    "Initialized",
     "Labeled",
-    "Outcome",
     "PredictionLog",
     "Predictions",
     "Served",
-    "checked_price",
     "open_log",
     "redacted",
 ]
+
+
+URLS = "`csv:DIRECTORY`, `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/DATABASE`"
 
 
 def open_log(url: str, schema: FeatureSchema, *, fsync: bool = False) -> PredictionLog:
@@ -57,10 +53,7 @@ def open_log(url: str, schema: FeatureSchema, *, fsync: bool = False) -> Predict
         from housing_cli.prediction_log.sql.log import SqlLog
 
         return SqlLog(url, schema, fsync=fsync)
-    raise ConfigError(
-        f"`{redacted(url)}` is not the URL of a prediction log",
-        "use `csv:DIRECTORY`, `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/DATABASE`",
-    )
+    raise ConfigError(f"`{redacted(url)}` is not the URL of a prediction log", f"use {URLS}")
 
 
 def redacted(url: str) -> str:

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.postgres import PostgresServer, running
+from tests.postgres import PostgresServer
 
 FOLDER = Path(__file__).parent
 BACK_ENDS = ("csv", "sqlite", "postgresql")
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server for the dumps."""
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

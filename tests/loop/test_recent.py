@@ -16,6 +16,7 @@ from housing_cli.loop.evaluate import Evaluation
 from housing_cli.loop.recent import LOOKED_AT
 from housing_cli.prediction_log import open_log
 from tests.in_process import Loop, shuffled
+from tests.prediction_log.conftest import BACK_ENDS, fresh_url
 
 pytestmark = pytest.mark.slow
 
@@ -50,11 +51,10 @@ class Wide(Loop):
         return msgspec.structs.replace(settings, log=Log(url=self.url))
 
 
-@pytest.fixture(scope="module", params=["csv", "sqlite"])
+@pytest.fixture(scope="module", params=BACK_ENDS)
 def loop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Wide:
     folder = tmp_path_factory.mktemp(request.param)
-    kinds = {"csv": f"csv:{folder / 'logs'}", "sqlite": f"sqlite:///{folder / 'log.db'}"}
-    return Wide(folder, kinds[request.param])
+    return Wide(folder, fresh_url(request.param, folder, request))
 
 
 @pytest.fixture(scope="module", params=[name for name, metric in METRICS.items() if metric.total])

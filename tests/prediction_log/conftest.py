@@ -10,31 +10,33 @@ import pytest
 
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.prediction_log import PredictionLog, open_log
-from tests.postgres import PostgresServer, running
+from tests.postgres import PostgresServer
 from tests.prediction_log.rows import BOSTON
 
 Opener = Callable[..., PredictionLog]
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with running() as server:
-        yield server
-
-
-def fresh_url(kind: str, folder: Path, request: pytest.FixtureRequest) -> str:
-    """Return the URL of a log that does not exist yet."""
-    if kind == "csv":
-        return f"csv:{folder / 'logs'}"
-    if kind == "sqlite":
-        return f"sqlite:///{folder / 'logs' / 'predictions.db'}"
+def _in_postgresql(_: Path, request: pytest.FixtureRequest) -> str:
     server: PostgresServer = request.getfixturevalue("postgres")
     schema = f"s{uuid.uuid4().hex}"
     server.sql(f"CREATE SCHEMA {schema}")
     return f"{server.url()}?options=-csearch_path%3D{schema}"
 
 
-@pytest.fixture(params=["csv", "sqlite", "postgresql"])
+BACK_ENDS: dict[str, Callable[[Path, pytest.FixtureRequest], str]] = {
+    "csv": lambda folder, _: f"csv:{folder / 'logs'}",
+    "sqlite": lambda folder, _: f"sqlite:///{folder / 'logs' / 'predictions.db'}",
+    "postgresql": _in_postgresql,
+}
+"""By the kind of their URL. What holds for every back end is tested with all that stand here."""
+
+
+def fresh_url(kind: str, folder: Path, request: pytest.FixtureRequest) -> str:
+    """Return the URL of a log that does not exist yet."""
+    return BACK_ENDS[kind](folder, request)
+
+
+@pytest.fixture(params=BACK_ENDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return fresh_url(request.param, tmp_path, request)
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from housing_cli.prediction_log import open_log
-from tests.prediction_log.conftest import fresh_url
+from tests.prediction_log.conftest import BACK_ENDS, fresh_url
 from tests.prediction_log.rows import BOSTON, ROW
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ class _Writer:
 
 
 @pytest.mark.slow
-def test_a_killed_csv_writer_loses_nothing(tmp_path: Path) -> None:
+def test_a_killed_csv_writer_leaves_whole_lines_in_order(tmp_path: Path) -> None:
     acknowledged = _killed_writers(f"csv:{tmp_path}", 10)
     assert len(acknowledged) > 100
     log = open_log(f"csv:{tmp_path}", BOSTON)
@@ -86,8 +86,8 @@ def test_a_killed_csv_writer_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_killed_sql_writer_loses_nothing(
+@pytest.mark.parametrize("kind", BACK_ENDS)
+def test_a_killed_writer_loses_nothing(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = fresh_url(kind, tmp_path, request)

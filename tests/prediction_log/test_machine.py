@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import UnknownPrediction
 from housing_cli.prediction_log import open_log
-from tests.prediction_log.conftest import fresh_url
+from tests.prediction_log.conftest import BACK_ENDS, fresh_url
 
 SCHEMA = FeatureSchema(("RM", "LSTAT"), "MEDV")
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -110,7 +110,7 @@ addresses: Iterator[str] = iter(())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["csv", "sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", BACK_ENDS)
 def test_the_log_behaves_as_a_dict(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 
 import pytest
 
+from housing_cli.errors import ConfigError
 from housing_cli.prediction_log import PredictionLog, open_log
-from housing_cli.prediction_log.csv.log import CsvLog
-from housing_cli.prediction_log.sql.log import SqlLog
+from tests.conftest import ROOT
+from tests.prediction_log.conftest import BACK_ENDS
 from tests.prediction_log.rows import BOSTON
 
 METHODS = sorted(
@@ -29,9 +31,8 @@ def test_the_protocol_covers_writing_reading_and_making() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("kind", [CsvLog, SqlLog])
-def test_a_method_takes_what_the_protocol_says(kind: type, name: str) -> None:
-    wanted, found = arguments(getattr(PredictionLog, name)), arguments(getattr(kind, name))
+def test_a_method_takes_what_the_protocol_says(log: PredictionLog, name: str) -> None:
+    wanted, found = arguments(getattr(PredictionLog, name)), arguments(getattr(type(log), name))
     assert found[: len(wanted)] == wanted
     # What a back end takes beyond that may be left out.
     assert all(default is not inspect.Parameter.empty for _, _, default in found[len(wanted) :])
@@ -59,3 +60,12 @@ def test_a_log_says_its_url_and_whether_writing_may_wait(
     assert log.blocking is blocking
     assert log.url.partition(":")[2].endswith(url.rpartition("/")[2].removeprefix("csv:"))
     log.close()
+
+
+@pytest.mark.parametrize("kind", BACK_ENDS)
+def test_who_looks_for_a_url_is_told_of_every_kind(kind: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        open_log("what:is", BOSTON)
+    assert f"`{kind}" in raised.value.hint
+    for page in ("configs/housing.toml", "docs/operate.md"):
+        assert re.search(rf"\b{kind}[\w+]*:", (ROOT / page).read_text()), page

@@ -1,27 +1,28 @@
-"""Sums are those of the rows, on every back end, and all back ends say the same."""
+"""Sums are those of the rows, on every back end: so all of them say the same."""
 
 from __future__ import annotations
 
+import itertools
 import math
-import shutil
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from housing_cli.model.intervals import IntervalModel
-from housing_cli.prediction_log import PredictionLog, open_log
+from housing_cli.prediction_log import PredictionLog, Predictions, open_log
 from housing_cli.prediction_log.csv import window as csv_window
 from housing_cli.prediction_log.ids import Clock
 from housing_cli.prediction_log.records import PREDICTED, Axis, Knots, Sums, SumsQuery
-from tests.prediction_log.conftest import fresh_url
+from tests.prediction_log.conftest import BACK_ENDS, fresh_url
 from tests.prediction_log.csv.small import SMALL
 
 DAY_MS = 86_400_000
@@ -76,7 +77,6 @@ def _number(value: float | None) -> str:
 def write_csv(folder: Path, rows: list[Prediction], prices: list[Price]) -> None:
     """Write the log; every third prediction stands in it twice."""
     clock = Clock()
-    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     lines = []
     for number, (key, ms, version, *values) in enumerate(rows):
@@ -89,25 +89,16 @@ def write_csv(folder: Path, rows: list[Prediction], prices: list[Price]) -> None
     (folder / "feedback.csv").write_text("\n".join(["id,timestamp,real_price", *lines, ""]))
 
 
-def insert(engine: sa.Engine, rows: list[Prediction], prices: list[Price]) -> None:
-    """Replace what is in the tables."""
-    clock = Clock()
-    with engine.begin() as connection:
-        for table, found, width in (("predictions", rows, 6), ("feedback", prices, 5)):
-            connection.exec_driver_sql(f"DELETE FROM {table}")
-            if found:
-                at = 1 if table == "predictions" else 2
-                words = ", ".join(f":c{place}" for place in range(width))
-                connection.execute(
-                    sa.text(f"INSERT INTO {table} VALUES ({words})"),
-                    [
-                        {
-                            f"c{place}": clock.iso(int(value or 0)) if place == at else value
-                            for place, value in enumerate(row)
-                        }
-                        for row in found
-                    ],
-                )
+def record(log: PredictionLog, rows: list[Prediction], prices: list[Price]) -> None:
+    """Write the log by its own methods, each row at its time."""
+    ids: dict[str, str] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for key, ms, version, *features, predicted in rows:
+            patch.setattr(time, "time_ns", lambda ms=ms: ms * 1_000_000)
+            (ids[key],) = log.append(version, [features], [predicted])
+        for key, _, ms, _, real in prices:
+            patch.setattr(time, "time_ns", lambda ms=ms: ms * 1_000_000)
+            log.feedback(ids[key], real)
 
 
 def by_key(sums: Sums) -> dict[tuple[str, str, str, int], list[float]]:
@@ -119,12 +110,41 @@ def by_key(sums: Sums) -> dict[tuple[str, str, str, int], list[float]]:
     return found
 
 
-def of_rows(log: PredictionLog, query: SumsQuery) -> dict[tuple[str, str, str, int], list[float]]:
+def of_log(log: PredictionLog, query: SumsQuery) -> dict[tuple[str, str, str, int], list[float]]:
     """Return the same, added up here from the rows that the log gives."""
     seen = log.predictions(version=query.version, since=query.since)
     labeled = log.labeled(version=query.version, since=query.since)
     reals = dict(zip(labeled.ids, labeled.real.tolist(), strict=True))
     assert [key in reals for key in seen.ids] == seen.labeled.tolist()
+    return of_rows(seen, reals, query)
+
+
+def of_drawn(
+    rows: list[Prediction], prices: list[Price], query: SumsQuery
+) -> dict[tuple[str, str, str, int], list[float]]:
+    """Return the same from the rows that were drawn; no log had a part in them."""
+    first = query.since.timestamp() if query.since else 0.0
+    wanted = [
+        row for row in rows if query.version in {None, row[2]} and row[1] / 1000 >= first - 1e-6
+    ]
+    keys, moments, versions, rooms, shares, predicted = (
+        zip(*wanted, strict=True) if wanted else [()] * 6
+    )
+    seen = Predictions(
+        ids=keys,
+        timestamps=np.array(moments) / 1000,
+        versions=versions,
+        features=np.array([rooms, shares], dtype=float).T,
+        predicted=np.array(predicted),
+        labeled=np.empty(0, dtype=bool),
+    )
+    return of_rows(seen, {key: real for key, *_, real in prices}, query)
+
+
+def of_rows(
+    seen: Predictions, reals: dict[str, float], query: SumsQuery
+) -> dict[tuple[str, str, str, int], list[float]]:
+    """Return the sums of predictions and the real prices of some."""
     knots = query.knots and IntervalModel(
         0.9, query.knots.prices, query.knots.low, query.knots.high
     )
@@ -166,24 +186,13 @@ def assert_same(found: dict[Any, list[float]], expected: dict[Any, list[float]])
         np.testing.assert_allclose(found[key], values, rtol=1e-9, atol=1e-9, err_msg=str(key))
 
 
-@pytest.fixture
-def databases(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, sa.Engine]]:
-    urls = [fresh_url(kind, tmp_path, request) for kind in ("sqlite", "postgresql")]
-    for url in urls:
-        log = open_log(url, SMALL)
-        log.append("v1", [[None, None]], [1.0])  # makes the tables
-        log.close()
-    engines = {url: sa.create_engine(url) for url in urls}
-    yield engines
-    for engine in engines.values():
-        engine.dispose()
-
-
 @pytest.mark.slow
-def test_sums_are_those_of_the_rows_on_every_back_end(
-    databases: dict[str, sa.Engine], tmp_path: Path
+@pytest.mark.parametrize("kind", ["lines", *BACK_ENDS])
+def test_sums_are_those_of_the_rows(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    folder = tmp_path / "csv"
+    """`lines`: the csv files as another program may have written them."""
+    folders = (tmp_path / str(number) for number in itertools.count())
 
     @settings(
         max_examples=40,
@@ -191,40 +200,42 @@ def test_sums_are_those_of_the_rows_on_every_back_end(
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(log=rows_and_prices(), query=QUERIES)
-    def check(log: tuple[list[Prediction], list[Price]], query: SumsQuery) -> None:
-        write_csv(folder, *log)
-        expected = None
-        for url in (f"csv:{folder}", *databases):
-            if url in databases:
-                insert(databases[url], *log)
-            opened = open_log(url, SMALL)
-            found, rows = by_key(opened.sums(query)), of_rows(opened, query)
-            assert_same(found, rows)
-            assert_same(found, expected := expected or rows)
-            if url not in databases:
+    @given(drawn=rows_and_prices(), query=QUERIES)
+    def check(drawn: tuple[list[Prediction], list[Price]], query: SumsQuery) -> None:
+        folder = next(folders)
+        url = f"csv:{folder}" if kind == "lines" else fresh_url(kind, folder, request)
+        with closing(open_log(url, SMALL)) as log:
+            if kind == "lines":
+                write_csv(folder, *drawn)
+            else:
+                record(log, *drawn)
+            expected = of_drawn(*drawn, query)
+            assert_same(by_key(log.sums(query)), expected)
+            assert_same(of_log(log, query), expected)
+            if kind == "lines":
                 with pytest.MonkeyPatch.context() as patch:
                     for name in ("labeled", "predictions"):
                         patch.setattr(csv_window, name, lambda _: None)
-                    assert_same(of_rows(opened, query), rows)
-            opened.close()
+                    assert_same(of_log(log, query), expected)
 
     check()
 
 
 @pytest.mark.slow
-def test_an_empty_log_has_no_sums(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    for kind in ("csv", "sqlite", "postgresql"):
-        log = open_log(fresh_url(kind, tmp_path, request), SMALL)
-        for query in (SumsQuery(), SumsQuery(axes=(Axis("RM", (6.0,)),), knots=KNOTS)):
-            found = log.sums(query)
-            assert len(found) == 0
-            assert found.n.dtype == np.int64
-            assert found.covered.shape == (0,)
-        log.close()
+@pytest.mark.parametrize("kind", BACK_ENDS)
+def test_an_empty_log_has_no_sums(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    log = open_log(fresh_url(kind, tmp_path, request), SMALL)
+    for query in (SumsQuery(), SumsQuery(axes=(Axis("RM", (6.0,)),), knots=KNOTS)):
+        found = log.sums(query)
+        assert len(found) == 0
+        assert found.n.dtype == np.int64
+        assert found.covered.shape == (0,)
+    log.close()
 
 
-@pytest.mark.parametrize("kind", ["csv", "sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", BACK_ENDS)
 def test_prices_that_no_model_gives_overflow_nothing(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from housing_cli.prediction_log import URLS
 from tests.conftest import SHIPPED, Housing
 
 USAGE, FAILURE, REFUSED = 64, 1, 4
@@ -76,8 +77,7 @@ ARGUMENTS: list[tuple[str, str, str, int]] = [
      "number above 0 and below 1", "it may be left out", USAGE),
     ("evaluate --version v9", "version `v9` is not in registry `artifacts`", LIST, FAILURE),
     ("evaluate --set log.url=redis://x", "`redis://x` is not the URL of a prediction log",
-     "use `csv:DIRECTORY`, `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/DATABASE`",
-     FAILURE),
+     f"use {URLS}", FAILURE),
     ("serve --port 70000", "`--port`: `serve.port` is `70000` but must be a whole number of at "
      "least 0 and at most 65535", "the default is `8000`", USAGE),
     ("promote", "name a version, or use `--rollback`", "for example `housing promote v3`", USAGE),
