@@ -8,9 +8,10 @@ grow meanwhile. So it never takes a row that is being written for a shorter one.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,8 @@ _MAKE = """
     SELECT * FROM (SELECT *, coalesce({is_row}, false) AS is_row FROM ({read}))
     WHERE NOT is_row OR ({wanted})
 """
+# Lines whose quotes end where they began; possessive, so that it takes one pass.
+_QUOTED = re.compile(rb'(?:(?:"(?:[^"\n]++|"")*+"|[^",\n]*+)[,\n])*+')
 _BROKEN = "SELECT count(*) FROM {table} WHERE NOT is_row"
 _REJECTED = "SELECT count(DISTINCT (scan_id, file_id, line_byte_position)) FROM reject_errors"
 _FORGET = "DROP TABLE {table}; DELETE FROM reject_errors"
@@ -186,26 +189,26 @@ class Staged:
     ) -> None:
         """Make `table` of the lines from `start`; leave out, and count, those that are no rows.
 
-        Of rows with one id the last counts. To compare each field with all the words for a missing
-        one takes as long as all the rest, and a file that this tool wrote has none of them.
+        Of rows with one id the last counts. A file that this tool wrote has no words for a missing
+        number and no quotes: to look for them takes as long as all the rest, and is done where a
+        line was no row.
         """
         is_row = f"id IS NOT NULL AND timestamp IS NOT NULL AND {is_row}"
-        for missing in ([""], list(MISSING)):
-            with _piped(reader, start) as place:
+        for careful in (False, True):
+            with _piped(reader, start, careful=careful) as place:
                 read = _READ.format(
                     columns=", ".join((f"{_KEYS[self._query.ordered]} AS id", *columns)),
                     place=place,
                     types=types,
-                    missing=missing,
+                    missing=list(MISSING) if careful else [""],
                 )
                 make = _MAKE.format(table=table, is_row=is_row, read=read, wanted=wanted)
                 self._database.execute(make, values)
-            rejected = self._ask(_REJECTED)
-            if not rejected or len(missing) > 1:
+            broken = self._ask(_REJECTED) + self._ask(_BROKEN, table)
+            if not broken or careful:
                 break
             self._database.execute(_FORGET.format(table=table))
-        self.skipped += rejected
-        self.skipped += self._ask(_BROKEN, table)
+        self.skipped += broken
         self._ask(_DROP_BROKEN, table)
         if not self._ask(_ASCENDS, table) and self._ask(_REPEATS, table):
             self._ask(_KEEP_LAST, table)
@@ -217,15 +220,19 @@ class Staged:
 
 
 @contextmanager
-def _piped(reader: LineReader, start: int) -> Iterator[str]:
-    """Yield the name of a pipe with the lines from `start`. Raises `LogUnavailable`."""
+def _piped(reader: LineReader, start: int, *, careful: bool) -> Iterator[str]:
+    """Yield the name of a pipe with the lines from `start`. Raises `LogUnavailable`.
+
+    careful: a quote that does not end within its line breaks that line alone.
+    """
     source, sink = os.pipe()
     failed: list[OSError] = []
 
     def feed() -> None:
         with os.fdopen(sink, "wb") as file:
             try:
-                for data in reader.lines(start):
+                lines = reader.lines(start)
+                for data in _parted(lines) if careful else lines:
                     file.write(data)
             except BrokenPipeError:
                 pass  # nobody reads any more, and says why
@@ -241,6 +248,22 @@ def _piped(reader: LineReader, start: int) -> Iterator[str]:
         thread.join()
     if failed:
         raise unavailable(reader.path, failed[0])
+
+
+def _parted(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield whole lines; one with a quote that does not end within it becomes a broken one.
+
+    No field of a log goes over lines, but DuckDB would read on to the next quote, or to the end.
+    """
+    rest = b""
+    for block in blocks:
+        lines, end, rest = (rest + block).rpartition(b"\n")
+        data = lines + end
+        if b'"' in data and _QUOTED.fullmatch(data) is None:
+            kept = [line if _QUOTED.fullmatch(line) else b"?\n" for line in data.splitlines(True)]
+            data = b"".join(kept)
+        yield data
+    yield rest
 
 
 def _memory() -> int:

@@ -23,6 +23,7 @@ from housing_cli.prediction_log.records import PREDICTED, Axis, SumsQuery
 from tests.prediction_log.csv.small import SMALL, add
 
 FILES = ("predictions.csv", "feedback.csv")
+ALL = SumsQuery()
 Rewrite = Callable[[Path], None]
 
 
@@ -133,13 +134,25 @@ def test_a_compressed_file_is_refused(log: PredictionLog, tmp_path: Path, name: 
 
 
 @pytest.mark.parametrize("way", ["narrow", "wide"])
-def test_a_quote_that_never_ends_is_counted(log: PredictionLog, tmp_path: Path, way: str) -> None:
+@pytest.mark.parametrize("where", ["first", "middle", "last"])
+@pytest.mark.parametrize("bad", ['"{},x', '{}x"y,"', '"', '{},"2026-01-01T00:00:00.000Z,1'])
+def test_a_quote_that_never_ends_hides_no_line_but_its_own(
+    log: PredictionLog, tmp_path: Path, way: str, where: str, bad: str
+) -> None:
     ids = _fill(log)
-    with (tmp_path / FILES[0]).open("a") as file:
-        file.write(f'"{ids[0]},x\n')
-    found = log.predictions(newest=1000 if way == "narrow" else None)
+    before = log.labeled()
+    for name in FILES:
+        lines = (tmp_path / name).read_text().splitlines(keepends=True)
+        at = {"first": 1, "middle": 9, "last": len(lines)}[where]
+        lines.insert(at, bad.format(ids[0]) + "\n")
+        (tmp_path / name).write_text("".join(lines))
+    newest = 1000 if way == "narrow" else None
+    found, labeled, sums = log.predictions(newest=newest), log.labeled(newest=newest), log.sums(ALL)
     assert list(found.ids) == ids
-    assert found.skipped == 1
+    assert list(labeled.ids) == list(before.ids)
+    assert labeled.real.tolist() == before.real.tolist()
+    assert (sums.n.sum(), sums.labeled.sum()) == (len(ids), len(before))
+    assert (found.skipped, labeled.skipped, sums.skipped) == (2, 2, 2)
 
 
 def test_a_last_line_without_an_end_is_counted_once_nobody_writes_it(
