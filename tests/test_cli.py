@@ -100,6 +100,22 @@ def test_output_that_cannot_be_written_is_an_error(artifacts: Path) -> None:
     assert done.stderr.startswith("error: the output cannot be written: No space left on device\n")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    ("verb", "code"),
+    [("evaluate --strict", 3), ("evaluate --strict --json", 3), ("registry ls", 0), ("bogus", 64)],
+)
+def test_a_closed_stream_changes_no_exit_code(
+    artifacts: Path, verb: str, code: int, closed: str
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {verb} {closed}', "sh", *HOUSING],
+        capture_output=True, text=True, env=environment(), check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_any_locale_can_show_any_text(artifacts: Path) -> None:
     reason = b"caf\xc3\xa9 \xff".decode(errors="surrogateescape")
     plain = environment({"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})

@@ -8,9 +8,11 @@ the last verdict.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -119,14 +121,13 @@ def _family(name: str, text: str, labels: Mapping[str, str], value: float) -> Me
 
 def _leave(told: list[Metric], target: str, *, keep: bool = False) -> str:
     """Leave metrics at `target`; keep: what they do not name stays as it is."""
-    url = urlsplit(target) if target.startswith(("http://", "https://")) else None
     try:
-        if url is not None:
-            _push(url, told, keep=keep)
+        if target.startswith(("http://", "https://")):
+            _push(urlsplit(target), told, keep=keep)
         else:
             _write(Path(target), told, keep=keep)
-    except (OSError, ValueError) as error:
-        shown = target if url is None else url._replace(netloc=_host(url)).geturl()
+    except (OSError, ValueError, HTTPException) as error:
+        shown = re.sub("(?<=://)[^/]*@", "", target)
         reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
         return f"warning: the verdict could not be left at `{shown}`: {reason}"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,10 +67,33 @@ def test_the_command_leaves_how_it_failed(options: list[str], code: int, tmp_pat
     assert values((tmp_path / "v.prom").read_text()) == {LAST: code}
 
 
-@pytest.mark.parametrize("target", ["/nowhere/housing.prom", "http://127.0.0.1:1"])
+AWAY = "warning: the verdict could not be left at"
+NO_ADDRESSES = ["http://[me:secret@1", "http://me:secret@localhost:port/", "https://a b/"]
+
+
+@pytest.mark.parametrize(
+    "target", ["/nowhere/housing.prom", "http://127.0.0.1:1", "http://", *NO_ADDRESSES]
+)
 def test_monitoring_that_is_away_is_a_warning(target: str) -> None:
-    warning = leave_verdict(DEGRADED, target)
-    assert warning.startswith("warning: the verdict could not be left at")
+    for warning in (leave_verdict(DEGRADED, target), leave_failure(1, target)):
+        assert warning.startswith(AWAY)
+        assert "secret" not in warning
+
+
+def test_a_gateway_that_speaks_no_http_is_a_warning() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-server\r\n")
+                connection.recv(1 << 16)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        warning = leave_verdict(DEGRADED, f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert warning.startswith(AWAY)
 
 
 @pytest.fixture
