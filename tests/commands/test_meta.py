@@ -46,12 +46,16 @@ def test_a_verb_is_found_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "forget.py").write_text(
         'EXAMPLE = "housing forget"\ndef command() -> None:\n    """Forget."""\n'
     )
-    for verb in commands.verbs():
+    there = commands.verbs()
+    for verb in there:
         (tmp_path / f"{verb}.py").touch()
     monkeypatch.setattr(commands, "__file__", str(tmp_path / "__init__.py"))
     monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
     made: Any = get_command(make_app())
-    assert made.list_commands(None) == [*commands.LOOP, "forget", "log"]
+    assert made.list_commands(None) == [
+        *commands.LOOP,
+        *sorted({*there, "forget"}.difference(commands.LOOP)),
+    ]
 
 
 def test_every_verb_is_a_command_or_an_app() -> None:
