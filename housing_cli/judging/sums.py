@@ -132,13 +132,13 @@ def segments(sums: Sums, axis: Axis, version: str | None = None) -> list[Segment
 def quantiles(
     sums: Sums, axis: Axis, shares: Sequence[float], version: str | None = None
 ) -> list[float] | None:
-    """Return approximate quantiles of `axis` over all predictions, `None` where none are known.
+    """Return approximate quantiles of `axis` over the labeled rows, `None` where there are none.
 
     Read off the counts of the bands, as if values lay evenly within each. The outer bands have no
     outer end: a quantile in one of them is its inner end, at most a band's share of rows off.
     """
     found = totals_by(sums, "bands", version, axis.name)
-    counts = np.array([found.get(band, Totals()).n for band in range(len(axis.edges) + 1)])
+    counts = np.array([found.get(band, Totals()).labeled for band in range(len(axis.edges) + 1)])
     if not axis.edges or not counts.sum():
         return None
     below = np.cumsum(counts)[:-1] / counts.sum()

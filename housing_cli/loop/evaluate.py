@@ -67,9 +67,9 @@ class Evaluation:
     """The verdict on one version, and what it rests on.
 
     recent: metrics of the judged rows, with `interval_coverage` where the version has intervals.
-    segments: the judged rows by bands of the predicted price. quantiles: of the predicted price at
-    `SHARES`, approximate. rows: the judged rows; of a wide window the newest `LOOKED_AT`. sums: of
-    all of them.
+    segments: the judged rows by bands of the predicted price. quantiles: of their predicted prices
+    at `SHARES`, approximate. rows: the judged rows; of a wide window the newest `LOOKED_AT`. sums:
+    of all of them.
     drift: of the inputs and the predicted price against the training rows; empty for too few
     predictions. selection: the same of labeled rows against those without a real price. reasons:
     what made it degraded: `error`, `drift`.

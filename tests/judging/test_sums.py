@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -159,6 +160,14 @@ def test_a_quantile_is_at_most_a_band_off() -> None:
     assert found is not None
     shares = [(rows.predicted < value).mean() for value in found]
     assert shares == pytest.approx([0.25, 0.5, 0.75], abs=0.02)
+
+
+def test_predictions_without_a_price_move_no_quantile() -> None:
+    rows = rows_of(500, 4)
+    axis = Axis(PREDICTED, band_edges(rows.predicted))
+    sums = sums_of(rows, [(axis, rows.predicted)])
+    more = msgspec.structs.replace(sums, n=sums.n + 1000 * sums.bands)
+    assert quantiles(more, axis, [0.1, 0.5]) == quantiles(sums, axis, [0.1, 0.5])
 
 
 def test_no_predictions_have_no_quantiles() -> None:
