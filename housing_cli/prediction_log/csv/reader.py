@@ -7,6 +7,7 @@ ordered by id, so a row is found by binary search and a window by reading backwa
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,8 @@ _NEAR = 1 << 13
 # Hand-edited logs may be slightly out of order: a row is looked for this far around its place.
 _DISORDER = 1 << 16
 _SETTLED_S = 1.0
-_FIELDS_AT_LEAST = 2
+# How a row of any tool begins; bytes of a damaged disk have commas, too.
+_ID_AND_DAY = re.compile(rb'[^,\0]+,"?\d{4}-\d\d-\d\d')
 
 Comparison = Callable[[bytes], bool | None]
 
@@ -232,9 +234,9 @@ def id_before(prediction_id: bytes) -> Comparison:
     def is_before(line: bytes) -> bool | None:
         if line.startswith(b'"'):
             line = line.replace(b'"', b"", 2)
-        if line[ID_BYTES : ID_BYTES + 1] != b",":
-            return True if line.count(b",") >= _FIELDS_AT_LEAST and b"\0" not in line else None
+        if line[14:15] == b"7" and line[ID_BYTES : ID_BYTES + 1] == b",":
+            return line[:ID_BYTES].lower() < prediction_id
         # Ids of an older tool, which are no version 7 UUIDs, stand before all of this tool's.
-        return line[14:15] != b"7" or line[:ID_BYTES].lower() < prediction_id
+        return True if _ID_AND_DAY.match(line) else None
 
     return is_before

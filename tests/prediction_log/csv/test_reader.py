@@ -88,6 +88,18 @@ def test_broken_lines_are_stepped_over(file: Path, junk: bytes) -> None:
             assert reader.find(*reader.narrow(id_before(key)), key) == line[:-1]
 
 
+@pytest.mark.parametrize("where", [300, 600])
+def test_a_damaged_part_with_commas_leads_no_search_astray(file: Path, where: int) -> None:
+    ids, lines = rows_of(600)
+    junk = b"\x81,\xff,,\x03\n"
+    file.write_bytes(b"".join([HEADER, *lines[:where], junk * 30_000, *lines[where:]]))
+    content = file.read_bytes()
+    with LineReader(file, COLUMNS) as reader:
+        for one, line in zip(ids[::50], lines[::50], strict=True):
+            begin = reader.lower_bound(id_before(one.encode()))
+            assert content[begin:].replace(junk, b"").startswith(line)
+
+
 def test_ids_in_capitals_and_in_quotes_are_found_too(file: Path) -> None:
     ids, lines = rows_of(3)
     quoted = lines[1].replace(ids[1].encode(), b'"%s"' % ids[1].encode())
@@ -129,8 +141,8 @@ def test_a_line_is_before_an_id_after_it_or_cannot_be_compared() -> None:
     assert [before(line) for line in lines] == [True, False]
     assert before(b'"%s",x,1' % ids[0].encode()) is True
     assert before(b"17,2026-01-31,1.5") is True  # of an older tool
-    assert before(b"00000007-0000-4000-8000-000000000007,x,1") is True
-    assert before(b"what is this") is before(b"\0,\0,\0") is None
+    assert before(b"00000007-0000-4000-8000-000000000007,2026-01-31,1") is True
+    assert before(b"what is this") is before(b"\0,\0,\0") is before(b"\xff,\xfe,\xfd") is None
     assert id_before(b"")(lines[0]) is False
 
 
