@@ -1,12 +1,12 @@
 """The questions to a log, as SQLAlchemy Core statements that every back end executes.
 
-SQLite, PostgreSQL and DuckDB (for csv files) share them. They keep to what all three understand: a
-day is how a time's text begins (the session's time zone is UTC), and intervals and bands are
-`CASE` expressions.
+SQLite, PostgreSQL and DuckDB (for csv files) share them. They keep to what all three understand:
+the session's time zone is UTC, and intervals and bands are `CASE` expressions.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -29,7 +29,6 @@ Condition = sa.ColumnElement[bool]
 # PostgreSQL refuses products that a float cannot hold. The fourth powers of these it can, and no
 # error of a model lies beyond them: one that does counts as 0, or as the highest price.
 _SMALLEST = 1e-75
-_DAY = len("2026-01-31")
 _MOMENTS = ("error", "absolute", "squared", "fourth", "real", "real_squared", "covered")
 _COLUMNS = 6 + len(_MOMENTS)
 """Before the moments stand day, version, axis, band and two counts."""
@@ -91,21 +90,25 @@ def predictions(
 
 
 def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> Rows:
-    """Select the sums that `sums_of` takes: one row a UTC day, version, axis and band."""
+    """Select the sums that `sums_of` takes: one row a UTC day, version, axis and band.
+
+    With fewer than two axes there is no column for the axis, and without any none for the band.
+    """
     paired = _paired(source, query, conditions)
     keys: list[Number] = [paired.c.day, paired.c.version]
-    if query.axes:
-        # Every row once for the day and once for each axis: one pass, one GROUP BY.
+    if len(query.axes) > 1:
+        # Every row once for each axis: one pass, one GROUP BY.
         numbers = sa.union_all(
-            *(sa.select(sa.literal(n).label("axis")) for n in range(len(query.axes) + 1))
+            *(sa.select(sa.literal(n).label("axis")) for n in range(1, len(query.axes) + 1))
         ).subquery("axes")
         band = sa.case(
-            *((numbers.c.axis == n, paired.c[f"band_{n}"]) for n in range(1, len(query.axes) + 1)),
-            else_=0,
+            *((numbers.c.axis == n, paired.c[f"band_{n}"]) for n in range(1, len(query.axes) + 1))
         )
         graded = sa.select(paired, numbers.c.axis, band.label("band")).join(numbers, sa.true())
         paired = graded.subquery("graded")
         keys = [paired.c.day, paired.c.version, paired.c.axis, paired.c.band]
+    elif query.axes:
+        keys.append(paired.c.band_1)
     error, real = paired.c.error, paired.c.real
     return sa.select(
         *keys,
@@ -129,8 +132,15 @@ def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> R
 def sums_of(found: Iterable[Sequence[Any]], query: SumsQuery, skipped: int = 0) -> Sums:
     """Return the rows of `sums` as a record, ordered by axis, day, version and band."""
     names = ("", *(axis.name for axis in query.axes))
-    # Without axes the statement has no columns for them.
-    rows = [tuple(row) if query.axes else (*row[:2], 0, 0, *row[2:]) for row in found]
+    between = {0: (0, 0), 1: (1,)}.get(len(query.axes), ())
+    rows = [(str(day), version, *between, *rest) for day, version, *rest in found]
+    if query.axes:  # every row of the log has one band on the first of them
+        whole: dict[tuple[Any, ...], list[Any]] = {}
+        for day, version, number, _, *figures in rows:
+            if number == 1:
+                so_far = whole.setdefault((day, version, 0, 0), [0] * len(figures))
+                so_far[:] = map(operator.add, so_far, figures)
+        rows += [(*keys, *figures) for keys, figures in whole.items()]
     rows.sort(key=lambda row: (row[2], row[0], row[1], row[3]))
     days, versions, numbers, *rest = zip(*rows, strict=True) if rows else [()] * _COLUMNS
     axes = [names[number] for number in numbers]
@@ -166,7 +176,7 @@ def _paired(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -
     columns = {**source.features, PREDICTED: predicted}
     return (
         sa.select(
-            sa.func.substr(sa.cast(rows.c.timestamp, sa.Text), 1, _DAY).label("day"),
+            sa.func.date(rows.c.timestamp).label("day"),
             rows.c.model_version.label("version"),
             *(
                 _band(columns[axis.name], axis).label(f"band_{number}")
