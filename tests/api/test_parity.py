@@ -1,4 +1,4 @@
-"""What is wrong with a body is said in FastAPI's words, to the byte."""
+"""The short cut behaves as FastAPI's own endpoint with the same models does."""
 
 from __future__ import annotations
 
