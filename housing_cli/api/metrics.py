@@ -17,7 +17,7 @@ from housing_cli.api.process import worker_metrics
 from housing_cli.registry import MODEL_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from prometheus_client import CollectorRegistry, Histogram
     from prometheus_client.core import Metric
@@ -108,12 +108,9 @@ class Metrics:
         if len(waiting) > FLUSH_AT:
             self.flush()
 
-    def predicted(self, version: str, *prices: float) -> None:
+    def predicted(self, version: str, prices: Sequence[float]) -> None:
         """Note prices that were answered and recorded."""
-        try:
-            self._scored[version].extend(prices)
-        except KeyError:
-            self._scored[version] = [*prices]
+        self._scored.setdefault(version, []).extend(prices)
 
     def not_predicted(self, version: str, outcome: str, rows: int = 1) -> None:
         """Note rows without a prediction: `invalid`, `no_model`, `log_error`."""

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import logging
 import math
+import operator
 import re
 import time
 from collections import deque
@@ -14,13 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
 import numpy as np
 
-from housing_cli.api.http import bodies
+from housing_cli.api.gatherer import Gatherer, Row, settle
 from housing_cli.api.http.errors import BatchTooLarge, NoModel, NotFinite, Overloaded
 from housing_cli.api.log_probe import LogProbe
-from housing_cli.api.served import Served
+from housing_cli.api.served import Answer, Served
 from housing_cli.api.writer import GroupWriter
 from housing_cli.config.cores import available_cores
 from housing_cli.errors import LogBusy, LogError, UnknownPrediction
@@ -36,32 +36,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("housing.serve")
 
 T = TypeVar("T")
-Row = Sequence[float | None]
+Waiting = list[asyncio.Future[Answer]]
 MAX_WAITING_BATCHES = 64
+_NOT_FINITE = "the model gives no finite price for"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-class Prediction(msgspec.Struct, frozen=True):
-    """One answer: the price in the target's unit, the id that feedback refers to."""
-
-    predicted_price: float
-    id: str
-
-
-class Batch(msgspec.Struct):
-    """Scored rows, and the texts that their answers are made of."""
-
-    prices: list[float] = []
-    texts: list[list[str]] = []
-    """The columns of `Served.answers`."""
-    ids: list[str] = []
-
-    def add(self, prices: Sequence[float], texts: Sequence[Sequence[str]]) -> None:
-        """Take the next rows."""
-        self.prices += prices
-        self.texts = self.texts or [[] for _ in texts]
-        for column, more in zip(self.texts, texts, strict=True):
-            column.extend(more)
 
 
 class Predictor:
@@ -83,6 +61,8 @@ class Predictor:
         self._scorers = 2 if available_cores() >= 2 * settings.serve.workers else 1
         self._scoring = ThreadPoolExecutor(self._scorers, thread_name_prefix="score")
         self._waiting_batches = 0
+        self._gatherer = Gatherer(self._predict_together)
+        self._recording: set[asyncio.Future[None]] = set()  # a loop holds its tasks weakly
         # The log may be replaced by `use_log`: it is looked up at each check.
         self._probe = LogProbe(lambda: self.log.check())  # noqa: PLW0108
         self.use_log(log)
@@ -128,77 +108,88 @@ class Predictor:
             raise NoModel(self.why_no_model, "promote a version with `housing promote REF`")
         return self.served
 
-    def score(self, served: Served, row: Row) -> float:
-        """Return the price of one row. Raises `NotFinite`."""
-        price = served.model.score_row(row)
-        if not math.isfinite(price):
-            self.metrics.not_predicted(served.name, "invalid")
-            raise NotFinite("the model gives no finite price for this row")
-        return price
+    async def predict(self, row: Row) -> Answer:
+        """Score and record one row. Raises `NoModel`, `NotFinite`, `LogError`."""
+        answer: Answer = await self._gatherer.add(row)
+        return answer
 
-    def predict_now(self, row: Row) -> tuple[Served, float, str]:
-        """Score and record one row at once, unless `must_wait`.
+    def _predict_together(self, rows: list[Row], waiting: Waiting) -> None:
+        """Score and record the rows of one turn of the event loop."""
+        served = self.current()
+        prices = served.model.score_few(rows)
+        finite = list(map(math.isfinite, prices))
+        if not all(finite):
+            for future in itertools.compress(waiting, map(operator.not_, finite)):
+                self.metrics.not_predicted(served.name, "invalid")
+                settle([future], NotFinite(f"{_NOT_FINITE} this row"))
+            rows = list(itertools.compress(rows, finite))
+            waiting = list(itertools.compress(waiting, finite))
+            prices = list(itertools.compress(prices, finite))
+        if rows and not self.must_wait:
+            try:
+                with contextlib.suppress(LogBusy):
+                    ids = self.log.append(served.name, rows, prices, wait=False)
+                    self._answer(served, waiting, prices, ids)
+                    return
+            except LogError as error:
+                settle(waiting, self._failed("predict", error, served.name, len(rows)))
+                return
+        later = asyncio.ensure_future(self._record_later(served, rows, waiting, prices))
+        self._recording.add(later)
+        later.add_done_callback(self._recording.discard)
 
-        Returns the version, the price and the id. Raises `LogBusy` when `predict` is needed all the
-        same; `NoModel`, `NotFinite`, `LogError`.
-        """
-        served = self.served or self.current()
-        price = self.score(served, row)
+    async def _record_later(
+        self, served: Served, rows: list[Row], waiting: Waiting, prices: list[float]
+    ) -> None:
         try:
-            (prediction_id,) = self.log.append(served.name, [row], [price], wait=False)
-        except LogBusy:
-            raise
+            ids = await self.writer.append(served.name, rows, prices)
         except LogError as error:
-            raise self._failed("predict", error, served.name) from None
-        self.metrics.predicted(served.name, price)
-        return served, price, prediction_id
+            settle(waiting, self._failed("predict", error, served.name, len(rows)))
+        except Exception as error:
+            settle(waiting, error)
+        else:
+            self._answer(served, waiting, prices, ids)
 
-    async def predict(self, row: Row, served: Served) -> Prediction:
-        """Score and record one row with `served`. Raises `NotFinite`, `LogError`."""
-        price = self.score(served, row)
-        try:
-            (prediction_id,) = await self.writer.append(served.name, [row], [price])
-        except LogError as error:
-            raise self._failed("predict", error, served.name) from None
-        self.metrics.predicted(served.name, price)
-        return Prediction(price, prediction_id)
+    def _answer(
+        self, served: Served, waiting: Waiting, prices: list[float], ids: list[str]
+    ) -> None:
+        self.metrics.predicted(served.name, prices)
+        settle(waiting, list(map(served.answer, prices, ids)))
 
-    async def decode_batch(self, served: Served, body: bytes) -> Sequence[Any] | None:
-        """Return the rows of a batch body, read outside the event loop; `None` if it is unfit."""
-        return await self.in_batch_thread(served.bodies.batch, body)
+    async def predict_batch(self, read: Callable[[], Sequence[Row] | None]) -> bytes | None:
+        """Score and record many rows, all or none; return the body that answers them.
 
-    async def predict_batch(
-        self, served: Served, rows: Sequence[Any], read: Any = bodies.values
-    ) -> Batch:
-        """Score and record many rows, all or none.
-
-        `read` makes a row of numbers out of each of `rows`. Raises `BatchTooLarge`, `Overloaded`,
-        `NotFinite`, `LogError`.
+        `read` gives the rows, or `None` for a body that it cannot read. Everything happens outside
+        the event loop. Raises `NoModel`, `BatchTooLarge`, `Overloaded`, `NotFinite`, `LogError`.
         """
+        if self._waiting_batches >= MAX_WAITING_BATCHES:
+            raise Overloaded("too many batches are waiting", "try again later")
+        self._waiting_batches += 1
+        try:
+            return await self._batch(read)
+        finally:
+            self._waiting_batches -= 1
+
+    async def _batch(self, read: Callable[[], Sequence[Row] | None]) -> bytes | None:
+        rows = await self._in_batch_thread(read)
+        if rows is None:
+            return None
         most = self._settings.api.max_batch_rows
         if len(rows) > most:
             raise BatchTooLarge(f"a batch holds at most {most} rows, and this one has {len(rows)}")
-        if not rows:
-            return Batch()
-        try:
-            work = self._score_all if self.must_wait else self._score_and_record
-            batch, listed = await self.in_batch_thread(work, served, rows, read)
-            if not batch.ids:
-                batch.ids = await self.writer.append(served.name, listed, batch.prices)
-        except LogError as error:
-            raise self._failed("batch", error, served.name, len(rows)) from None
-        self.metrics.predicted(served.name, *batch.prices)
-        return batch
-
-    async def word(self, served: Served, batch: Batch) -> bytes:
-        """Return the body that answers `batch`, made outside the event loop.
-
-        The batch is on record: this is never refused, however many others wait.
-        """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._batches, served.join_answers, batch.ids, batch.texts
-        )
+        served = self.current()
+        ids: list[str] = []
+        prices: list[float] = []
+        if rows:
+            try:
+                work = self._score if self.must_wait else self._score_and_record
+                prices, ids = await self._in_batch_thread(work, served, rows)
+                if not ids:
+                    ids = await self.writer.append(served.name, rows, prices)
+            except LogError as error:
+                raise self._failed("batch", error, served.name, len(rows)) from None
+            self.metrics.predicted(served.name, prices)
+        return await self._in_batch_thread(served.batch_answer, prices, ids)
 
     async def feedback(self, prediction_id: str, real_price: float) -> Feedback:
         """Record the real price of a prediction. Raises `UnknownPrediction`, `LogError`."""
@@ -254,62 +245,46 @@ class Predictor:
         logger.error("log_failed", extra={"operation": operation, "reason": error.message})
         return error
 
-    async def in_batch_thread(self, function: Callable[..., T], *args: Any) -> T:
-        """Return `function(*args)`, run outside the event loop. Raises `Overloaded`."""
-        if self._waiting_batches >= MAX_WAITING_BATCHES:
-            raise Overloaded("too many batches are waiting", "try again later")
-        self._waiting_batches += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._batches, function, *args)
-        finally:
-            self._waiting_batches -= 1
+    async def _in_batch_thread(self, function: Callable[..., T], *args: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._batches, function, *args)
 
-    def _scored(
-        self, served: Served, rows: Sequence[Any], read: Any, batch: Batch
-    ) -> Iterator[Group]:
-        """Score in chunks; yield each for the log, and note in `batch` what the answer needs.
+    def _scored(self, served: Served, rows: Sequence[Row], prices: list[float]) -> Iterator[Group]:
+        """Score in chunks; yield each for the log, and add to `prices`.
 
         Between two chunks the interpreter lock is free for the event loop. ONNX Runtime works ahead
-        in threads of its own, while this one reads rows and words answers, and the log its lines.
+        in threads of its own, while this one makes arrays of rows, and the log its lines.
         """
-        ahead: deque[tuple[list[Row], Future[NDArray[np.float32]]]] = deque()
+        ahead: deque[tuple[Sequence[Row], Future[NDArray[np.float32]]]] = deque()
         starts = iter(range(0, len(rows), CHUNK_ROWS))
         while True:
             for start in itertools.islice(starts, self._scorers + 1 - len(ahead)):
-                chunk = [read(row) for row in rows[start : start + CHUNK_ROWS]]
+                chunk = rows[start : start + CHUNK_ROWS]
                 array = prepared(np.array(chunk, dtype=np.float64))
                 ahead.append((chunk, self._scoring.submit(served.model.run, array)))
             if not ahead:
                 return
             chunk, scoring = ahead.popleft()
-            scored = shortest(scoring.result())
-            if not np.isfinite(scored).all():
+            scored = scoring.result()
+            finite = np.isfinite(scored)
+            if not finite.all():
                 self.metrics.not_predicted(served.name, "invalid", len(rows))
-                position = len(batch.prices) + int(np.argmin(np.isfinite(scored)))
-                raise NotFinite(f"the model gives no finite price for row {position}")
-            prices = scored.tolist()
-            batch.add(prices, served.answers(scored))
-            yield served.name, chunk, prices
+                raise NotFinite(f"{_NOT_FINITE} row {len(prices) + int(np.argmin(finite))}")
+            found = shortest(scored)
+            prices += found
+            yield served.name, chunk, found
 
-    def _score_all(self, served: Served, rows: Sequence[Any], read: Any) -> tuple[Batch, list[Row]]:
-        batch = Batch()
-        chunks = [chunk for _, chunk, _ in self._scored(served, rows, read, batch)]
-        return batch, list(itertools.chain.from_iterable(chunks))
+    def _score(self, served: Served, rows: Sequence[Row]) -> tuple[list[float], list[str]]:
+        prices: list[float] = []
+        deque(self._scored(served, rows, prices), maxlen=0)
+        return prices, []
 
     def _score_and_record(
-        self, served: Served, rows: Sequence[Any], read: Any
-    ) -> tuple[Batch, list[Row]]:
+        self, served: Served, rows: Sequence[Row]
+    ) -> tuple[list[float], list[str]]:
         """Score and record; without ids where another process holds the log."""
-        batch = Batch()
-        listed: list[Row] = []
-
-        def groups() -> Iterator[Group]:
-            for group in self._scored(served, rows, read, batch):
-                listed.extend(group[1])
-                yield group
-
+        prices: list[float] = []
+        issued: list[list[str]] = []
         with contextlib.suppress(LogBusy):
-            issued = self.log.append_groups(groups(), wait=False)
-            batch.ids = list(itertools.chain.from_iterable(issued))
-        return batch, listed
+            issued = self.log.append_groups(self._scored(served, rows, prices), wait=False)
+        return prices, list(itertools.chain.from_iterable(issued))

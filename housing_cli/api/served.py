@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from housing_cli.api.http.bodies import Bodies
 from housing_cli.errors import VersionCorrupt
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.intervals import IntervalModel
@@ -25,6 +24,16 @@ if TYPE_CHECKING:
 WARM_UP_ROWS = 3
 
 
+class Answer(msgspec.Struct, gc=False):
+    """What the price of one row is answered with, as JSON says it."""
+
+    predicted_price: float
+    id: str
+    model_version: str
+    interval: Sequence[float] | msgspec.UnsetType = msgspec.UNSET
+    coverage: float | msgspec.UnsetType = msgspec.UNSET
+
+
 class Served(msgspec.Struct, frozen=True):
     """A version whose file hash and golden rows were checked, ready to score.
 
@@ -33,7 +42,6 @@ class Served(msgspec.Struct, frozen=True):
 
     version: Version
     model: CompiledModel
-    bodies: Bodies
     intervals: IntervalModel | None
 
     @property
@@ -41,54 +49,28 @@ class Served(msgspec.Struct, frozen=True):
         """Return the version's name, `v3`."""
         return self.version.name
 
-    def answer(self, price: float, prediction_id: str) -> str:
-        """Return the JSON object that answers one row."""
-        # `repr` of a finite float is valid JSON.
-        head = f'{{"predicted_price":{price!r},"id":"{prediction_id}","model_version":"{self.name}"'
+    def answer(self, price: float, prediction_id: str) -> Answer:
+        """Return the answer for one recorded row; the interval's ends have six digits."""
         if self.intervals is None:
-            return head + "}"
+            return Answer(price, prediction_id, self.name)
         low, high = self.intervals.interval(price)
-        return f'{head},"interval":[{low:.6g},{high:.6g}],"coverage":{self.intervals.coverage:g}}}'
+        ends = (float(f"{low:.6g}"), float(f"{high:.6g}"))
+        return Answer(price, prediction_id, self.name, ends, self.intervals.coverage)
 
-    def answers(self, prices: NDArray[np.float64]) -> list[list[str]]:
-        """Return the texts of the prices, and those of the ends of their intervals if it has any.
-
-        Numbers become text ten times faster together than one by one.
-        """
-        texts = [_json_numbers(prices.tolist())]
-        if self.intervals is not None:
-            ends = _six_digits(self.intervals.intervals(prices))
-            texts += [_json_numbers(column) for column in ends.T.tolist()]
-        return texts
-
-    def join_answers(self, ids: Sequence[str], texts: Sequence[Sequence[str]]) -> bytes:
-        """Return the body that answers a batch; `texts`: of all rows, as `answers` returns them."""
-        end = f'","model_version":"{self.name}"'
+    def batch_answer(self, prices: Sequence[float], ids: Sequence[str]) -> bytes:
+        """Return the body that answers a batch: as `answer` says it, four times faster a row."""
         if self.intervals is None:
-            rows = [
-                f'{{"predicted_price":{price},"id":"{key}{end}}}'
-                for key, price in zip(ids, *texts, strict=True)
+            answers = [
+                Answer(price, key, self.name) for price, key in zip(prices, ids, strict=True)
             ]
         else:
-            end += ',"interval":['
-            last = f'],"coverage":{self.intervals.coverage:g}}}'
-            rows = [
-                f'{{"predicted_price":{price},"id":"{key}{end}{low},{high}{last}'
-                for key, price, low, high in zip(ids, *texts, strict=True)
+            name, coverage = self.name, self.intervals.coverage
+            ends = _six_digits(self.intervals.intervals(np.asarray(prices))).tolist()
+            answers = [
+                Answer(price, key, name, pair, coverage)
+                for price, key, pair in zip(prices, ids, ends, strict=True)
             ]
-        return f'{{"predictions":[{",".join(rows)}]}}'.encode()
-
-    def interval(self, price: float) -> tuple[float, float] | None:
-        """Return the ends of the interval around `price`, as the answer says them."""
-        if self.intervals is None:
-            return None
-        low, high = self.intervals.interval(price)
-        return float(f"{low:.6g}"), float(f"{high:.6g}")
-
-    @property
-    def coverage(self) -> float | None:
-        """Return how much of reality the intervals are made to hold."""
-        return None if self.intervals is None else self.intervals.coverage
+        return msgspec.json.encode({"predictions": answers})
 
     @property
     def schema(self) -> FeatureSchema:
@@ -113,10 +95,10 @@ def load_served(registry: ModelRegistry, ref: str) -> Served:
     model.check_golden(metadata.golden.inputs, metadata.golden.outputs)
     empty: Sequence[float | None] = [None] * model.n_features
     for _ in range(WARM_UP_ROWS):
-        model.score_row(empty)
+        model.score_few([empty])
     del raw
     _give_memory_back()
-    return Served(version, model, Bodies(metadata.schema), _intervals(registry, version))
+    return Served(version, model, _intervals(registry, version))
 
 
 def _intervals(registry: ModelRegistry, version: Version) -> IntervalModel | None:
@@ -129,10 +111,6 @@ def _intervals(registry: ModelRegistry, version: Version) -> IntervalModel | Non
             f"`{INTERVALS_FILE}` of {version.name} holds no prediction intervals",
             "train the version anew, or use another one",
         ) from error
-
-
-def _json_numbers(values: list[float]) -> list[str]:
-    return msgspec.json.encode(values).decode()[1:-1].split(",")
 
 
 def _six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:

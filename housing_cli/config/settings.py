@@ -153,6 +153,7 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     protect_metrics: bool = False
     max_body_bytes: Positive = 8 * 1024 * 1024
     max_batch_rows: Positive = 10_000
+    max_bytes_in_flight: Positive = 32 * 1024 * 1024
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

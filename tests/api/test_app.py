@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 import housing_cli.api.app as api_app
 from housing_cli import __version__, errors
-from housing_cli.api.app import create_app, respond
+from housing_cli.api.app import create_app
 from housing_cli.api.http import errors as http_errors
 from housing_cli.errors import ConfigError, HousingError, ServeError
 from tests.api.serving import ROW, make_settings
@@ -40,10 +40,12 @@ from tests.api.serving import ROW, make_settings
 def test_a_failure_has_its_status_and_says_when_to_come_back(
     kind: type[HousingError], status: int
 ) -> None:
-    found, body, headers = respond(kind("it broke", "mend it"))
-    assert (found, json.loads(body)) == (status, {"detail": "it broke", "hint": "mend it"})
-    assert headers == ([(b"retry-after", b"1")] if status == 503 else [])
-    assert json.loads(respond(kind("it broke"))[1]) == {"detail": "it broke"}
+    answer = http_errors.failure(kind("it broke", "mend it"))
+    assert answer.status_code == status
+    assert json.loads(bytes(answer.body)) == {"detail": "it broke", "hint": "mend it"}
+    assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
+    bare = http_errors.failure(kind("it broke"))
+    assert json.loads(bytes(bare.body)) == {"detail": "it broke"}
 
 
 def test_an_application_without_a_version_starts_and_answers_503(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_a_bug_shows_nothing_of_itself(client: TestClient, monkeypatch: pytest.M
         raise RuntimeError("secret detail")
 
     for name in ("append", "append_groups"):
-        monkeypatch.setattr(client.app.predictor.log, name, fail)  # type: ignore[attr-defined]
+        monkeypatch.setattr(client.app.state.predictor.log, name, fail)  # type: ignore[attr-defined]
     for content_type in ("application/json", "application/problem+json"):
         answer = client.post("/predict", json=ROW, headers={"content-type": content_type})
         assert answer.status_code == 500

@@ -27,7 +27,7 @@ def thawed() -> Iterator[threading.Event]:
 def test_readiness_answers_while_the_log_does_not(
     client: TestClient, thawed: threading.Event
 ) -> None:
-    predictor: Any = client.app.predictor  # type: ignore[attr-defined]
+    predictor: Any = client.app.state.predictor  # type: ignore[attr-defined]
     checks = []
     check = predictor.log.check
 

@@ -133,7 +133,7 @@ def test_values_observed_together_count_as_one_by_one() -> None:
 
 
 def test_a_burst_does_not_fill_memory(client: TestClient) -> None:
-    metrics = client.app.predictor.metrics  # type: ignore[attr-defined]
+    metrics = client.app.state.predictor.metrics  # type: ignore[attr-defined]
     for _ in range(20_000):
         metrics.answered("/predict", 200, 0.001)
     assert sum(map(len, metrics._answered.values())) < 5000
@@ -146,7 +146,7 @@ def test_a_failing_log_is_counted(
     from tests.api.test_readiness import fail
 
     for name in ("append", "append_groups"):
-        monkeypatch.setattr(client.app.predictor.log, name, fail)  # type: ignore[attr-defined]
+        monkeypatch.setattr(client.app.state.predictor.log, name, fail)  # type: ignore[attr-defined]
     client.post("/predict", json=ROW)
     client.post("/predict/batch", json={"rows": [ROW, ROW]})
     assert value(client, "housing_log_errors_total", operation="predict") == 1

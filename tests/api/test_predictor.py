@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from housing_cli.api.http.errors import BatchTooLarge, NoModel, NotFinite
 from housing_cli.api.metrics import Metrics
 from housing_cli.api.predictor import Predictor
-from housing_cli.api.served import load_served
+from housing_cli.api.served import Answer, load_served
 from housing_cli.errors import LogUnavailable, UnknownPrediction
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.prediction_log import open_log
@@ -45,40 +46,68 @@ def run(predictor: Predictor, work: Callable[[], Awaitable[T]]) -> T:
 
 
 def test_a_row_is_on_record_when_it_is_answered(predictor: Predictor) -> None:
-    served = predictor.current()
-    made = run(predictor, lambda: predictor.predict(VALUES, served))
+    made = run(predictor, lambda: predictor.predict(VALUES))
     found = predictor.log.predictions()
     assert list(found.ids) == [made.id]
     assert found.predicted.tolist() == [made.predicted_price]
-    assert made.predicted_price == predictor.score(served, VALUES)
+    assert made.predicted_price == alone(predictor, VALUES)
+
+
+def alone(predictor: Predictor, row: tuple[float, ...]) -> float:
+    return predictor.current().model.score_few([row])[0]
+
+
+def batch(predictor: Predictor, rows: list[tuple[float, ...]]) -> list[dict[str, Any]]:
+    answer = run(predictor, lambda: predictor.predict_batch(lambda: rows))
+    found: list[dict[str, Any]] = json.loads(answer or b"")["predictions"]
+    return found
 
 
 def test_a_batch_is_priced_as_its_rows_alone_in_their_order(predictor: Predictor) -> None:
-    served = predictor.current()
     rows = [(k / 10, *VALUES[1:]) for k in range(600)]
-    batch = run(predictor, lambda: predictor.predict_batch(served, rows, tuple))
-    assert batch.prices == [predictor.score(served, row) for row in rows]
-    assert list(predictor.log.predictions().ids) == batch.ids
-    assert run(predictor, lambda: predictor.predict_batch(served, [], tuple)).ids == []
+    found = batch(predictor, rows)
+    assert [one["predicted_price"] for one in found] == [alone(predictor, row) for row in rows]
+    assert list(predictor.log.predictions().ids) == [one["id"] for one in found]
+    assert batch(predictor, []) == []
     with pytest.raises(BatchTooLarge, match="at most 700 rows, and this one has 701"):
-        run(predictor, lambda: predictor.predict_batch(served, [VALUES] * 701, tuple))
+        batch(predictor, [VALUES] * 701)
+    assert run(predictor, lambda: predictor.predict_batch(lambda: None)) is None
+
+
+def test_rows_that_come_together_are_recorded_in_their_order(predictor: Predictor) -> None:
+    rows = [(k / 10, *VALUES[1:]) for k in range(40)]
+
+    async def together() -> list[Answer]:
+        return await asyncio.gather(*map(predictor.predict, rows))
+
+    made = run(predictor, together)
+    found = predictor.log.predictions()
+    assert [one.predicted_price for one in made] == [alone(predictor, row) for row in rows]
+    assert list(found.ids) == [one.id for one in made]
+    assert found.predicted.tolist() == [one.predicted_price for one in made]
 
 
 def test_a_price_that_is_not_finite_is_refused_and_not_recorded(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = predictor.current()
-    monkeypatch.setattr(CompiledModel, "score_row", lambda *_: float("nan"))
-    monkeypatch.setattr(CompiledModel, "run", lambda _, rows: rows[:, 0] * float("nan"))
-    with pytest.raises(NotFinite):
-        run(predictor, lambda: predictor.predict(VALUES, served))
+    async def together() -> list[Any]:
+        asked = [predictor.predict((k, *VALUES[1:])) for k in range(3)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    nan = float("nan")
+    with monkeypatch.context() as patch:
+        patch.setattr(CompiledModel, "score_few", lambda _, rows: [nan, 21.5, nan][: len(rows)])
+        made = run(predictor, together)
+    assert [type(one) for one in made] == [NotFinite, Answer, NotFinite]
+    assert list(predictor.log.predictions().ids) == [made[1].id]
+    monkeypatch.setattr(CompiledModel, "run", lambda _, rows: rows[:, 0] * nan)
     with pytest.raises(NotFinite, match="for row 0"):
-        run(predictor, lambda: predictor.predict_batch(served, [VALUES] * 2, tuple))
-    assert len(predictor.log.predictions()) == 0
+        batch(predictor, [VALUES] * 2)
+    assert len(predictor.log.predictions()) == 1
 
 
 def test_feedback_belongs_to_a_prediction_in_either_case(predictor: Predictor) -> None:
-    made = run(predictor, lambda: predictor.predict(VALUES, predictor.current()))
+    made = run(predictor, lambda: predictor.predict(VALUES))
     assert run(predictor, lambda: predictor.feedback(made.id.upper(), 20.0)).outcome == "recorded"
     assert run(predictor, lambda: predictor.feedback(made.id, 20.0)).outcome == "unchanged"
     for key in (STRANGER, "nonsense", "", f"{made.id} "):

@@ -38,7 +38,7 @@ def test_a_log_that_fails_is_503_and_recovers(
 ) -> None:
     import json
 
-    log = client.app.predictor.log  # type: ignore[attr-defined]
+    log = client.app.state.predictor.log  # type: ignore[attr-defined]
     content = json.dumps(body)
     with pytest.MonkeyPatch.context() as patch:
         for name in (method, "append_groups"):
@@ -55,7 +55,7 @@ def test_a_log_that_fails_is_503_and_recovers(
 def test_a_log_that_cannot_be_written_makes_the_server_not_ready(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predictor = client.app.predictor  # type: ignore[attr-defined]
+    predictor = client.app.state.predictor  # type: ignore[attr-defined]
     monkeypatch.setattr("housing_cli.api.log_probe.FRESH_SECONDS", 0.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(predictor.log, "check", fail)
@@ -80,7 +80,7 @@ def test_a_log_directory_that_is_a_file_is_503_until_it_is_mended(
 
 
 def test_draining_is_not_ready_but_still_answers(client: TestClient) -> None:
-    client.app.predictor.drain()  # type: ignore[attr-defined]
+    client.app.state.predictor.drain()  # type: ignore[attr-defined]
     ready = client.get("/readyz")
     assert ready.status_code == 503
     assert ready.json()["reasons"][0].startswith("draining")
@@ -104,7 +104,7 @@ def test_logs_that_wait_answer_as_those_that_do_not(
     registry: object, serve: Serve, tmp_path: Path, url: str, fsync: bool
 ) -> None:
     client = serve(log={"url": url.format(tmp_path), "fsync": fsync})
-    waits = client.app.predictor.log.blocking  # type: ignore[attr-defined]
+    waits = client.app.state.predictor.log.blocking  # type: ignore[attr-defined]
     assert waits is (fsync or url.startswith("sqlite"))
     made = client.post("/predict", json=ROW).json()
     body = {"id": made["id"], "real_price": 20}
@@ -125,7 +125,7 @@ def test_a_log_that_hangs_is_503_after_the_request_timeout(
     registry: object, serve: Serve, tmp_path: Path
 ) -> None:
     client = serve(log={"fsync": True}, serve={"request_timeout": 0.2})
-    log = client.app.predictor.log  # type: ignore[attr-defined]
+    log = client.app.state.predictor.log  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(log, "append_groups", hang_and_fail)
         answer = client.post("/predict", json=ROW)

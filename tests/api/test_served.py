@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
+import msgspec
 import pytest
 
 from housing_cli.api.served import Served, load_served, same_columns
@@ -34,26 +34,28 @@ def served(request: pytest.FixtureRequest, empty: ModelRegistry) -> Served:
 def test_a_version_knows_its_name_its_features_and_its_prices(served: Served) -> None:
     assert (served.name, served.schema.features) == ("v1", FEATURES)
     golden = served.version.metadata.golden
-    prices = [served.model.score_row(row) for row in golden.inputs]
+    prices = [served.model.score_few([row])[0] for row in golden.inputs]
     assert prices == pytest.approx(golden.outputs, rel=1e-6)
 
 
 def test_one_answer_says_what_a_batch_says(served: Served) -> None:
-    prices = np.array([0.1 + 0.2, 21.5, 1234567.0])
-    ids = ["a", "b", "c"]
-    together = json.loads(served.join_answers(ids, served.answers(prices)))["predictions"]
+    prices, ids = [0.1 + 0.2, 21.5, 1234567.0], ["a", "b", "c"]
+    together = json.loads(served.batch_answer(prices, ids))["predictions"]
     alone = [
-        json.loads(served.answer(price, key))
-        for price, key in zip(prices.tolist(), ids, strict=True)
+        json.loads(msgspec.json.encode(served.answer(price, key)))
+        for price, key in zip(prices, ids, strict=True)
     ]
     assert together == alone
-    assert [one["predicted_price"] for one in alone] == prices.tolist()
+    assert [one["predicted_price"] for one in alone] == prices
     assert {one["model_version"] for one in alone} == {"v1"}
-    for one, price in zip(alone, prices.tolist(), strict=True):
-        ends = served.interval(price)
-        assert one.get("interval") == (None if ends is None else list(ends))
-        assert one.get("coverage") == served.coverage
-    assert json.loads(served.join_answers([], [])) == {"predictions": []}
+    for one, price in zip(alone, prices, strict=True):
+        if served.intervals is None:
+            assert not {"interval", "coverage"} & one.keys()
+        else:
+            ends = served.intervals.interval(price)
+            assert one["interval"] == [float(f"{end:.6g}") for end in ends]
+            assert one["coverage"] == 0.9
+    assert json.loads(served.batch_answer([], [])) == {"predictions": []}
 
 
 def test_what_is_not_the_registered_version_is_not_loaded(empty: ModelRegistry) -> None:

@@ -52,7 +52,7 @@ def test_scores_equal_those_of_scikit_learn(
 
 
 def test_one_row_scores_as_it_does_in_a_batch(model: CompiledModel, table: Array) -> None:
-    assert [model.score_row(row) for row in table.tolist()] == model.score(table).tolist()
+    assert [model.score_few([row])[0] for row in table.tolist()] == model.score(table).tolist()
 
 
 def test_more_rows_than_a_chunk_keep_their_order(model: CompiledModel, table: Array) -> None:
@@ -67,20 +67,20 @@ def test_no_rows_give_no_prices(model: CompiledModel) -> None:
 
 def test_none_is_imputed(model: CompiledModel, fitted: Pipeline) -> None:
     expected = fitted.predict([[np.nan, 0.5, np.nan, 0.1]])[0]
-    assert model.score_row([None, 0.5, None, 0.1]) == pytest.approx(expected, abs=1e-4)
+    assert model.score_few([[None, 0.5, None, 0.1]])[0] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_row_leaves_nothing_behind_for_the_next(model: CompiledModel) -> None:
-    full = model.score_row([1.0, 1.0, 1.0, 1.0])
-    model.score_row([None, None, None, None])
-    assert model.score_row([1.0, 1.0, 1.0, 1.0]) == full
+    full = model.score_few([[1.0, 1.0, 1.0, 1.0]])[0]
+    model.score_few([[None, None, None, None]])[0]
+    assert model.score_few([[1.0, 1.0, 1.0, 1.0]])[0] == full
 
 
 @pytest.mark.parametrize("huge", [1e300, -1e300, 3.5e38, float("inf")])
 def test_numbers_beyond_float32_are_clipped_and_score_finitely(
     model: CompiledModel, huge: float
 ) -> None:
-    alone = model.score_row([huge, 0.0, 0.0, 0.0])
+    alone = model.score_few([[huge, 0.0, 0.0, 0.0]])[0]
     assert np.isfinite(alone)
     assert model.score(np.array([[huge, 0.0, 0.0, 0.0]]))[0] == alone
 
@@ -104,9 +104,9 @@ def test_any_float32_finds_its_shortest_decimal(spread: float) -> None:
         ]
     ).astype(np.float32)
     texts = [repr(float(str(x))) for x in values]
-    assert [repr(x) for x in shortest(values).tolist()] == texts
+    assert [repr(x) for x in shortest(values)] == texts
     for start in range(0, len(values), 7):  # a few are treated otherwise than many
-        few = shortest(values[start : start + 7]).tolist()
+        few = shortest(values[start : start + 7])
         assert [repr(x) for x in few] == texts[start : start + 7]
 
 
@@ -172,7 +172,7 @@ def test_rows_may_be_scored_by_many_threads(model: CompiledModel, table: Array) 
 
     def score(offset: int) -> None:
         rows = range(offset, len(table), 4)
-        wrong.extend(i for i in rows if model.score_row(table[i].tolist()) != expected[i])
+        wrong.extend(i for i in rows if model.score_few([table[i].tolist()])[0] != expected[i])
 
     threads = [threading.Thread(target=score, args=(offset,)) for offset in range(4)]
     for thread in threads:

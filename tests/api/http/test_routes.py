@@ -36,7 +36,7 @@ def test_predict_answers_price_id_and_version(client: TestClient) -> None:
 def test_the_price_is_the_compiled_models(client: TestClient) -> None:
     files, _ = make_files(0, len(FEATURES))
     model = CompiledModel(files["model.onnx"], len(FEATURES))
-    expected = model.score_row([float(value) for value in ROW.values()])
+    expected = model.score_few([[float(value) for value in ROW.values()]])[0]
     assert client.post("/predict", json=ROW).json()["predicted_price"] == expected
 
 
@@ -205,8 +205,8 @@ def test_other_methods_and_paths_are_405_and_404(client: TestClient) -> None:
 def test_a_price_that_is_not_finite_is_422(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = client.app.predictor.served.model  # type: ignore[attr-defined]
-    monkeypatch.setattr(type(model), "score_row", lambda *_: float("inf"))
+    model = client.app.state.predictor.served.model  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(model), "score_few", lambda _, rows: [float("inf")] * len(rows))
     monkeypatch.setattr(type(model), "run", lambda _, rows: rows[:, 0] * float("nan"))
     assert client.post("/predict", json=ROW).status_code == 422
     assert client.post("/predict/batch", json={"rows": [ROW]}).status_code == 422

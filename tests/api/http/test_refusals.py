@@ -1,4 +1,4 @@
-"""The short cut behaves as FastAPI's own endpoint with the same models does."""
+"""What is wrong with a body is said in FastAPI's words, to the byte."""
 
 from __future__ import annotations
 
