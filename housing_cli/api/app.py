@@ -21,6 +21,7 @@ from starlette.middleware import Middleware
 
 from housing_cli import __version__, garbage
 from housing_cli.api.http.auth import ApiKeys
+from housing_cli.api.http.direct import Answer, Direct, answers
 from housing_cli.api.http.docs import add_docs
 from housing_cli.api.http.errors import invalid, known
 from housing_cli.api.http.middleware import WRITING, Bounded, Guarded, Identified, Observed
@@ -71,6 +72,7 @@ def create_app(
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
     predictor = Predictor(settings, log, metrics)
     api = settings.api
+    direct: dict[str, Answer] = {}
     app = FastAPI(
         title="housing",
         summary="House prices, each prediction on record",
@@ -90,6 +92,7 @@ def create_app(
                 room=max(api.max_bytes_in_flight, api.max_body_bytes),
                 timeout=settings.serve.request_timeout,
             ),
+            Middleware(Direct, answers=direct),
         ],
         exception_handlers={HousingError: known, RequestValidationError: _invalid},
     )
@@ -98,7 +101,8 @@ def create_app(
     secured = [Security(scheme) for scheme in schemes] if keys.required else []
 
     def use_schema(schema: FeatureSchema) -> None:
-        """Make the routes that take bodies anew."""
+        """Make what takes bodies anew."""
+        direct.update(answers(predictor, schema))
         routes = app.router.routes
         others = [route for route in routes if getattr(route, "path", None) not in WRITING]
         routes[:] = writing_routes(predictor, schema, api.max_batch_rows, secured) + others

@@ -9,6 +9,7 @@ call with bound buffers 12 us. A few rows therefore go through bound buffers, a 
 from __future__ import annotations
 
 import os
+import struct
 import threading
 from collections.abc import Sequence
 from typing import Any, Final
@@ -42,8 +43,9 @@ class CompiledModel:
         self.n_features = n_features
         self._session = _open_session(onnx_bytes, threads)
         self._input, self._output = _names(self._session, n_features)
-        self._given = np.zeros((FEW_ROWS, n_features), dtype=np.float64)
+        self._row = struct.Struct(f"{n_features}f")
         self._rows = np.zeros((FEW_ROWS, n_features), dtype=np.float32)
+        self._memory = memoryview(self._rows)  # type: ignore[arg-type]  # a buffer in 3.12's words
         self._prices = np.zeros((FEW_ROWS, 1), dtype=np.float32)
         self._bindings: list[Any] = [None] * (FEW_ROWS + 1)
         self._turn = threading.Lock()
@@ -67,10 +69,11 @@ class CompiledModel:
         """
         count = len(rows)
         with self._turn:
-            given, taken = self._given[:count], self._rows[:count]
-            given[...] = rows
-            np.minimum(given, _HIGHEST, out=given)
-            np.maximum(given, -_HIGHEST, out=taken, casting="same_kind")
+            try:  # a fifth of NumPy's time, where there is a number for each feature
+                for position, row in enumerate(rows):
+                    self._row.pack_into(self._memory, position * self._row.size, *row)
+            except (struct.error, OverflowError):
+                self._rows[:count] = prepared(np.array(rows, dtype=np.float64))
             try:
                 self._session.run_with_iobinding(self._binding(count))
             except Exception as error:

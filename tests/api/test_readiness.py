@@ -105,7 +105,7 @@ def test_logs_that_wait_answer_as_those_that_do_not(
 ) -> None:
     client = serve(log={"url": url.format(tmp_path), "fsync": fsync})
     waits = client.app.state.predictor.log.blocking  # type: ignore[attr-defined]
-    assert waits is (fsync or url.startswith("sqlite"))
+    assert waits is fsync
     made = client.post("/predict", json=ROW).json()
     body = {"id": made["id"], "real_price": 20}
     assert client.post("/feedback", json=body).json()["status"] == "recorded"

@@ -129,6 +129,18 @@ class Load:
     cpu: float
 
 
+def write_endpoints(folder: Path) -> Path:
+    """Write the applications that others are compared with; return the script for `wrk`."""
+    (folder / "empty.py").write_text(EMPTY)
+    (folder / "lean.py").write_text(f"NAMES = {list(ROW)}\n{LEAN}")
+    (folder / "bare.py").write_text(BARE)
+    bodies = pd.read_csv(SHIPPED)[list(ROW)].fillna(0.0).to_dict("records")
+    listed = ", ".join(f"'{json.dumps(body)}'" for body in bodies)
+    script = folder / "load.lua"
+    script.write_text(LUA.replace("{BODIES}", f"{{{listed}}}"))
+    return script
+
+
 def speed_up(version: Path, model: CompiledModel) -> float:
     """Return how many times faster one row is scored than by scikit-learn's pipeline."""
     pipeline = joblib.load(version / "model.joblib")
@@ -261,13 +273,7 @@ def main() -> None:
     """Run everything and print a line for each target."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "empty.py").write_text(EMPTY)
-        (folder / "lean.py").write_text(f"NAMES = {list(ROW)}\n{LEAN}")
-        (folder / "bare.py").write_text(BARE)
-        script = folder / "load.lua"
-        bodies = pd.read_csv(SHIPPED)[list(ROW)].fillna(0.0).to_dict("records")
-        listed = ", ".join(f"'{json.dumps(body)}'" for body in bodies)
-        script.write_text(LUA.replace("BODIES", listed))
+        script = write_endpoints(folder)
         version = train(folder)
         model = CompiledModel((version / "model.onnx").read_bytes(), len(ROW))
         faster = speed_up(version, model)

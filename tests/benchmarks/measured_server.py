@@ -51,9 +51,13 @@ class Server:
             connection.close()
 
     def cpu_seconds(self) -> float:
-        """Return the processor time used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * TICK
+        """Return the processor time used so far, by the workers too."""
+        one = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        ticks = 0
+        for pid in (str(self.process.pid), *one.split()):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks * TICK
 
     def memory_mb(self) -> float:
         """Return the resident memory."""

@@ -48,7 +48,8 @@ def test_a_method_says_what_it_does(name: str) -> None:
     [
         ("csv:logs", False, False),
         ("csv:logs", True, True),
-        ("sqlite:///logs.db", False, True),
+        ("sqlite:///logs.db", False, False),
+        ("sqlite:///logs.db", True, True),
         ("postgresql://nobody@127.0.0.1:1/none", False, True),
     ],
 )

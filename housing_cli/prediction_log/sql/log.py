@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from housing_cli.errors import ConfigError, UnknownPrediction
+from housing_cli.errors import ConfigError, LogBusy, UnknownPrediction
 from housing_cli.prediction_log import formats, redacted
 from housing_cli.prediction_log.ids import (
     Clock,
@@ -46,7 +45,6 @@ class SqlLog:
 
     def __init__(self, url: str, schema: FeatureSchema, *, fsync: bool = False) -> None:
         self.url = redacted(url)
-        self.blocking = True  # SQLite waits for locks and checkpoints, PostgreSQL for the network
         try:
             address = sa.make_url(url)
         except (sa.exc.ArgumentError, ValueError) as error:
@@ -70,6 +68,7 @@ class SqlLog:
                     "write it as %40, or give the password as the variable PGPASSWORD",
                 )
             self._place = PostgresPlace(address.set(drivername="postgresql+psycopg"), tables)
+        self.blocking = self._place.blocking
         self._tables = tables
         self._has_room = False
         self._ids = IdSource()
@@ -86,7 +85,7 @@ class SqlLog:
         """Record predictions in one transaction; return their ids."""
         return self.append_groups([(model_version, features, predicted)], wait=wait)[0]
 
-    def append_groups(self, groups: Iterable[Group], *, wait: bool = True) -> list[list[str]]:  # noqa: ARG002 - it always waits
+    def append_groups(self, groups: Iterable[Group], *, wait: bool = True) -> list[list[str]]:
         """Record several calls of `append` in one transaction; return the ids of each."""
         issued, rows = [], []
         for version, features, predicted in groups:
@@ -95,14 +94,16 @@ class SqlLog:
             for key, row, price in zip(ids, features, predicted, strict=True):
                 if len(row) != self.width:
                     raise ValueError(f"{self.width} features are needed, not {len(row)}")
-                rows.append((key, at, version, *map(_number, row), float(price)))
+                rows.append((key, at, version, *_numbers(row), float(price)))
             issued.append(ids)
         if rows:
-            self._place.write(lambda connection: self._place.insert(connection, rows))
+            self._place.write(lambda c: self._place.insert(c, rows), wait=wait)
         return issued
 
-    def feedback(self, prediction_id: str, real_price: float, *, wait: bool = True) -> Feedback:  # noqa: ARG002
-        """Record the real price of one prediction."""
+    def feedback(self, prediction_id: str, real_price: float, *, wait: bool = True) -> Feedback:
+        """Record the real price of one prediction; to find it may wait for the disk."""
+        if not wait:
+            raise LogBusy("a prediction is looked for", "let it wait")
         real = checked_price(real_price)
         key = canonical(prediction_id)
         if key is None:
@@ -209,7 +210,6 @@ class SqlLog:
         raise AssertionError("unreachable: every attempt lost to another server")
 
 
-def _number(value: float | None) -> float | None:
-    if value is None or math.isnan(value):
-        return None
-    return float(value)
+def _numbers(row: Sequence[float | None]) -> Iterator[float | None]:
+    """Return a row with `None` for NaN, which alone differs from itself."""
+    return (None if x is None or x != x else float(x) for x in row)  # noqa: PLR0124

@@ -61,6 +61,8 @@ class PostgresPlace:
     connection broke is sent once more; its ids make that harmless.
     """
 
+    blocking = True
+
     def __init__(self, url: URL, tables: Tables) -> None:
         self.tables = tables
         self._password = url.password
@@ -91,8 +93,8 @@ class PostgresPlace:
         self._creating = threading.Lock()
         self._ready = False
 
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """Return what `work` returns; a lost connection is replaced once."""
+    def write(self, work: Callable[[Connection], T], *, wait: bool = True) -> T:  # noqa: ARG002
+        """Return what `work` returns; it always waits. A lost connection is replaced once."""
         for attempt in (1, 2):
             try:
                 self._prepare()

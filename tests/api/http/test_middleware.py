@@ -12,7 +12,14 @@ from fastapi.testclient import TestClient
 
 from housing_cli.api.app import create_app
 from housing_cli.api.http import middleware
-from housing_cli.api.http.middleware import FREE_BYTES, Bounded, Identified, Observed, route_path
+from housing_cli.api.http.middleware import (
+    FREE_BYTES,
+    Bounded,
+    Identified,
+    Observed,
+    by,
+    route_path,
+)
 from housing_cli.registry import ModelRegistry
 from tests.api.serving import ROW, make_settings
 from tests.api.test_hostile import GOOD, JSON
@@ -256,3 +263,54 @@ def test_a_prefix_of_the_path_opens_no_door(
     assert client.post("/predict", json={}, headers=key).status_code == 422
     text = client.get("/metrics").text
     assert 'housing_predictions_total{outcome="invalid"' in text
+
+
+def test_what_is_there_already_needs_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def there() -> int:
+        return 7
+
+    async def ask() -> int:
+        monkeypatch.delattr(asyncio, "timeout_at")
+        return await by(0.0, there())  # long past
+
+    assert asyncio.run(ask()) == 7
+
+
+def test_what_has_to_be_waited_for_goes_on_where_it_was() -> None:
+    async def later() -> list[int]:
+        found = []
+        for step in range(3):
+            await asyncio.sleep(0.001)
+            try:
+                await asyncio.wait_for(asyncio.sleep(1), 0.001)
+            except TimeoutError:
+                found.append(step)
+        return found
+
+    async def ask() -> list[int]:
+        return await by(asyncio.get_running_loop().time() + 60, later())
+
+    assert asyncio.run(ask()) == [0, 1, 2]
+
+
+def test_what_is_late_is_told_so_and_a_cancelled_wait_ends() -> None:
+    ended = []
+
+    async def never() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("never")
+
+    async def ask() -> None:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(TimeoutError):
+            await by(loop.time() + 0.01, never())
+        task = asyncio.ensure_future(by(loop.time() + 60, never()))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(ask())
+    assert ended == ["never", "never"]

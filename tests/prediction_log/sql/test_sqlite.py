@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from housing_cli.errors import LogUnavailable
+from housing_cli.errors import LogBusy, LogUnavailable
 from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.sql import sqlite as sql_sqlite
 from housing_cli.prediction_log.sql.sqlite import SqlitePlace
@@ -106,6 +107,71 @@ def test_a_locked_sqlite_file_is_unavailable_for_the_moment(
     other.close()
     ids += log.append("v1", [ROW] * 2, [1.0] * 2)
     assert list(log.predictions().ids) == ids
+    log.close()
+
+
+def test_whoever_will_not_wait_is_told_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    log = open_log(f"sqlite:///{path}", BOSTON)
+    with pytest.raises(LogBusy):  # the first connection would wait for the disk
+        log.append("v1", [ROW], [1.0], wait=False)
+    assert not path.exists()
+    ids = log.append("v1", [ROW], [1.0])
+    ids += log.append("v1", [ROW], [1.0], wait=False)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for rows in (1, 2):
+        with pytest.raises(LogBusy):
+            log.append("v1", [ROW] * rows, [1.0] * rows, wait=False)
+    other.execute("ROLLBACK")
+    other.close()
+    with pytest.raises(LogBusy):
+        log.feedback(ids[0], 2.0, wait=False)
+    ids += log.append("v1", [ROW] * 2, [1.0] * 2, wait=False)
+    assert list(log.predictions().ids) == ids
+    path.rename(tmp_path / "moved.db")
+    with pytest.raises(LogBusy):
+        log.append("v1", [ROW], [1.0], wait=False)
+    log.close()
+
+
+def test_the_thread_that_writes_a_batch_holds_nobody_who_will_not_wait(
+    place: SqlitePlace,
+) -> None:
+    place.write(lambda connection: place.insert(connection, [row(1)]))
+    begun, ended = threading.Event(), threading.Event()
+
+    def slow(_: sa.Connection) -> None:
+        begun.set()
+        ended.wait(10)
+
+    writing = threading.Thread(target=place.write, args=(slow,))
+    writing.start()
+    begun.wait(10)
+    with pytest.raises(LogBusy):
+        place.write(count, wait=False)
+    ended.set()
+    writing.join(10)
+    assert place.write(count, wait=False) == 1
+
+
+def test_the_write_ahead_log_stays_small_and_only_who_waits_empties_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_sqlite, "_CHECKPOINT_ROWS", 100)
+    path = tmp_path / "log.db"
+    log = open_log(f"sqlite:///{path}", BOSTON)
+    log.append("v1", [ROW], [1.0])
+    refused = 0
+    for _ in range(2000):
+        try:
+            log.append("v1", [ROW], [1.0], wait=False)
+        except LogBusy:
+            refused += 1
+            log.append("v1", [ROW], [1.0])
+    assert 15 <= refused <= 20
+    assert path.with_name("log.db-wal").stat().st_size < 2_000_000
+    assert len(log.predictions()) == 2001
     log.close()
 
 
