@@ -70,7 +70,8 @@ def test_only_what_was_read_in_the_usual_type_and_is_understood_is_answered_here
     twice = [(b"content-type", b"text/plain"), *usual]
 
     def ask(body: bytes | None, headers: list[tuple[bytes, bytes]]) -> list[Any]:
-        scope = {"housing.path": "/predict", "housing.headers": dict(headers), "headers": headers}
+        scope: dict[str, Any] = {"housing.path": "/predict"}
+        scope |= {"housing.headers": dict(headers), "headers": headers}
         if body is not None:
             scope["housing.body"] = body
         return asyncio.run(call(app, **scope))
