@@ -12,6 +12,7 @@ from housing_cli.config import Settings
 from housing_cli.config.window import Window, parse_window
 from housing_cli.judging import gate
 from housing_cli.judging.drift import Drift, compare_columns
+from housing_cli.judging.houses import newest_of_each, repeats
 from housing_cli.judging.power import SIZES, Power, power_of
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.judging.sums import Segment, over_days, quantiles, segments
@@ -155,7 +156,7 @@ def evaluate(
         labels=_labels(recent),
         versions=_versions(settings, registry, version, recent.versions),
         drift=drift,
-        selection=_selection(version, recent.seen),
+        selection=_selection(version, reference, recent.seen),
         power=power_of(
             baseline.absolute,
             baseline.rows,
@@ -208,15 +209,22 @@ def _versions(
 def _against_training(
     version: Version, reference: Reference, seen: Predictions
 ) -> tuple[Drift, ...]:
-    """Return the drift of each feature and of the predicted price."""
+    """Return the drift of each feature and of the predicted price, each house counted once."""
     before = np.column_stack([reference.features, reference.out_of_fold[0]])
     now = np.column_stack([seen.features, seen.predicted])
-    return compare_columns(_names(version), before, now)
+    houses = newest_of_each(seen.features, repeats(reference.features))
+    return compare_columns(_names(version), before, now[houses])
 
 
-def _selection(version: Version, seen: Predictions) -> tuple[Drift, ...]:
-    columns = np.column_stack([seen.features, seen.predicted])
-    return compare_columns(_names(version), columns[~seen.labeled], columns[seen.labeled])
+def _selection(version: Version, reference: Reference, seen: Predictions) -> tuple[Drift, ...]:
+    """Return in what labeled rows differ from the others; on each side a house counts once."""
+    usual = repeats(reference.features)
+    sides = []
+    for picked in (~seen.labeled, seen.labeled):
+        features = seen.features[picked]
+        columns = np.column_stack([features, seen.predicted[picked]])
+        sides.append(columns[newest_of_each(features, usual)])
+    return compare_columns(_names(version), *sides)
 
 
 def _names(version: Version) -> Sequence[str]:

@@ -38,8 +38,11 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
         columns = ["version", "aliases", "newest rows", "baseline", "current", "ratio", "bias"]
         show.append(Table(columns, version_rows(judged), "by version"))
     if judged.drifted:
-        drifted: list[list[Cell]] = [[d.name, d.psi, d.p_value, d.reading] for d in judged.drifted]
-        show.append(Table(["column", "PSI", "p", "reading"], drifted, "drift"))
+        drifted: list[list[Cell]] = [
+            [d.name, d.psi, f"{d.effect:.1%}", d.p_value, d.test, d.reading] for d in judged.drifted
+        ]
+        columns = ["column", "PSI", "moved", "p", "test", "reading"]
+        show.append(Table(columns, drifted, "drift"))
     if power:
         show.append(_power_table(judged.power))
     if report is not None:

@@ -125,7 +125,10 @@ def _drift(columns: Sequence[Drift]) -> dict[str, Any]:
     limit = charts.Line(LARGE_PSI, "large", "limit")
     return {
         "chart": charts.bars([(d.name, d.psi, f"{d.psi:.2f}", d.drifted) for d in ordered], limit),
-        "rows": [[_read(d), round(d.psi, 3), _chance(d.p_value)] for d in ordered],
+        "rows": [
+            [_read(d), round(d.psi, 3), f"{d.effect:.1%}", _chance(d.p_value), d.test, d.n]
+            for d in ordered
+        ],
     }
 
 

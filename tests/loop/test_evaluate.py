@@ -143,6 +143,16 @@ def test_drift_decides_only_when_it_is_asked(loop: Loop) -> None:
     assert (asked.verdict.verdict, asked.reasons) == ("degraded", ("drift",))
 
 
+def test_the_same_houses_asked_for_again_and_again_are_no_drift(loop: Loop) -> None:
+    from housing_cli.loop.evaluate import evaluate
+
+    for _ in range(20):
+        loop.predict(ROWS)
+    found = evaluate(loop.settings(), drift_decides=True)
+    assert (found.labels.predictions, {column.n for column in found.drift}) == (3120, {156})
+    assert found.drifted == ()
+
+
 def test_labels_of_dear_houses_alone_are_a_biased_selection(loop: Loop) -> None:
     ids = loop.predict(ROWS)
     dear = (ROWS["MEDV"] > ROWS["MEDV"].median()).to_numpy()

@@ -17,8 +17,10 @@ from housing_cli.show.result import Result, Table
 from tests.in_process import Loop, shuffled
 
 DRIFTED = (
-    Drift("RM", 1.5, 0.001, 2.0, 0.0, True, "higher"),
-    Drift("AGE", 0.01, 0.9, 0.1, 0.0, False, "as before"),
+    Drift("RM", 1.5, 0.001, 2.0, 0.0, True, "higher", "Kolmogorov-Smirnov", 0.6, 0, 0.001, 1, 99),
+    Drift(
+        "AGE", 0.01, 0.9, 0.1, 0.0, False, "as before", "Kolmogorov-Smirnov", 0.03, 0, 0.9, 1, 99
+    ),
 )
 
 
@@ -122,7 +124,9 @@ def test_one_version_needs_no_table_of_versions(healthy: Evaluation) -> None:
 
 def test_drift_is_shown_and_warned_of_unless_it_decided(healthy: Evaluation) -> None:
     moved = replace(healthy, drift=DRIFTED, reasons=())
-    assert tables(shown(moved))["drift"].rows == [["RM", 1.5, 0.001, "higher"]]
+    assert tables(shown(moved))["drift"].rows == [
+        ["RM", 1.5, "60.0%", 0.001, "Kolmogorov-Smirnov", "higher"]
+    ]
     assert "warning: drift in RM; `--drift` makes it decide" in shown(moved).notes
     decided = verdict(replace(moved, reasons=("drift",)), "degraded")
     assert shown(decided).notes == ["next: housing retrain --promote"]
