@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from housing_cli.config import Settings
+from housing_cli.data.copies import keys_of
 from housing_cli.data.table import Table
 from housing_cli.judging.acceptance import Limits
 from housing_cli.judging.comparison import Comparison, compare, repeated
 from housing_cli.judging.price_level import price_levels
 from housing_cli.judging.reference import Reference
 from housing_cli.learning.fitting import Progress, fit, predict, silent
+from housing_cli.learning.overlap import Overlap, overlap_of
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.prediction_log import Labeled
 
@@ -38,12 +40,28 @@ MOST_REPEATED = 0.5
 class Material:
     """Base data and feedback, oldest first, in one order of rows.
 
-    expected: (n feedback), what the base data alone would give for each row of feedback.
+    expected: (n feedback), what the base data alone would give for each row of feedback. overlap:
+    which of the houses both have; where it is not known, all.
     """
 
     base: Table
     feedback: Labeled
     expected: Floats
+    overlap: Overlap | None = None
+
+    def alike(self, n: int | None = None) -> NDArray[np.bool_]:
+        """Return which of the oldest n rows of feedback have houses like them in the base data."""
+        if self.overlap is None:
+            return np.ones(len(self.expected[:n]), dtype=bool)
+        return self.overlap.feedback[:n]
+
+    def levels_of_base(self, level: float) -> Floats:
+        """Return the level of each base row where that of the feedback is `level`.
+
+        Of houses whose like nobody has sold since, it is not known that they moved: 1.
+        """
+        alike = True if self.overlap is None else self.overlap.base
+        return np.where(alike, level, np.ones(len(self.base)))
 
 
 def gather(settings: Settings, base: Table, feedback: Labeled) -> Material:
@@ -51,13 +69,24 @@ def gather(settings: Settings, base: Table, feedback: Labeled) -> Material:
     if not len(feedback):
         return Material(base, feedback, np.empty(0))
     yardstick = fit(settings, base.features, base.target)
-    return Material(base, feedback, predict(yardstick, feedback.features))
+    return Material(
+        base,
+        feedback,
+        predict(yardstick, feedback.features),
+        overlap_of(base.features, feedback.features, settings.train.seed),
+    )
 
 
 def levels_of(material: Material, n: int | None = None) -> Floats:
-    """Return the price level of the oldest n rows of feedback (None: all)."""
+    """Return the price level of the oldest n rows of feedback (None: all).
+
+    It is 1 for houses whose like the base data does not have: a difference to what it expects is
+    no level there.
+    """
     real, expected = material.feedback.real[:n], material.expected[:n]
-    return price_levels(np.log(real / np.maximum(expected, 1e-9)))
+    alike, levels = material.alike(n), np.ones(len(real))
+    levels[alike] = price_levels(np.log(real / np.maximum(expected, 1e-9))[alike])
+    return levels
 
 
 def assemble(
@@ -65,16 +94,17 @@ def assemble(
 ) -> tuple[Floats, Floats, float]:
     """Return features, target and price level of base data and the oldest n rows of feedback.
 
-    The target stands at the newest price level. A row of feedback whose inputs repeat an older row
+    The target stands at the newest price level, where base data and feedback have houses alike. A
+    row of feedback whose inputs repeat an older row
     replaces it: the same house, sold later. without: base rows to leave out, and whatever repeats
     them.
     """
     features = np.vstack([material.base.features, material.feedback.features[:n]])
-    found = levels_of(material, n)
-    level = float(found[-1]) if len(found) else 1.0
-    levels = np.concatenate([np.ones(len(material.base)), found])
-    target = np.concatenate([material.base.target, material.feedback.real[:n]]) * (level / levels)
-    keys = _keys(features)
+    found, alike = levels_of(material, n), material.alike(n)
+    level = float(found[alike][-1]) if alike.any() else 1.0
+    moved = np.concatenate([material.levels_of_base(level), np.where(alike, level / found, 1.0)])
+    target = np.concatenate([material.base.target, material.feedback.real[:n]]) * moved
+    keys = keys_of(features)
     newest = {key: position for position, key in enumerate(keys)}
     if without is not None:
         for position in np.flatnonzero(without):
@@ -118,7 +148,7 @@ def contest(
     return compare(
         (feedback.real[rows], _unseen(champion.score(recent), recent, reference), prices),
         on_base,
-        levels_of(material),
+        levels_of(material)[material.alike()],
         metric=settings.evaluate.metric,
         factor=_far(reference),
         limits=Limits(
@@ -138,8 +168,8 @@ def _misses(real: Floats, predicted: Floats) -> Floats:
 
 def _unseen(prices: Floats, features: Floats, reference: Reference) -> Floats:
     """Return the champion's prices, out of fold for rows that its reference has."""
-    known = {key: place for place, key in enumerate(_keys(reference.features))}
-    places = np.array([known.get(key, -1) for key in _keys(features)])
+    known = {key: place for place, key in enumerate(keys_of(reference.features))}
+    places = np.array([known.get(key, -1) for key in keys_of(features)])
     return np.where(places < 0, prices, reference.out_of_fold[0, places])
 
 
@@ -151,20 +181,21 @@ def _on_base(
     The champion's are its out-of-fold prices; `None` where it did not learn from these rows.
     """
     base = material.base
-    known = {key: position for position, key in enumerate(_keys(reference.features))}
+    known = {key: position for position, key in enumerate(keys_of(reference.features))}
     held = np.zeros(len(base), dtype=bool)
     order = np.random.default_rng(settings.train.seed).permutation(len(base))
     held[order[: len(base) // BASE_FOLD]] = True
     pairs = [
         (row, known[key])
-        for row, key in enumerate(_keys(base.features))
+        for row, key in enumerate(keys_of(base.features))
         if held[row] and key in known
     ]
     if len(pairs) < MIN_BASE:
         return None
     rows, places = (np.array(column) for column in zip(*pairs, strict=True))
     features, target, level = assemble(material, without=held)
-    challenger = predict(fit(settings, features, target), base.features[rows]) / level
+    challenger = predict(fit(settings, features, target), base.features[rows])
+    challenger /= material.levels_of_base(level)[rows]
     # A champion that was itself retrained learned its base rows at another level.
     moved = base.target[rows] / reference.target[places]
     return base.target[rows], reference.out_of_fold[0, places] * moved, challenger
@@ -174,8 +205,3 @@ def _far(reference: Reference) -> float:
     """Return the factor by which a price must be off to be far off, from the training errors."""
     miss = np.abs(np.log(np.maximum(reference.target / reference.out_of_fold[0], 1e-9)))
     return float(max(FAR, np.exp(FAR_MARGIN * np.quantile(miss, FAR_QUANTILE))))
-
-
-def _keys(features: Floats) -> list[bytes]:
-    # One kind of missing, and adding zero makes -0.0 the same as 0.0.
-    return [row.tobytes() for row in np.where(np.isnan(features), np.nan, features + 0.0)]

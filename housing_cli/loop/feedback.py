@@ -52,8 +52,12 @@ def read_feedback(settings: Settings) -> Feedback:
     finally:
         log.close()
     if len(rows) < fewest:
+        # More labels do not help where no more of them are read.
+        capped = most < fewest <= known
         raise InsufficientEvidence(
             f"{len(rows)} labeled predictions are too few to retrain on: {fewest} are needed",
-            "send real prices to `/feedback`, or set `retrain.min_samples` lower",
+            f"set `retrain.max_rows` higher: it is {most}, and there are {known} real prices"
+            if capped
+            else "send real prices to `/feedback`, or set `retrain.min_samples` lower",
         )
     return Feedback(rows, max(known - len(rows), 0))

@@ -86,6 +86,7 @@ def retrain(
             "champion": champion.name,
             "comparison": asdict(comparison),
             "feedback": feedback.described(),
+            "overlap": material.overlap and material.overlap.described(),
             "settings_sha256": _settings_hash(settings),
             **tuning,
         }

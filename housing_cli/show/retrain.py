@@ -48,6 +48,7 @@ def result_of(done: Retrained) -> Result:
             "metrics": dict(done.version.metadata.metrics),
             "feedback_rows": done.version.metadata.data.feedback_rows,
             "feedback_left_out": done.left_out,
+            "overlap": done.evidence.get("overlap"),
         },
         show=[
             what,
@@ -75,6 +76,12 @@ def _notes(done: Retrained) -> list[str]:
         notes.append(
             f"note: learned from the newest {learned} real prices; {done.left_out} older ones are "
             "left out (`retrain.max_rows`)"
+        )
+    overlap = done.evidence.get("overlap") or {"share": 1.0}
+    if overlap["share"] < 1:
+        notes.append(
+            f"note: {1 - overlap['share']:.0%} of the real prices are of houses unlike any in the "
+            f"base data (AUC {overlap['auc']:.2f}): they say nothing of the price level"
         )
     if done.reused:
         notes.append(f"note: {name} was already made of the same real prices")

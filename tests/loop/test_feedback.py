@@ -67,6 +67,20 @@ def test_too_few_rows_are_no_evidence(loop: Loop) -> None:
         read_feedback(at_most(loop, 29))
 
 
+def test_where_too_few_are_read_the_setting_is_named_and_not_more_labels_asked_for(
+    loop: Loop,
+) -> None:
+    with pytest.raises(InsufficientEvidence) as capped:
+        read_feedback(at_most(loop, 20))
+    assert capped.value.hint == (
+        "set `retrain.max_rows` higher: it is 20, and there are 120 real prices"
+    )
+    rule = msgspec.structs.replace(loop.settings().retrain, max_rows=100, min_samples=500)
+    with pytest.raises(InsufficientEvidence) as few:
+        read_feedback(msgspec.structs.replace(loop.settings(), retrain=rule))
+    assert few.value.hint.startswith("send real prices")
+
+
 def test_the_fingerprint_tells_prices_and_predictions_apart(loop: Loop) -> None:
     feedback = read_feedback(at_most(loop, 40))
     text = "".join(

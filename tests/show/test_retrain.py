@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from housing_cli.show.retrain import comparison_rows
+from types import SimpleNamespace
+from typing import Any, cast
+
+from housing_cli.show.retrain import comparison_rows, result_of
 
 SIDE = {"n": 40, "champion": 4.0, "challenger": 3.0, "improved": 0.625}
 
@@ -12,3 +15,29 @@ def test_a_comparison_has_a_row_for_each_side_that_was_looked_at() -> None:
     assert comparison_rows(SIDE) == [recent]
     assert comparison_rows(SIDE | {"base": None}) == [recent]
     assert comparison_rows(SIDE | {"base": SIDE}) == [recent, ["base", *recent[1:]]]
+
+
+def retrained(overlap: dict[str, float] | None) -> Any:
+    """Return an accepted challenger with what matters to what is said of it."""
+    found = SIDE | {"metric": "rmse", "wins": True, "interval": (-2.0, -0.5), "difference": -1.0,
+                    "level": 1.0, "reasons": ()}  # fmt: skip
+    data = SimpleNamespace(feedback_rows=40)
+    version = SimpleNamespace(
+        name="v2", metadata=SimpleNamespace(evidence={}, data=data, metrics={})
+    )
+    return SimpleNamespace(
+        version=version, champion=SimpleNamespace(name="v1"), comparison=found, left_out=0,
+        promoted=True, reused=False, evidence={} if overlap is None else {"overlap": overlap},
+    )  # fmt: skip
+
+
+def test_real_prices_of_houses_unlike_the_base_data_are_said() -> None:
+    new = {"auc": 0.998, "share": 0.25}
+    result = result_of(cast("Any", retrained(new)))
+    assert result.notes == [
+        "note: 75% of the real prices are of houses unlike any in the base data (AUC 1.00): they "
+        "say nothing of the price level"
+    ]
+    assert result.data["overlap"] == new
+    for usual in ({"auc": 0.5, "share": 1.0}, None):
+        assert result_of(cast("Any", retrained(usual))).notes == []
