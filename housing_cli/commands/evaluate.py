@@ -34,6 +34,15 @@ Confidence = Annotated[
     float | None,
     typer.Option("--confidence", metavar="P", help="Degraded only if also significant."),
 ]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        "--budget",
+        metavar="P",
+        help="Instead: false alarms in a year of any looks, such as 0.05; "
+        "the plain rule, looked at daily, has one in 9 of 10 years.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 3 where the evidence is too little.")]
 Drift = Annotated[
     bool, typer.Option("--drift", help="Drifted inputs are a degradation too, labels or not.")
@@ -58,6 +67,7 @@ def command(
     min_samples: MinSamples = None,
     metric: Metric = None,
     confidence: Confidence = None,
+    budget: Budget = None,
     version: VersionRef = None,
     strict: Strict = False,
     drift: Drift = False,
@@ -75,6 +85,7 @@ def command(
         "evaluate.min_samples": min_samples,
         "evaluate.metric": metric,
         "evaluate.confidence": confidence,
+        "evaluate.false_alarms_per_year": budget,
     }
 
     def judge() -> Result:

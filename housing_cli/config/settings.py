@@ -97,6 +97,7 @@ class Evaluate(Struct, frozen=True, forbid_unknown_fields=True):
     min_samples: Positive = 30
     metric: Metric = "rmse"
     confidence: Fraction | None = None
+    false_alarms_per_year: Fraction | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no window; msgspec turns it into a validation error."""

@@ -11,11 +11,13 @@ import numpy as np
 from housing_cli.config import Settings
 from housing_cli.config.window import Window, parse_window
 from housing_cli.judging import gate
+from housing_cli.judging.budget import BudgetVerdict
 from housing_cli.judging.drift import Drift, compare_columns
 from housing_cli.judging.houses import newest_of_each, repeats
 from housing_cli.judging.power import SIZES, Power, power_of
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.judging.sums import Segment, over_days, quantiles, segments
+from housing_cli.loop.budget import judge_budget
 from housing_cli.loop.recent import Recent, intervals_of, read_recent
 from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Sums
@@ -73,7 +75,7 @@ class Evaluation:
     of all of them.
     drift: of the inputs and the predicted price against the training rows; empty for too few
     predictions. selection: the same of labeled rows against those without a real price. reasons:
-    what made it degraded: `error`, `drift`.
+    what made it degraded: `error`, `drift`, or channels of the budget. budget: where one was set.
     """
 
     version: Version
@@ -91,6 +93,7 @@ class Evaluation:
     rows: Labeled
     sums: Sums
     reference: Reference
+    budget: BudgetVerdict | None = None
 
     def over_time(self, most: int) -> Course:
         """Return the metric of at most `most` parts of the judged rows, of which there is one."""
@@ -130,6 +133,8 @@ def evaluate(
     log = open_log(settings.log.url, version.metadata.schema, fsync=settings.log.fsync)
     try:
         recent = read_recent(log, version, window, settings.evaluate.metric, price, knots)
+        per_year = settings.evaluate.false_alarms_per_year
+        budget = judge_budget(log, version, reference, window, recent, knots, per_year)
     finally:
         log.close()
     rule = settings.evaluate
@@ -143,7 +148,11 @@ def evaluate(
         confidence=rule.confidence,
     )
     drift = _against_training(version, reference, recent.seen)
+    if budget is not None and verdict.verdict != "insufficient":
+        verdict = replace(verdict, verdict="degraded" if budget.alarm else "healthy")
     reasons = ["error"] if verdict.verdict == "degraded" else []
+    if reasons and budget is not None:
+        reasons = [str(finding.channel) for finding in budget.alarms]
     if drift_decides and any(column.drifted for column in drift):
         reasons.append("drift")
         verdict = replace(verdict, verdict="degraded")
@@ -170,6 +179,7 @@ def evaluate(
         rows=recent.rows,
         sums=recent.sums,
         reference=reference,
+        budget=budget,
     )
 
 

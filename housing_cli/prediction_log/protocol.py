@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from housing_cli.prediction_log.records import (
+    Arrivals,
+    ArrivalsQuery,
     Feedback,
     Group,
     Initialized,
@@ -86,6 +88,12 @@ class PredictionLog(Protocol):
 
         What a verdict needs of millions of rows; a prediction counts once, however often it stands
         in the log.
+        """
+
+    def arrivals(self, query: ArrivalsQuery) -> Arrivals:
+        """Return counts of labels by the day on which the price that counts came in.
+
+        What a judgment within a yearly budget needs, counted where the rows lie.
         """
 
     def append_served(self, rows: Sequence[Served]) -> None:

@@ -202,6 +202,40 @@ class Sums(msgspec.Struct, frozen=True):
         return len(self.days)
 
 
+class ArrivalsQuery(msgspec.Struct, frozen=True):
+    """What `arrivals` is asked for; `version`, `since` and `knots` as in `SumsQuery`.
+
+    price: bands of the predicted price. errors: ascending inner bounds of the bands of the relative
+    error; its band is how many `bound * |predicted|` are at or below predicted - real.
+    """
+
+    version: str
+    since: datetime | None
+    price: Axis
+    errors: tuple[float, ...]
+    knots: Knots | None = None
+
+
+class Arrivals(msgspec.Struct, frozen=True):
+    """Counts of labels by the UTC day on which the price that counts came in; m records as columns.
+
+    days: `2026-01-31`, ascending. bands: of the predicted price. errors: of the relative error. n:
+    labels. covered: how many of them lie within their interval. relative: the sum of
+    (real - predicted) / |predicted|, of each row from -1 to 1. skipped: as in `Labeled`.
+    """
+
+    days: Sequence[str]
+    bands: NDArray[np.int64]
+    errors: NDArray[np.int64]
+    n: NDArray[np.int64]
+    covered: NDArray[np.int64]
+    relative: NDArray[np.float64]
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+
 def checked_price(real_price: float) -> float:
     """Return a real price as a float. Raises ValueError if it is not finite or not above 0."""
     real = float(real_price)

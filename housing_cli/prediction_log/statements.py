@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from housing_cli.prediction_log.records import (
     HIGHEST_PRICE,
     PREDICTED,
+    Arrivals,
+    ArrivalsQuery,
     Axis,
     Knots,
     Sums,
@@ -152,6 +154,44 @@ def sums_of(found: Iterable[Sequence[Any]], query: SumsQuery, skipped: int = 0) 
     return Sums(days, versions, axes, bands, n, labeled_, **moments, skipped=skipped)
 
 
+def arrivals(source: Source, query: ArrivalsQuery, conditions: Sequence[Condition]) -> Rows:
+    """Select the counts that `arrivals_of` takes: one row a day of arrival, and the two bands."""
+    rows, prices = source.rows, source.prices
+    predicted, real = rows.c.predicted_price, prices.c.real_price
+    error, size = _error(predicted, real), _size(predicted)
+    bands = [(error < bound * size, number) for number, bound in enumerate(query.errors)]
+    labels = (
+        sa.select(
+            sa.func.date(prices.c.timestamp).label("day"),
+            _band(predicted, query.price).label("band"),
+            (sa.case(*bands, else_=len(query.errors)) if bands else sa.literal(0)).label("off"),
+            predicted.label("predicted"),
+            real.label("real"),
+            sa.case((error >= size, -1.0), (error <= -size, 1.0), else_=-error / size).label(
+                "relative"
+            ),
+        )
+        .select_from(prices.join(rows, rows.c.id == prices.c.id))
+        .where(_counts(prices), *conditions)
+        .subquery("labels")
+    )
+    keys = labels.c.day, labels.c.band, labels.c.off
+    return sa.select(
+        *keys,
+        sa.func.count(),
+        sa.func.sum(_covered(labels, query.knots)),
+        sa.func.sum(labels.c.relative),
+    ).group_by(*keys)
+
+
+def arrivals_of(found: Iterable[Sequence[Any]], skipped: int = 0) -> Arrivals:
+    """Return the rows of `arrivals` as a record, ordered by day and bands."""
+    rows = sorted((str(day), *rest) for day, *rest in found)
+    days, *counts, off = zip(*rows, strict=True) if rows else [()] * 6
+    bands, errors, n, covered = (np.array(values, dtype=np.int64) for values in counts)
+    return Arrivals(days, bands, errors, n, covered, np.array(off, dtype=np.float64), skipped)
+
+
 def _counts(prices: sa.FromClause) -> Condition:
     """Return the condition that a real price is the last of its id, and can be one."""
     newer = prices.alias("newer")
@@ -200,6 +240,16 @@ def _error(predicted: Number, real: Number) -> Number:
         (sa.func.abs(error).between(_SMALLEST, HIGHEST_PRICE), error),
         (error > HIGHEST_PRICE, HIGHEST_PRICE),
         (error < -HIGHEST_PRICE, -HIGHEST_PRICE),
+        else_=0.0,
+    )
+
+
+def _size(predicted: Number) -> Number:
+    """Return |predicted|, 0 where products of it could not be held by a float."""
+    size = sa.func.abs(predicted)
+    return sa.case(
+        (size.between(_SMALLEST, HIGHEST_PRICE), size),
+        (size > HIGHEST_PRICE, HIGHEST_PRICE),
         else_=0.0,
     )
 

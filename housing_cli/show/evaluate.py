@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
+from housing_cli.show.budget import alarm_lines, budget_payload
 from housing_cli.show.result import Cell, Result, Table, span
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
     elif verdict.verdict == "insufficient" and strict:
         code = ExitCode.INSUFFICIENT
     data = payload(judged)
-    show: list[str | Table] = [sentence(judged), _verdict_table(judged)]
+    show: list[str | Table] = [sentence(judged), *alarm_lines(judged), _verdict_table(judged)]
     if len(judged.rows):
         show.append(_recent_line(judged))
     if len(judged.rows) >= _FEWEST_CHARTED and (sys.stdout.encoding or "").lower() == "utf-8":
@@ -74,6 +75,7 @@ def payload(judged: Evaluation) -> dict[str, Any]:
         "power": asdict(judged.power),
         "segments": [asdict(segment) for segment in judged.segments],
         "price_quantiles": judged.quantiles,
+        "budget": None if judged.budget is None else budget_payload(judged.budget),
     }
 
 

@@ -71,6 +71,7 @@ def main() -> None:
     asked = parser.parse_args()
     rules: dict[str, tuple[Rule, int]] = {
         "plain": (years.plain_alarm, asked.years),
+        "budget 0.05": (years.budget_alarm, asked.years),
         "confidence 0.95": (partial(years.plain_alarm, confidence=0.95), asked.confident),
         "confidence 0.99": (partial(years.plain_alarm, confidence=0.99), asked.confident),
     }

@@ -15,14 +15,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from housing_cli.config import load_settings
 from housing_cli.data.table import read_table
 from housing_cli.judging import gate
+from housing_cli.judging.alternatives import detector
+from housing_cli.judging.arrivals import relative_bands
 from housing_cli.judging.resampling import Moments, p_greater
+from housing_cli.judging.sums import band_edges
+from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.fitting import measure
+from housing_cli.prediction_log.records import PREDICTED, Axis, Knots
 
 Floats = NDArray[np.float64]
 Change = Callable[[Floats, Floats, np.random.Generator], Floats]
@@ -130,6 +137,36 @@ def plain_alarm(
             threshold=0.1, min_samples=30, metric="rmse", confidence=confidence,
         )  # fmt: skip
         if verdict.verdict == "degraded":
+            return day
+    return None
+
+
+def budget_alarm(
+    year: Year, before: tuple[Floats, Floats], rows: int, per_year: float = 0.05
+) -> int | None:
+    """Return the first day on which the rule within a yearly budget alarms.
+
+    As `judge_arrivals` of the counts of each look (a test compares them), from rows: their scores
+    are looked up once a year, and not counted again on each day.
+    """
+    real, predicted = before
+    price = Axis(PREDICTED, band_edges(predicted))
+    fitted = msgspec.json.decode(fit_intervals(real, predicted[None]).to_json())
+    knots = Knots(*(tuple(fitted[key]) for key in ("prices", "low", "high")))
+    looked_for = detector(real, predicted[None], price, knots)
+    low, high = (np.interp(year.predicted, knots.prices, e) for e in (knots.low, knots.high))
+    covered = (year.real >= year.predicted + low) & (year.real <= year.predicted + high)
+    bands = np.searchsorted(np.array(price.edges), year.predicted, side="right")
+    off = relative_bands(year.real, year.predicted, looked_for.errors)
+    cells = (bands * (len(looked_for.errors) + 1) + off) * 2 + covered
+    scores = np.array([found.scores for found in looked_for.alternatives]).T[cells]
+    shares = np.array([found.share for found in looked_for.alternatives])
+    for day, at in year.looks():
+        if not len(at):
+            continue
+        sums = np.cumsum(scores[at][::-1], axis=0)[::-1]
+        firsts = np.unique(year.arrived[at], return_index=True)[1]
+        if logsumexp(sums[firsts] + np.log(shares)) >= np.log(DAYS / per_year):
             return day
     return None
 

@@ -12,16 +12,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from housing_cli.judging.arrivals import arrivals_of
 from housing_cli.model.intervals import IntervalModel
 from housing_cli.prediction_log import PredictionLog, Predictions, open_log
 from housing_cli.prediction_log.csv import window as csv_window
 from housing_cli.prediction_log.ids import Clock
-from housing_cli.prediction_log.records import PREDICTED, Axis, Knots, Sums, SumsQuery
+from housing_cli.prediction_log.records import (
+    PREDICTED,
+    ArrivalsQuery,
+    Axis,
+    Knots,
+    Sums,
+    SumsQuery,
+)
 from tests.prediction_log.conftest import BACK_ENDS, fresh_url
 from tests.prediction_log.csv.small import SMALL
 
@@ -251,3 +260,40 @@ def test_prices_that_no_model_gives_overflow_nothing(
         assert np.isfinite(getattr(found, name)).all()
     np.testing.assert_allclose(found.absolute, [4 * 3.4e38])
     log.close()
+
+
+ARRIVALS = ArrivalsQuery("v1", None, Axis(PREDICTED, EDGES), (-0.5, -0.1, 0.0, 0.2), KNOTS)
+
+
+@pytest.mark.parametrize("kind", BACK_ENDS)
+def test_arrivals_are_those_of_the_rows(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Corrected prices count on the day of the correction; prices of any size count."""
+    rng = np.random.default_rng(0)
+    rows: list[Prediction] = []
+    prices: list[Price] = []
+    odd = [1.7e308, -1.7e308, 5e-324, 3.4e38, 20.0, 1e-90]
+    for number, predicted in enumerate([*odd, *rng.choice([*EDGES, 12.0, 22.5], 60)]):
+        ms = BEGAN_MS + number * DAY_MS // 20
+        key = f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7000-8000-{number:012x}"
+        version = "v2" if number % 7 == 3 else "v1"
+        rows.append((key, ms, version, 6.0, None, float(predicted)))
+        for revision in range(1, 1 + int(rng.integers(0, 3))):
+            late = ms + revision * int(rng.integers(1, 3 * DAY_MS))
+            real = float(rng.choice([5e-324, 3.4e38, 18.0, 25.0, predicted * 1.3]))
+            if 0 < real <= 3.4e38:
+                prices.append((key, revision, late, version, real))
+    prices.sort(key=lambda price: (price[1], price[2]))
+    since = datetime.fromtimestamp((BEGAN_MS + DAY_MS // 3) / 1000, UTC)
+    with closing(open_log(fresh_url(kind, tmp_path, request), SMALL)) as log:
+        assert len(log.arrivals(ARRIVALS)) == 0
+        record(log, rows, prices)
+        for query in (ARRIVALS, msgspec.structs.replace(ARRIVALS, since=since, knots=None)):
+            expected = arrivals_of(log.labeled(version="v1", since=query.since), query)
+            found = log.arrivals(query)
+            assert len(found) > 20
+            assert list(found.days) == list(expected.days)
+            for name in ("bands", "errors", "n", "covered"):
+                assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+            np.testing.assert_allclose(found.relative, expected.relative, rtol=1e-9, atol=1e-9)

@@ -40,6 +40,8 @@ from housing_cli.prediction_log.ids import (
     prefix_of,
 )
 from housing_cli.prediction_log.records import (
+    Arrivals,
+    ArrivalsQuery,
     Feedback,
     Group,
     Initialized,
@@ -214,6 +216,14 @@ class CsvLog:
         with self._read() as rows, self._read_feedback() as prices:
             asked = Query(rows, prices, self.width, query.version, floor=ceil_ms(query.since))
             return csv_wide.sums(asked, query, self.columns[3:-1])
+
+    def arrivals(self, query: ArrivalsQuery) -> Arrivals:
+        """Return counts of labels by day of arrival; DuckDB counts."""
+        from housing_cli.prediction_log.csv import wide as csv_wide
+
+        with self._read() as rows, self._read_feedback() as prices:
+            asked = Query(rows, prices, self.width, query.version, floor=ceil_ms(query.since))
+            return csv_wide.arrivals(asked, query)
 
     def init(self, *, migrate: bool = False) -> Initialized:
         """Make both files with their headers; served.csv is made by its first row."""

@@ -9,7 +9,15 @@ import numpy as np
 
 from housing_cli.prediction_log import statements
 from housing_cli.prediction_log.csv.staging import Staged
-from housing_cli.prediction_log.records import PREDICTED, Labeled, Predictions, Sums, SumsQuery
+from housing_cli.prediction_log.records import (
+    PREDICTED,
+    Arrivals,
+    ArrivalsQuery,
+    Labeled,
+    Predictions,
+    Sums,
+    SumsQuery,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +71,13 @@ def sums(query: Query, asked: SumsQuery, features: Sequence[str]) -> Sums:
         columns = {name: staged.source.features[f"f{place}"] for name, place in places.items()}
         statement = statements.sums(staged.source._replace(features=columns), asked, ())
         return statements.sums_of(staged.rows(statement), asked, staged.skipped)
+
+
+def arrivals(query: Query, asked: ArrivalsQuery) -> Arrivals:
+    """Return counts of labels by the day of their arrival. Raises `LogUnavailable`."""
+    with Staged(query, ()) as staged:
+        statement = statements.arrivals(staged.source, asked, ())
+        return statements.arrivals_of(staged.rows(statement), staged.skipped)
 
 
 def _columns(staged: Staged, statement: statements.Rows, query: Query) -> dict[str, NDArray[Any]]:

@@ -18,6 +18,8 @@ from housing_cli.prediction_log.ids import (
     milliseconds,
 )
 from housing_cli.prediction_log.records import (
+    Arrivals,
+    ArrivalsQuery,
     Feedback,
     Group,
     Initialized,
@@ -180,6 +182,15 @@ class SqlLog:
         question = sql_query.Question(self._tables, query.version, None, query.since)
         found = self._place.read(lambda connection: sql_query.sums(connection, question, query))
         return statements.sums_of((), query) if found is None else found
+
+    def arrivals(self, query: ArrivalsQuery) -> Arrivals:
+        """Return counts of labels by day of arrival; the database counts."""
+        from housing_cli.prediction_log import statements
+        from housing_cli.prediction_log.sql import query as sql_query
+
+        question = sql_query.Question(self._tables, query.version, None, query.since)
+        found = self._place.read(lambda connection: sql_query.arrivals(connection, question, query))
+        return statements.arrivals_of(()) if found is None else found
 
     def check(self) -> None:
         """Raise when rows cannot be written now."""

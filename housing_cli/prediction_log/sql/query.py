@@ -11,7 +11,14 @@ import sqlalchemy as sa
 
 from housing_cli.prediction_log import statements
 from housing_cli.prediction_log.ids import ceil_ms, epoch, milliseconds, prefix_of
-from housing_cli.prediction_log.records import Labeled, Predictions, Sums, SumsQuery
+from housing_cli.prediction_log.records import (
+    Arrivals,
+    ArrivalsQuery,
+    Labeled,
+    Predictions,
+    Sums,
+    SumsQuery,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,6 +101,13 @@ def sums(connection: Connection, question: Question, query: SumsQuery) -> Sums:
     conditions = question.conditions(question.tables.predictions)
     statement = statements.sums(question.source(), query, conditions)
     return statements.sums_of(connection.execute(statement), query)
+
+
+def arrivals(connection: Connection, question: Question, query: ArrivalsQuery) -> Arrivals:
+    """Return counts of labels by the day of their arrival; the database counts."""
+    conditions = question.conditions(question.tables.feedback)
+    statement = statements.arrivals(question.source(), query, conditions)
+    return statements.arrivals_of(connection.execute(statement))
 
 
 def no_labeled(width: int) -> Labeled:
