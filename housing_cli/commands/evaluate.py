@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,10 @@ Prometheus = Annotated[
         "--prometheus", metavar="FILE|URL", help="Leave the verdict in a textfile or Pushgateway."
     ),
 ]
+Replay = Annotated[
+    bool,
+    typer.Option("--replay", help="Price the window's labeled rows with --version; never exits 2."),
+]
 
 
 def command(
@@ -74,6 +79,7 @@ def command(
     power: Power = False,
     report: Report = None,
     prometheus: Prometheus = None,
+    replay: Replay = False,
     sets: Sets = None,
     config: Config = None,
     as_json: Json = False,
@@ -88,12 +94,21 @@ def command(
         "evaluate.false_alarms_per_year": budget,
     }
 
+    if replay:
+        others = {"drift": drift, "power": power, "report": report, "prometheus": prometheus}
+        refuse_beside_replay([name for name, given in others.items() if given])
+
     def judge() -> Result:
         from housing_cli.config import load_settings
         from housing_cli.loop.evaluate import evaluate
         from housing_cli.show.evaluate import result_of
 
         settings = load_settings(config, options, sets or ())
+        if replay:
+            from housing_cli.loop.replay import replay as replayed
+            from housing_cli.show.replay import replay_result
+
+            return replay_result(replayed(settings, version or "production"), strict=strict)
         judged = evaluate(
             settings, "production" if version is None else version, drift_decides=drift
         )
@@ -108,3 +123,12 @@ def command(
     from housing_cli.show.prometheus import leaving_the_verdict
 
     return leaving_the_verdict(judge, prometheus)
+
+
+def refuse_beside_replay(others: Sequence[str]) -> None:
+    """Raise `UsageError` for options that a replay cannot follow: it judges and writes nothing."""
+    if others:
+        from housing_cli.errors import UsageError
+
+        names = ", ".join(f"`--{name}`" for name in others)
+        raise UsageError(f"`--replay` goes without {names}", "ask for one of them at a time")

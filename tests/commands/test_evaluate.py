@@ -154,3 +154,32 @@ def test_a_biased_selection_is_a_warning(workshop: Path, housing: Housing) -> No
     ids = np.array(loop.predict(ROWS))
     loop.label(ids[cheap].tolist(), ROWS["MEDV"][cheap].to_numpy())
     assert "labeled rows do not look like the unlabeled ones" in housing("evaluate").stderr
+
+
+def test_a_replay_asks_how_another_version_would_have_done(
+    loop: Loop, housing: Housing, workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(workshop / "outputs"))
+    loop.retrain(force=True)
+    loop.live(ROWS.assign(RM=ROWS["RM"] + 0.5), 4.0)
+    ran = housing("evaluate", "--version", "v2", "--replay", "--min-samples", "5", "--json")
+    assert (ran.code, ran.json["status"]) == (0, "ok")
+    told = ran.json["data"]["replay"]
+    assert (told["labeled"], told["learned"], told["n"]) == (312, 156, 156)
+    assert told["sequence"][0] <= told["mean_difference"] <= told["sequence"][1]
+    assert told["sentence"] in housing("evaluate", "--version", "v2", "--replay").stdout
+    assert "verdict" not in (workshop / "outputs").read_text()
+
+
+def test_a_replay_of_too_few_rows_is_3_only_when_strict(loop: Loop, housing: Housing) -> None:
+    loop.live(ROWS, 9.0)
+    assert housing("evaluate").code == 2
+    assert housing("evaluate", "--replay").code == 0
+    assert housing("evaluate", "--replay", "--strict").code == 3
+
+
+@pytest.mark.parametrize("other", [("--drift",), ("--report", "r.html"), ("--power",)])
+def test_a_replay_goes_alone(loop: Loop, housing: Housing, other: tuple[str, ...]) -> None:
+    ran = housing("evaluate", "--replay", *other)
+    assert ran.code == 64
+    assert other[0] in ran.stderr
