@@ -10,17 +10,19 @@ import numpy as np
 
 from housing_cli.config import Settings
 from housing_cli.config.window import Window, parse_window
+from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
 from housing_cli.judging.budget import BudgetVerdict
 from housing_cli.judging.drift import Drift, compare_columns
 from housing_cli.judging.houses import newest_of_each, repeats
 from housing_cli.judging.power import SIZES, Power, power_of
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
-from housing_cli.judging.sums import Segment, over_days, quantiles, segments
+from housing_cli.judging.segments import SegmentError, compare_segments, worst_segment
+from housing_cli.judging.sums import Segment, over_days, quantiles, segments, sums_of
 from housing_cli.loop.budget import judge_budget
 from housing_cli.loop.recent import Recent, intervals_of, read_recent
 from housing_cli.prediction_log import Labeled, Predictions, open_log
-from housing_cli.prediction_log.records import PREDICTED, Sums
+from housing_cli.prediction_log.records import PREDICTED, Knots, Sums
 from housing_cli.registry import ModelRegistry, Version, open_registry
 
 SHARES = (0.1, 0.5, 0.9)
@@ -73,6 +75,8 @@ class Evaluation:
     segments: the judged rows by bands of the predicted price. quantiles: of their predicted prices
     at `SHARES`, approximate. rows: the judged rows; of a wide window the newest `LOOKED_AT`. sums:
     of all of them.
+    segment_errors: the newest `LOOKED_AT` of them by bands of each feature and of the predicted
+    price, against the training errors there.
     drift: of the inputs and the predicted price against the training rows; empty for too few
     predictions. selection: the same of labeled rows against those without a real price. reasons:
     what made it degraded: `error`, `drift`, or channels of the budget. budget: where one was set.
@@ -89,6 +93,7 @@ class Evaluation:
     power: Power
     reasons: tuple[str, ...]
     segments: tuple[Segment, ...]
+    segment_errors: tuple[SegmentError, ...]
     quantiles: dict[str, float]
     rows: Labeled
     sums: Sums
@@ -105,6 +110,11 @@ class Evaluation:
                 return Course([value for _, value in days], start, float(rows.timestamps[-1]))
         values = gate.over_time(rows.real, rows.predicted, metric, most)
         return Course(values, *rows.timestamps[[0, -1]].tolist())
+
+    @property
+    def worst_segment(self) -> SegmentError | None:
+        """Return the segment whose errors grew most evidently, `None` where rows are too few."""
+        return worst_segment(self.segment_errors)
 
     @property
     def drifted(self) -> tuple[Drift, ...]:
@@ -175,12 +185,29 @@ def evaluate(
         ),
         reasons=tuple(reasons),
         segments=tuple(segments(recent.sums, price, version.name)),
+        segment_errors=_segment_errors(version, reference, recent, rule.metric, knots),
         quantiles={f"{share:g}": found for share, found in zip(SHARES, prices, strict=False)},
         rows=recent.rows,
         sums=recent.sums,
         reference=reference,
         budget=budget,
     )
+
+
+def _segment_errors(
+    version: Version, reference: Reference, recent: Recent, metric: str, knots: Knots | None
+) -> tuple[SegmentError, ...]:
+    """Return the segments of the newest labeled rows; without rows there are none.
+
+    Not by the log's own sums: those by 14 axes instead of one take twice as long, and a few
+    thousand rows tell a segment that got worse as well as a million.
+    """
+    rows, axes = recent.looked, reference.axes(version)
+    if not len(rows):
+        return ()
+    sums = sums_of(rows, list(zip(axes, [*rows.features.T, rows.predicted], strict=True)), knots)
+    known = metric if METRICS[metric].total else "mae"
+    return compare_segments(sums, reference, axes, metric=known, knots=knots)
 
 
 def _labels(recent: Recent) -> Labels:

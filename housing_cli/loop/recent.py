@@ -25,12 +25,14 @@ class Recent:
     """What was read of the log.
 
     rows: labeled rows of the judged version; where `wide` the newest alone. seen: its newest
-    predictions. sums: of all labeled rows, and maybe of other versions' too. totals: of the judged
-    version. versions: how many labeled rows each version has, and their figures.
+    predictions. looked: the newest labeled ones with their features, at most `LOOKED_AT`. sums: of
+    all labeled rows, and maybe of other versions' too. totals: of the judged version. versions: how
+    many labeled rows each version has, and their figures.
     """
 
     rows: Labeled
     seen: Predictions
+    looked: Labeled
     sums: Sums
     totals: Totals
     versions: dict[str, tuple[int, dict[str, float]]]
@@ -69,7 +71,9 @@ def read_recent(
     since, newest = window.since(), window.newest
     seen = log.predictions(version=version.name, newest=LOOKED_AT, since=since)
     few = newest or (LOOKED_AT if METRICS[metric].total else None)
-    rows = log.labeled(version=version.name, newest=few, since=since, features=False)
+    small = few is not None and few <= LOOKED_AT
+    rows = log.labeled(version=version.name, newest=few, since=since, features=small)
+    looked = rows if small else log.labeled(version=version.name, newest=LOOKED_AT, since=since)
     if newest is None and len(rows) == few:
         sums = log.sums(SumsQuery(since=since, axes=(price,), knots=knots))
         made = {
@@ -78,7 +82,7 @@ def read_recent(
             if own.labeled
         }
         rows = msgspec.structs.replace(rows, skipped=sums.skipped)
-        return Recent(rows, seen, sums, total(sums, version.name), made, wide=True)
+        return Recent(rows, seen, looked, sums, total(sums, version.name), made, wide=True)
     lately = log.labeled(newest=min(newest or LOOKED_AT, LOOKED_AT), since=since, features=False)
     names = np.array(lately.versions, dtype=object)
     made = {
@@ -87,7 +91,7 @@ def read_recent(
         for own in [names == name]
     }
     sums = sums_of(rows, [(price, rows.predicted)], knots)
-    return Recent(rows, seen, sums, total(sums), made, wide=False)
+    return Recent(rows, seen, looked, sums, total(sums), made, wide=False)
 
 
 def intervals_of(registry: ModelRegistry, version: Version) -> tuple[float | None, Knots | None]:

@@ -11,6 +11,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.budget import alarm_lines, budget_payload
 from housing_cli.show.result import Cell, Result, Table, span
+from housing_cli.show.segments import segment_payload, worst_line
 
 if TYPE_CHECKING:
     from housing_cli.judging.power import Power
@@ -35,6 +36,8 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
     if len(judged.rows) >= _FEWEST_CHARTED and (sys.stdout.encoding or "").lower() == "utf-8":
         show.append(_chart(judged))
     show.append(_labels_line(judged))
+    if judged.worst_segment is not None:
+        show.append(worst_line(judged.segment_errors, judged.worst_segment))
     if len(judged.versions) > 1:
         columns = ["version", "aliases", "newest rows", "baseline", "current", "ratio", "bias"]
         show.append(Table(columns, version_rows(judged), "by version"))
@@ -76,6 +79,8 @@ def payload(judged: Evaluation) -> dict[str, Any]:
         "segments": [asdict(segment) for segment in judged.segments],
         "price_quantiles": judged.quantiles,
         "budget": None if judged.budget is None else budget_payload(judged.budget),
+        "worst_segment": judged.worst_segment and segment_payload(judged.worst_segment),
+        "feature_segments": [segment_payload(segment) for segment in judged.segment_errors],
     }
 
 

@@ -15,6 +15,7 @@ from housing_cli.pages import charts, page
 from housing_cli.show import figures
 from housing_cli.show.evaluate import version_rows
 from housing_cli.show.result import span
+from housing_cli.show.segments import segment_rows, worst_line
 
 if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift
@@ -42,6 +43,10 @@ def render(judged: Evaluation) -> str:
         gauge=_gauge(judged),
         warnings=_warnings(judged),
         figures=_figures(judged) if len(judged.rows) else None,
+        segments=segment_rows(judged.segment_errors),
+        segments_said=(
+            worst_line(judged.segment_errors, judged.worst_segment) if judged.worst_segment else ""
+        ),
         drift=_drift(judged.drift) if judged.drift else None,
         versions=version_rows(judged),
         labels=_labels(judged),
