@@ -16,7 +16,7 @@ from housing_cli.judging.houses import newest_of_each, repeats
 from housing_cli.judging.power import SIZES, Power, power_of
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.judging.sums import Segment, over_days, quantiles, segments
-from housing_cli.loop.recent import Recent, intervals_of, read_recent
+from housing_cli.loop.recent import Recent, intervals_of, read_recent, scaled_coverage
 from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Sums
 from housing_cli.registry import ModelRegistry, Version, open_registry
@@ -130,6 +130,7 @@ def evaluate(
     log = open_log(settings.log.url, version.metadata.schema, fsync=settings.log.fsync)
     try:
         recent = read_recent(log, version, window, settings.evaluate.metric, price, knots)
+        coverage = scaled_coverage(registry, version, log, window)
     finally:
         log.close()
     rule = settings.evaluate
@@ -152,7 +153,7 @@ def evaluate(
         version=version,
         verdict=verdict,
         window=window,
-        recent=recent.figures(target),
+        recent=recent.figures(target, coverage),
         labels=_labels(recent),
         versions=_versions(settings, registry, version, recent.versions),
         drift=drift,

@@ -23,10 +23,13 @@ from numpy.typing import NDArray
 from housing_cli.config import Settings, load_settings
 from housing_cli.data.table import read_table
 from housing_cli.judging.sums import band_edges
-from housing_cli.learning.conformal import fit_intervals
+from housing_cli.learning.conformal import fit_intervals, interval_score
 from housing_cli.learning.fitting import fit, measure
+from housing_cli.learning.pipeline import as_served
+from housing_cli.learning.spread import fit_spread
 
 Floats = NDArray[np.float64]
+Table = tuple[Floats, Floats]
 
 DATA = Path(__file__).parents[2] / "data" / "HousingData.csv"
 LEARNED, LOOKED_AT = 3_000, 20_000
@@ -36,11 +39,15 @@ MIN_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Unseen rows (n, k), whether their interval held the real price, and its width (n,)."""
+    """Unseen rows (n, k), whether their interval held the real price, and its width (n,).
+
+    score: the mean interval score, in which misses and width count.
+    """
 
     features: Floats
     inside: NDArray[np.bool_]
     widths: Floats
+    score: float
 
 
 def california(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
@@ -78,16 +85,26 @@ SHAPES: dict[str, Callable[[np.random.Generator, int], tuple[Floats, Floats]]] =
 }
 
 
-def answer(
-    settings: Settings, known: tuple[Floats, Floats], unseen: tuple[Floats, Floats]
-) -> Answered:
-    """Return the intervals that a version which learned `known` gives for `unseen`."""
+def answer(settings: Settings, known: Table, unseen: Table) -> tuple[Answered, Answered]:
+    """Return the intervals that versions which learned `known` give for `unseen`.
+
+    First those of the predicted price alone, then those that are scaled where that is better.
+    """
     out_of_fold = measure(settings, *known).prices
-    intervals = fit_intervals(known[1], out_of_fold)
-    prices = fit(settings, *known).predict(unseen[0])
-    ends = intervals.intervals(prices)
-    inside = (unseen[1] >= ends[:, 0]) & (unseen[1] <= ends[:, 1])
-    return Answered(unseen[0], inside, ends[:, 1] - ends[:, 0])
+    pipeline = fit(settings, *known)
+    spread = fit_spread(pipeline, *known, out_of_fold, settings.train.seed)
+    prices = pipeline.predict(unseen[0])
+    spreads = np.ones(len(prices))
+    if spread is not None:
+        spreads = spread.model.predict(as_served(pipeline["imputer"].transform(unseen[0])))
+    found = []
+    for known_spreads in (None, spread.out_of_fold if spread else None):
+        intervals = fit_intervals(known[1], out_of_fold, spreads=known_spreads)
+        ends = intervals.intervals(prices, spreads if intervals.scaled else 1.0)
+        inside = (unseen[1] >= ends[:, 0]) & (unseen[1] <= ends[:, 1])
+        score = interval_score(intervals, unseen[1], prices, spreads if intervals.scaled else 1.0)
+        found.append(Answered(unseen[0], inside, ends[:, 1] - ends[:, 0], score))
+    return found[0], found[1]
 
 
 def deciles(answered: Answered) -> Floats:
@@ -109,43 +126,63 @@ def settings_of(seed: int) -> Settings:
     return load_settings(None, {"data.path": str(DATA)}, pairs, {})
 
 
-def boston(seeds: int) -> list[Answered]:
-    """Return the rows left out of `seeds` splits of the shipped table, pooled."""
+def boston(seeds: int) -> list[tuple[Answered, Answered]]:
+    """Return what is answered to the rows left out of `seeds` splits of the shipped table, pooled.
+
+    A decile of one split has a dozen rows.
+    """
     table = read_table(DATA, settings_of(0).schema())
     parts = []
     for seed in range(seeds):
         order = np.random.default_rng(seed).permutation(len(table))
-        known, unseen = np.split(order, [len(table) * 3 // 4])
-        pair = [(table.features[rows], table.target[rows]) for rows in (known, unseen)]
-        parts.append(answer(settings_of(seed), pair[0], pair[1]))
-    columns = ([getattr(part, name) for part in parts] for name in ("features", "inside", "widths"))
-    return [Answered(*map(np.concatenate, columns))]
+        known, unseen = (
+            (table.features[rows], table.target[rows])
+            for rows in np.split(order, [len(table) * 3 // 4])
+        )
+        parts.append(answer(settings_of(seed), known, unseen))
+    one, other = (
+        Answered(
+            np.concatenate([part[k].features for part in parts]),
+            np.concatenate([part[k].inside for part in parts]),
+            np.concatenate([part[k].widths for part in parts]),
+            float(np.mean([part[k].score for part in parts])),
+        )
+        for k in range(2)
+    )
+    return [(one, other)]
 
 
-def generated(name: str, seeds: int) -> list[Answered]:
+def generated(name: str, seeds: int) -> list[tuple[Answered, Answered]]:
     """Return what `seeds` versions answer to rows of a shape."""
     found = []
     for seed in range(seeds):
         features, target = SHAPES[name](np.random.default_rng(seed), LEARNED + LOOKED_AT)
-        known, unseen = slice(LEARNED), slice(LEARNED, None)
-        pair = [(features[rows], target[rows]) for rows in (known, unseen)]
-        found.append(answer(settings_of(seed), pair[0], pair[1]))
+        known, unseen = (
+            (features[rows], target[rows]) for rows in (slice(LEARNED), slice(LEARNED, None))
+        )
+        found.append(answer(settings_of(seed), known, unseen))
     return found
 
 
 def main(seeds: int) -> None:
     """Print the table."""
     print(f"seeds 0 to {seeds - 1}; means over them\n")
-    print("| shape | coverage | worst decile | its lowest seed | best decile | mean width |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    head = "coverage | worst decile | its lowest seed | best decile | mean width | interval score"
+    print(f"| shape | intervals | {head} |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in ("Boston", *SHAPES):
-        parts = boston(seeds) if name == "Boston" else generated(name, seeds)
-        worst = [deciles(part).min() for part in parts]
-        best = np.mean([deciles(part).max() for part in parts])
-        coverage = np.mean([part.inside.mean() for part in parts])
-        width = np.mean([part.widths.mean() for part in parts])
-        cells = f"{coverage:.1%} | {np.mean(worst):.1%} | {min(worst):.1%} | {best:.1%}"
-        print(f"| {name} | {cells} | {width:.3g} |", flush=True)
+        pairs = boston(seeds) if name == "Boston" else generated(name, seeds)
+        for at, kind in enumerate(("by price", "scaled")):
+            parts = [pair[at] for pair in pairs]
+            worst = [deciles(part).min() for part in parts]
+            best = np.mean([deciles(part).max() for part in parts])
+            coverage = np.mean([part.inside.mean() for part in parts])
+            width, score = (
+                np.mean([np.mean(getattr(part, field)) for part in parts])
+                for field in ("widths", "score")
+            )
+            cells = f"{coverage:.1%} | {np.mean(worst):.1%} | {min(worst):.1%} | {best:.1%}"
+            print(f"| {name} | {kind} | {cells} | {width:.4g} | {score:.4g} |", flush=True)
 
 
 if __name__ == "__main__":
