@@ -12,6 +12,7 @@ from housing_cli.config import Settings
 from housing_cli.config.window import Window, parse_window
 from housing_cli.judging import gate
 from housing_cli.judging.drift import Drift, compare_columns
+from housing_cli.judging.labels import Doubts, repeats
 from housing_cli.judging.power import SIZES, Power, power_of
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.judging.sums import Segment, over_days, quantiles, segments
@@ -30,7 +31,9 @@ class Labels:
 
     predictions: how many were looked at. labeled: how many of them have a real price. coverage:
     labeled / predictions. delay_p50, delay_p95: seconds from prediction to real price, of the
-    newest labeled rows.
+    newest labeled rows. doubts: labels that may be none; what it excludes is in `labeled`, but not
+    in the verdict. repeated: how many of the newest predictions that were read ask for a house that
+    a newer one asks for too; repeated_share: of these predictions.
     """
 
     predictions: int
@@ -38,6 +41,9 @@ class Labels:
     coverage: float | None
     delay_p50: float | None
     delay_p95: float | None
+    doubts: Doubts
+    repeated: int
+    repeated_share: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +132,10 @@ def evaluate(
     reference = load_reference(registry, version)
     target, knots = intervals_of(registry, version)
     price = reference.axes(version)[-1]
+    doubt = reference.label_rule(settings.retrain.max_level)
     log = open_log(settings.log.url, version.metadata.schema, fsync=settings.log.fsync)
     try:
-        recent = read_recent(log, version, window, settings.evaluate.metric, price, knots)
+        recent = read_recent(log, version, window, settings.evaluate.metric, price, knots, doubt)
     finally:
         log.close()
     rule = settings.evaluate
@@ -174,12 +181,12 @@ def evaluate(
 
 def _labels(recent: Recent) -> Labels:
     rows, seen = recent.rows, recent.seen
-    n, labeled = len(seen), int(seen.labeled.sum())
-    if recent.wide:
-        n, labeled = int(recent.totals.n), int(recent.totals.labeled)
+    n, labeled = recent.predictions, recent.labeled
     delays = np.maximum(rows.labeled_at - rows.timestamps, 0.0)
     p50, p95 = np.quantile(delays, [0.5, 0.95]).tolist() if len(rows) else (None, None)
-    return Labels(n, labeled, labeled / n if n else None, p50, p95)
+    again = repeats(seen.features)
+    share = again / len(seen) if len(seen) else None
+    return Labels(n, labeled, labeled / n if n else None, p50, p95, recent.doubts, again, share)
 
 
 def _versions(

@@ -48,6 +48,7 @@ def result_of(done: Retrained) -> Result:
             "metrics": dict(done.version.metadata.metrics),
             "feedback_rows": done.version.metadata.data.feedback_rows,
             "feedback_left_out": done.left_out,
+            "feedback_equal_to_prediction": done.equal,
         },
         show=[
             what,
@@ -75,6 +76,11 @@ def _notes(done: Retrained) -> list[str]:
         notes.append(
             f"note: learned from the newest {learned} real prices; {done.left_out} older ones are "
             "left out (`retrain.max_rows`)"
+        )
+    if done.equal:
+        notes.append(
+            f"warning: {done.equal} real prices are the predicted price sent back; they were not "
+            "learned"
         )
     if done.reused:
         notes.append(f"note: {name} was already made of the same real prices")
