@@ -25,8 +25,10 @@ FAR_QUANTILE, FAR_MARGIN = 0.995, 1.5
 ISOLATED: Final = 50
 """One far price in so many labels is an error of whoever typed it; more are an error of the model,
 of the unit or of the market, and count."""
-SURE: Final = 0.001
+SURE: Final = 0.0001
 """At or below this chance, labels equal to predictions are no coincidence."""
+BY_RIGHT: Final = 0.01
+"""At or below this chance, a model that met training prices meets them by right."""
 NAMED: Final = 5
 _MOST_DECIMALS = 9
 _ON_GRID = 0.999
@@ -92,8 +94,8 @@ def coincidence(target: Floats, out_of_fold: Floats) -> float:
 
     Prices come in steps (Boston: 0.1), and only a prediction that lies on such a step can be met.
     So it is the share of predictions on a step, times the share of errors below half a step. Where
-    training rows were met, as by a model of a price list, it is at least as many as that (upper
-    95 % bound of Clopper & Pearson 1934). target: (n,). out_of_fold: (repeats, n).
+    more training rows were met than that explains, as by a model of a price list, theirs counts.
+    Shares are upper 95 % bounds (Clopper & Pearson 1934). target: (n,). out_of_fold: (repeats, n).
     """
     n = len(target)
     step = grid_step(target)
@@ -104,12 +106,18 @@ def coincidence(target: Floats, out_of_fold: Floats) -> float:
     # Errors lie evenly near zero: a wider band than half a step knows the density better.
     band = max(step / 2, float(np.quantile(errors, 0.1)))
     near = min(1.0, float((errors <= band).mean()) * (step / 2) / band) if band > 0 else 1.0
-    chance = (float(on_step.sum()) + 1) / (on_step.size + 1) * near
+    chance = _at_most(int(on_step.sum()), on_step.size) * near
     met = float((kinds(target, out_of_fold, math.inf) == Kind.EQUAL).mean())
-    if met > 0:
-        hits = max(round(met * n), 1)
-        chance = max(chance, float(betaincinv(hits + 1, max(n - hits, 1), 0.95)))
+    hits = round(met * n)
+    # One row met now and then is what the steps explain; its bound alone would hide 1 % of others.
+    if hits and float(bdtrc(hits - 1, n, min(chance, 1.0))) <= BY_RIGHT:
+        chance = max(chance, _at_most(hits, n))
     return min(max(chance, 1e-12), 1.0)
+
+
+def _at_most(hits: int, n: int) -> float:
+    """Return the upper 95 % bound of a share of which `hits` of n were seen."""
+    return 1.0 if hits >= n else float(betaincinv(hits + 1, n - hits, 0.95))
 
 
 def grid_step(prices: Floats) -> float:

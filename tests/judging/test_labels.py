@@ -58,7 +58,7 @@ def test_a_float32_that_was_answered_is_recognized_by_its_shortest_digits() -> N
 @pytest.mark.parametrize(("step", "want"), [(0.1, 0.1), (0.01, 0.01), (1.0, 1.0), (1000.0, 1000.0)])
 def test_the_step_of_prices(step: float, want: float) -> None:
     rng = np.random.default_rng(0)
-    assert grid_step(rng.integers(100, 900, 500) * step) == pytest.approx(want)
+    assert grid_step(rng.integers(100, 900, 500).astype(np.float64) * step) == pytest.approx(want)
     assert grid_step(rng.lognormal(3, 1, 500)) == pytest.approx(1e-9)
 
 
@@ -90,10 +90,10 @@ def test_a_model_of_a_price_list_meets_prices_by_right() -> None:
 
 
 def test_few_equal_labels_are_enough_where_chance_meets_none() -> None:
-    found = equal_suspects(20, 1, RULE)
+    found = equal_suspects(40, 2, RULE)
     assert found is not None and found.excluded and found.share == 0.05
-    assert equal_suspects(20, 0, RULE) is None
-    assert equal_suspects(20, 1, Rule(3.0, 9.0, 0.001)) is None
+    assert equal_suspects(40, 0, RULE) is None
+    assert equal_suspects(40, 2, Rule(3.0, 9.0, 0.001)) is None
 
 
 def test_one_far_price_in_fifty_is_kept_out_and_more_are_not() -> None:

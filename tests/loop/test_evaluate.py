@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,7 +176,7 @@ def test_one_mistyped_price_is_named_and_degrades_nothing(
 ) -> None:
     ids = loop.live(ROWS[:59])
     loop.label(ids[7:8], ROWS["MEDV"][7:8].to_numpy() * 1000)
-    options = {} if confidence is None else {"confidence": confidence}
+    options: dict[str, Any] = {} if confidence is None else {"confidence": confidence}
     found = loop.evaluate(**options)
     assert (found.verdict.verdict, found.verdict.n) == ("healthy", 58)
     far = found.labels.doubts.far
