@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
+from housing_cli.judging.labels import Rule, rule_of
 from housing_cli.judging.sums import band_edges
 from housing_cli.prediction_log.records import PREDICTED, Axis
 from housing_cli.registry import REFERENCE_FILE, ModelRegistry, Version
@@ -35,6 +36,10 @@ class Reference:
         """Return what the rows of `version` are counted by: its features and the price."""
         names = [*version.metadata.schema.features, PREDICTED]
         return tuple(Axis(name, edges) for name, edges in zip(names, self.edges, strict=True))
+
+    def label_rule(self, max_level: float) -> Rule:
+        """Return which labels are doubtful; max_level: `retrain.max_level`."""
+        return rule_of(self.target, self.out_of_fold, max_level)
 
     def baseline(self, version: Version, metric: str) -> gate.Baseline:
         """Return the baseline of `version`; a row's losses are averaged over the repeats."""

@@ -8,7 +8,7 @@ approximate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging.gate import Recent
 from housing_cli.judging.resampling import Moments
-from housing_cli.prediction_log.records import Axis, Knots, Labeled, Sums
+from housing_cli.prediction_log.records import Axis, Kind, Knots, Labeled, Sums
 
 Floats = NDArray[np.float64]
 
@@ -109,6 +109,24 @@ def totals_by(
     picked = _of(sums, version, axis)
     keys, table = _grouped([np.asarray(getattr(sums, column))[picked]], _figures(sums)[picked])
     return {key: Totals(*row) for key, row in zip(keys[0].tolist(), table.tolist(), strict=True)}
+
+
+def of_kinds(sums: Sums, left_out: Collection[int] = ()) -> Sums:
+    """Return the sums of all rows but those of the kinds `left_out`, without telling kinds."""
+    if sums.kinds is None:
+        return sums
+    picked = ~np.isin(sums.kinds, list(left_out))
+    columns = [np.asarray(getattr(sums, key))[picked] for key in _KEYS]
+    return _sums(*_grouped(columns, _figures(sums)[picked]), sums.skipped)
+
+
+def count_kinds(sums: Sums, version: str | None = None) -> list[int]:
+    """Return how many labels each `Kind` has, of all rows or those of one version."""
+    counts = np.zeros(len(Kind), dtype=np.int64)
+    picked = _of(sums, version)
+    if sums.kinds is not None:
+        np.add.at(counts, sums.kinds[picked], sums.labeled[picked])
+    return [int(count) for count in counts]
 
 
 def merge(parts: Iterable[Sums]) -> Sums:

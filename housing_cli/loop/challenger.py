@@ -16,6 +16,7 @@ from housing_cli.data.copies import keys_of
 from housing_cli.data.table import Table
 from housing_cli.judging.acceptance import Limits
 from housing_cli.judging.comparison import Comparison, compare, repeated
+from housing_cli.judging.labels import far_factor, misses
 from housing_cli.judging.price_level import price_levels
 from housing_cli.judging.reference import Reference
 from housing_cli.learning.fitting import Progress, fit, predict, silent
@@ -30,9 +31,6 @@ MIN_COMPARED = 20
 BASE_FOLD = 5
 """One base row in so many is held out of the comparison on base data."""
 MIN_BASE = 20
-# A price twice its estimate is far off for a good model; a poorer one is far off farther out.
-FAR = 2.0
-FAR_QUANTILE, FAR_MARGIN = 0.995, 1.5
 MOST_REPEATED = 0.5
 
 
@@ -150,20 +148,15 @@ def contest(
         on_base,
         levels_of(material)[material.alike()],
         metric=settings.evaluate.metric,
-        factor=_far(reference),
+        factor=far_factor(reference.target, reference.out_of_fold[0]),
         limits=Limits(
             settings.evaluate.threshold,
             rule.max_level,
             rule.max_unexplained,
             max(MOST_REPEATED, 2 * repeated(material.base.target)),
         ),
-        misses=_misses(feedback.real, feedback.predicted),
+        misses=misses(feedback.real, feedback.predicted),
     )
-
-
-def _misses(real: Floats, predicted: Floats) -> Floats:
-    """Return how many times off each price is, at least 1."""
-    return np.exp(np.abs(np.log(np.maximum(real, 1e-300) / np.maximum(predicted, 1e-300))))
 
 
 def _unseen(prices: Floats, features: Floats, reference: Reference) -> Floats:
@@ -199,9 +192,3 @@ def _on_base(
     # A champion that was itself retrained learned its base rows at another level.
     moved = base.target[rows] / reference.target[places]
     return base.target[rows], reference.out_of_fold[0, places] * moved, challenger
-
-
-def _far(reference: Reference) -> float:
-    """Return the factor by which a price must be off to be far off, from the training errors."""
-    miss = np.abs(np.log(np.maximum(reference.target / reference.out_of_fold[0], 1e-9)))
-    return float(max(FAR, np.exp(FAR_MARGIN * np.quantile(miss, FAR_QUANTILE))))

@@ -15,6 +15,7 @@ from housing_cli.judging import gate
 from housing_cli.judging.budget import BudgetVerdict
 from housing_cli.judging.drift import Drift, compare_columns
 from housing_cli.judging.houses import newest_of_each, repeats
+from housing_cli.judging.labels import Doubts, repeated
 from housing_cli.judging.power import SIZES, Power, power_of
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.judging.segments import SegmentError, compare_segments, worst_segment
@@ -35,7 +36,9 @@ class Labels:
 
     predictions: how many were looked at. labeled: how many of them have a real price. coverage:
     labeled / predictions. delay_p50, delay_p95: seconds from prediction to real price, of the
-    newest labeled rows.
+    newest labeled rows. doubts: labels that may be none; what it excludes is in `labeled`, but not
+    in the verdict. repeated: how many of the newest predictions that were read ask for a house that
+    a newer one asks for too; repeated_share: of these predictions.
     """
 
     predictions: int
@@ -43,6 +46,9 @@ class Labels:
     coverage: float | None
     delay_p50: float | None
     delay_p95: float | None
+    doubts: Doubts
+    repeated: int
+    repeated_share: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +146,12 @@ def evaluate(
     reference = load_reference(registry, version)
     target, knots = intervals_of(registry, version)
     price = reference.axes(version)[-1]
+    doubt = reference.label_rule(settings.retrain.max_level)
     log = open_log(settings.log.url, version.metadata.schema, fsync=settings.log.fsync)
     try:
-        recent = read_recent(log, version, window, settings.evaluate.metric, price, knots)
+        recent = read_recent(log, version, window, settings.evaluate.metric, price, knots, doubt)
         per_year = settings.evaluate.false_alarms_per_year
-        budget = judge_budget(log, version, reference, window, recent, knots, per_year)
+        budget = judge_budget(log, version, reference, window, recent, knots, per_year, doubt)
     finally:
         log.close()
     rule = settings.evaluate
@@ -212,12 +219,12 @@ def _segment_errors(
 
 def _labels(recent: Recent) -> Labels:
     rows, seen = recent.rows, recent.seen
-    n, labeled = len(seen), int(seen.labeled.sum())
-    if recent.wide:
-        n, labeled = int(recent.totals.n), int(recent.totals.labeled)
+    n, labeled = recent.predictions, recent.labeled
     delays = np.maximum(rows.labeled_at - rows.timestamps, 0.0)
     p50, p95 = np.quantile(delays, [0.5, 0.95]).tolist() if len(rows) else (None, None)
-    return Labels(n, labeled, labeled / n if n else None, p50, p95)
+    again = repeated(seen.features)
+    share = again / len(seen) if len(seen) else None
+    return Labels(n, labeled, labeled / n if n else None, p50, p95, recent.doubts, again, share)
 
 
 def _versions(

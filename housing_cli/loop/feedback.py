@@ -8,23 +8,29 @@ from dataclasses import dataclass
 
 from housing_cli.config import Settings
 from housing_cli.errors import InsufficientEvidence
+from housing_cli.judging.labels import Rule, equal_suspects, kinds
 from housing_cli.judging.sums import total
 from housing_cli.prediction_log import Labeled, open_log
-from housing_cli.prediction_log.records import SumsQuery
+from housing_cli.prediction_log.records import Kind, SumsQuery
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Labeled rows of all versions, oldest first; left_out: how many more are older."""
+    """Labeled rows of all versions, oldest first; left_out: how many more are older.
+
+    equal: how many labels are the predicted price sent back; they are no rows.
+    """
 
     rows: Labeled
     left_out: int
+    equal: int = 0
 
     def described(self) -> dict[str, object]:
         """Return what the evidence says of the rows; times are epoch seconds."""
         return {
             "rows": len(self.rows),
             "left_out": self.left_out,
+            "equal_to_prediction": self.equal,
             "versions": dict(sorted(Counter(self.rows.versions).items())),
             "oldest": float(self.rows.timestamps.min()),
             "newest": float(self.rows.timestamps.max()),
@@ -38,10 +44,11 @@ class Feedback:
         return digest.hexdigest()
 
 
-def read_feedback(settings: Settings) -> Feedback:
-    """Return the newest `retrain.max_rows` of the labeled rows.
+def read_feedback(settings: Settings, rule: Rule) -> Feedback:
+    """Return the newest `retrain.max_rows` of the labeled rows, without predicted prices sent back.
 
-    Raises `InsufficientEvidence` for fewer than `retrain.min_samples`.
+    rule: when labels equal predictions beyond coincidence. Raises `InsufficientEvidence` for fewer
+    than `retrain.min_samples`.
     """
     most, fewest = settings.retrain.max_rows, max(settings.retrain.min_samples, 2)
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
@@ -51,13 +58,20 @@ def read_feedback(settings: Settings) -> Feedback:
         known = int(total(log.sums(SumsQuery())).labeled) if len(rows) == most else len(rows)
     finally:
         log.close()
+    left_out = max(known - len(rows), 0)
+    own = kinds(rows.real, rows.predicted, rule.far) == Kind.EQUAL
+    equal = int(own.sum()) if equal_suspects(len(rows), int(own.sum()), rule) else 0
+    if equal:
+        rows = rows.where(~own)
     if len(rows) < fewest:
+        besides = f" ({equal} more are the predicted price sent back)" if equal else ""
         # More labels do not help where no more of them are read.
         capped = most < fewest <= known
         raise InsufficientEvidence(
-            f"{len(rows)} labeled predictions are too few to retrain on: {fewest} are needed",
+            f"{len(rows)} labeled predictions are too few to retrain on: {fewest} are needed"
+            f"{besides}",
             f"set `retrain.max_rows` higher: it is {most}, and there are {known} real prices"
             if capped
             else "send real prices to `/feedback`, or set `retrain.min_samples` lower",
         )
-    return Feedback(rows, max(known - len(rows), 0))
+    return Feedback(rows, left_out, equal)

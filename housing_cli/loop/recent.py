@@ -10,9 +10,10 @@ import numpy as np
 from housing_cli.config.window import Window
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
-from housing_cli.judging.sums import Totals, sums_of, total, totals_by
+from housing_cli.judging.labels import Doubts, Rule, counting, doubts_of, kinds
+from housing_cli.judging.sums import Totals, count_kinds, of_kinds, sums_of, total, totals_by
 from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
-from housing_cli.prediction_log.records import Axis, Knots, Sums, SumsQuery
+from housing_cli.prediction_log.records import Axis, Kind, Knots, Sums, SumsQuery
 from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
 
 LOOKED_AT = 5_000
@@ -22,12 +23,14 @@ window that holds more come from the log's own sums, and plots show these."""
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """What was read of the log.
+    """What was read of the log, without the labels that do not count (`doubts.excluded`).
 
     rows: labeled rows of the judged version; where `wide` the newest alone. seen: its newest
     predictions. looked: the newest labeled ones with their features, at most `LOOKED_AT`. sums: of
     all labeled rows, and maybe of other versions' too. totals: of the judged version. versions: how
-    many labeled rows each version has, and their figures.
+    many labeled rows each version has, and their figures. predictions, labeled: how many
+    predictions of the version, or its newest, have how many labels, with those that do not count.
+    doubts: about these labels.
     """
 
     rows: Labeled
@@ -37,6 +40,9 @@ class Recent:
     totals: Totals
     versions: dict[str, tuple[int, dict[str, float]]]
     wide: bool
+    predictions: int
+    labeled: int
+    doubts: Doubts
 
     def judged(self, metric: str) -> gate.Recent | None:
         """Return what `gate.judge` needs."""
@@ -63,10 +69,12 @@ def read_recent(
     metric: str,
     price: Axis,
     knots: Knots | None,
+    rule: Rule,
 ) -> Recent:
     """Return what a judgment of `version` by `metric` is made of.
 
-    price: the bands of the predicted price. knots: the version's prediction intervals.
+    price: the bands of the predicted price. knots: the version's prediction intervals. rule: which
+    labels are doubtful.
     """
     since, newest = window.since(), window.newest
     seen = log.predictions(version=version.name, newest=LOOKED_AT, since=since)
@@ -75,15 +83,13 @@ def read_recent(
     rows = log.labeled(version=version.name, newest=few, since=since, features=small)
     looked = rows if small else log.labeled(version=version.name, newest=LOOKED_AT, since=since)
     if newest is None and len(rows) == few:
-        sums = log.sums(SumsQuery(since=since, axes=(price,), knots=knots))
-        made = {
-            str(name): (int(own.labeled), own.figures())
-            for name, own in totals_by(sums, "versions").items()
-            if own.labeled
-        }
-        rows = msgspec.structs.replace(rows, skipped=sums.skipped)
-        return Recent(rows, seen, looked, sums, total(sums, version.name), made, wide=True)
+        query = SumsQuery(since=since, axes=(price,), knots=knots, far=rule.far)
+        return _by_sums(log.sums(query), version, (rows, looked), seen, rule)
+    found = kinds(rows.real, rows.predicted, rule.far)
+    doubts = doubts_of(np.bincount(found, minlength=len(Kind)).tolist(), rows, rule)
+    rows, looked = (counting(some, doubts, rule) for some in (rows, looked))
     lately = log.labeled(newest=min(newest or LOOKED_AT, LOOKED_AT), since=since, features=False)
+    lately = counting(lately, doubts, rule)
     names = np.array(lately.versions, dtype=object)
     made = {
         name: (int(own.sum()), gate.metrics(lately.real[own], lately.predicted[own]))
@@ -91,7 +97,27 @@ def read_recent(
         for own in [names == name]
     }
     sums = sums_of(rows, [(price, rows.predicted)], knots)
-    return Recent(rows, seen, looked, sums, total(sums), made, wide=False)
+    known = int(seen.labeled.sum())
+    return Recent(rows, seen, looked, sums, total(sums), made, False, len(seen), known, doubts)
+
+
+def _by_sums(
+    every: Sums, version: Version, newest: tuple[Labeled, Labeled], seen: Predictions, rule: Rule
+) -> Recent:
+    """Return what the sums of a wide window say; newest: its newest labeled rows, and `looked`."""
+    before = total(every, version.name)
+    doubts = doubts_of(count_kinds(every, version.name), newest[0], rule)
+    sums = of_kinds(every, doubts.excluded)
+    made = {
+        str(name): (int(own.labeled), own.figures())
+        for name, own in totals_by(sums, "versions").items()
+        if own.labeled
+    }
+    rows, looked = (counting(some, doubts, rule) for some in newest)
+    rows = msgspec.structs.replace(rows, skipped=sums.skipped)
+    counts = int(before.n), int(before.labeled)
+    whole = total(sums, version.name)
+    return Recent(rows, seen, looked, sums, whole, made, True, *counts, doubts)
 
 
 def intervals_of(registry: ModelRegistry, version: Version) -> tuple[float | None, Knots | None]:

@@ -13,10 +13,12 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.errors import SchemaMismatch
 from housing_cli.judging.anytime import Share, mean_sequence, share_sequence
 from housing_cli.judging.houses import as_served, newest_of_each, repeats
+from housing_cli.judging.labels import doubts_of, kinds
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.loop.verify import load_verified
 from housing_cli.prediction_log import Labeled, open_log
-from housing_cli.registry import Version, open_registry
+from housing_cli.prediction_log.records import Kind
+from housing_cli.registry import ModelRegistry, Version, open_registry
 
 Floats = NDArray[np.float64]
 
@@ -50,10 +52,11 @@ class Replay:
     """How `version` would have done on the labeled rows of the window.
 
     labeled: rows of the window, the newest `MOST_ROWS` at most. learned: of these the version may
-    have learned from. own: it answered itself. repeated: older rows of a house that is compared.
-    n: the others, which are compared. skipped: broken lines. baseline: of the version. clip: the
-    highest loss that a row counts with. verdict: `better`, `worse`, `undecided`, or `insufficient`
-    for fewer than `min_samples` rows.
+    have learned from. own: it answered itself. doubtful: their real price is none, by the rule of
+    `judging.labels` for the version that answered. repeated: older rows of a house that is
+    compared. n: the others, which are compared. skipped: broken lines. baseline: of the version.
+    clip: the highest loss that a row counts with. verdict: `better`, `worse`, `undecided`, or
+    `insufficient` for fewer than `min_samples` rows.
     """
 
     version: Version
@@ -65,6 +68,7 @@ class Replay:
     labeled: int
     learned: int
     own: int
+    doubtful: int
     repeated: int
     skipped: int
     n: int
@@ -91,7 +95,8 @@ def replay(settings: Settings, ref: str) -> Replay:
         log.close()
     learned = may_have_learned(rows, version, reference)
     own = ~learned & (np.array(rows.versions, dtype=object) == version.name)
-    fair = np.flatnonzero(~learned & ~own)
+    counts = ~_doubtful(rows, registry, settings.retrain.max_level)
+    fair = np.flatnonzero(~learned & ~own & counts)
     once = fair[newest_of_each(rows.features[fair], repeats(reference.features))]
     # By the arrival of labels: a late one never changes what was seen before it.
     picked = once[np.argsort(rows.labeled_at[once], kind="stable")]
@@ -112,6 +117,7 @@ def replay(settings: Settings, ref: str) -> Replay:
         labeled=len(rows),
         learned=int(learned.sum()),
         own=int(own.sum()),
+        doubtful=int((~learned & ~own & ~counts).sum()),
         repeated=len(fair) - len(once),
         skipped=rows.skipped,
         n=len(picked),
@@ -119,6 +125,20 @@ def replay(settings: Settings, ref: str) -> Replay:
         compared=compared,
         verdict=_verdict(compared, len(picked), rule.min_samples),
     )
+
+
+def _doubtful(rows: Labeled, registry: ModelRegistry, max_level: float) -> NDArray[np.bool_]:
+    """Return which labels (n,) would not count in a verdict on the version that answered them."""
+    names, found = np.array(rows.versions, dtype=object), np.zeros(len(rows), dtype=bool)
+    for name in dict.fromkeys(rows.versions):
+        version = registry.find(name)
+        if version is not None:
+            rule = load_reference(registry, version).label_rule(max_level)
+            own = rows.where(names == name)
+            kind = kinds(own.real, own.predicted, rule.far)
+            doubts = doubts_of(np.bincount(kind, minlength=len(Kind)).tolist(), own, rule)
+            found[names == name] = np.isin(kind, doubts.excluded)
+    return found
 
 
 def may_have_learned(rows: Labeled, version: Version, reference: Reference) -> NDArray[np.bool_]:

@@ -51,6 +51,11 @@ class Retrained:
         """Return how many labeled rows are older than those that it learned from."""
         return int(self.evidence["feedback"].get("left_out", 0))
 
+    @property
+    def equal(self) -> int:
+        """Return how many labels were the predicted price sent back, and were not learned."""
+        return int(self.evidence["feedback"].get("equal_to_prediction", 0))
+
 
 def retrain(
     settings: Settings,
@@ -72,7 +77,8 @@ def retrain(
     settings, champion, tuning = _champion(settings, registry)
     compiled = load_verified(registry, champion)
     base = read_table(settings.data.path, settings.schema())
-    feedback = read_feedback(settings)
+    reference = load_reference(registry, champion)
+    feedback = read_feedback(settings, reference.label_rule(settings.retrain.max_level))
     info = msgspec.structs.replace(
         data_info(base), feedback_rows=len(feedback.rows), feedback_sha256=feedback.fingerprint()
     )
@@ -80,7 +86,6 @@ def retrain(
     reused = version is not None
     if version is None:
         material = gather(settings, base, feedback.rows)
-        reference = load_reference(registry, champion)
         comparison = contest(settings, material, compiled, reference, progress)
         evidence: dict[str, object] = {
             "champion": champion.name,

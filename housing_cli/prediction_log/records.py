@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -60,6 +61,19 @@ class Labeled(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def where(self, picked: NDArray[np.bool_]) -> Labeled:
+        """Return the rows for which `picked` (n,) is true."""
+        return Labeled(
+            [found for found, one in zip(self.ids, picked, strict=True) if one],
+            self.timestamps[picked],
+            self.labeled_at[picked],
+            [found for found, one in zip(self.versions, picked, strict=True) if one],
+            self.features[picked],
+            self.predicted[picked],
+            self.real[picked],
+            self.skipped,
+        )
 
 
 class Predictions(msgspec.Struct, frozen=True):
@@ -161,17 +175,39 @@ class Knots(msgspec.Struct, frozen=True):
     high: tuple[float, ...]
 
 
+EQUAL_WITHIN: Final = 1.2e-7
+"""Relative: what a client may lose of an answered price that is a float32, one unit of it."""
+
+
+PRICE_BOUNDS: Final = (1e-75, HIGHEST_PRICE)
+"""Predicted prices beyond these are no prices, and their labels `Kind.PLAIN`."""
+
+
+class Kind(IntEnum):
+    """What a real price looks like beside the predicted one.
+
+    EQUAL: the same, within `EQUAL_WITHIN`. FAR: more than `SumsQuery.far` times off. PLAIN:
+    neither, or there is no real price.
+    """
+
+    PLAIN = 0
+    EQUAL = 1
+    FAR = 2
+
+
 class SumsQuery(msgspec.Struct, frozen=True):
     """What `sums` is asked for.
 
     version: None for all. since: predicted at or after it (aware UTC). axes: each gives records of
     its own beside those of all rows. knots: what `covered` is counted by; without them it is 0.
+    far: with it, each `Kind` of label has records of its own.
     """
 
     version: str | None = None
     since: datetime | None = None
     axes: tuple[Axis, ...] = ()
     knots: Knots | None = None
+    far: float | None = None
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -181,6 +217,7 @@ class Sums(msgspec.Struct, frozen=True):
     axis whose `bands` count. n: predictions. labeled: those with a real price, which alone are in
     the sums that follow: error (predicted - real), absolute, squared, fourth (powers of it), real,
     real_squared, and covered (how many lie within their interval). skipped: as in `Labeled`.
+    kinds: the `Kind` of the rows of each record; None where it was not asked for.
     """
 
     days: Sequence[str]
@@ -197,6 +234,7 @@ class Sums(msgspec.Struct, frozen=True):
     real_squared: NDArray[np.float64]
     covered: NDArray[np.float64]
     skipped: int = 0
+    kinds: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.days)
@@ -206,7 +244,8 @@ class ArrivalsQuery(msgspec.Struct, frozen=True):
     """What `arrivals` is asked for; `version`, `since` and `knots` as in `SumsQuery`.
 
     price: bands of the predicted price. errors: ascending inner bounds of the bands of the relative
-    error; its band is how many `bound * |predicted|` are at or below predicted - real.
+    error; its band is how many `bound * |predicted|` are at or below predicted - real. far: as in
+    `SumsQuery`; left_out: which kinds of label, told by it, are not counted.
     """
 
     version: str
@@ -214,6 +253,8 @@ class ArrivalsQuery(msgspec.Struct, frozen=True):
     price: Axis
     errors: tuple[float, ...]
     knots: Knots | None = None
+    far: float | None = None
+    left_out: tuple[Kind, ...] = ()
 
 
 class Arrivals(msgspec.Struct, frozen=True):

@@ -14,11 +14,14 @@ import numpy as np
 import sqlalchemy as sa
 
 from housing_cli.prediction_log.records import (
+    EQUAL_WITHIN,
     HIGHEST_PRICE,
     PREDICTED,
+    PRICE_BOUNDS,
     Arrivals,
     ArrivalsQuery,
     Axis,
+    Kind,
     Knots,
     Sums,
     SumsQuery,
@@ -32,8 +35,8 @@ Condition = sa.ColumnElement[bool]
 # error of a model lies beyond them: one that does counts as 0, or as the highest price.
 _SMALLEST = 1e-75
 _MOMENTS = ("error", "absolute", "squared", "fourth", "real", "real_squared", "covered")
-_COLUMNS = 6 + len(_MOMENTS)
-"""Before the moments stand day, version, axis, band and two counts."""
+_COLUMNS = 7 + len(_MOMENTS)
+"""Before the moments stand day, version, kind, axis, band and two counts."""
 
 
 class Source(NamedTuple):
@@ -92,12 +95,14 @@ def predictions(
 
 
 def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> Rows:
-    """Select the sums that `sums_of` takes: one row a UTC day, version, axis and band.
+    """Select the sums that `sums_of` takes: one row a UTC day, version, kind, axis and band.
 
     With fewer than two axes there is no column for the axis, and without any none for the band.
+    Where kinds are not asked for, there is no column for them.
     """
     paired = _paired(source, query, conditions)
-    keys: list[Number] = [paired.c.day, paired.c.version]
+    own = ["day", "version"] + (["kind"] if query.far is not None else [])
+    keys: list[Number] = [paired.c[name] for name in own]
     if len(query.axes) > 1:
         # Every row once for each axis: one pass, one GROUP BY.
         numbers = sa.union_all(
@@ -108,7 +113,7 @@ def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> R
         )
         graded = sa.select(paired, numbers.c.axis, band.label("band")).join(numbers, sa.true())
         paired = graded.subquery("graded")
-        keys = [paired.c.day, paired.c.version, paired.c.axis, paired.c.band]
+        keys = [paired.c[name] for name in (*own, "axis", "band")]
     elif query.axes:
         keys.append(paired.c.band_1)
     error, real = paired.c.error, paired.c.real
@@ -132,26 +137,31 @@ def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> R
 
 
 def sums_of(found: Iterable[Sequence[Any]], query: SumsQuery, skipped: int = 0) -> Sums:
-    """Return the rows of `sums` as a record, ordered by axis, day, version and band."""
+    """Return the rows of `sums` as a record, ordered by axis, day, version, band and kind."""
     names = ("", *(axis.name for axis in query.axes))
     between = {0: (0, 0), 1: (1,)}.get(len(query.axes), ())
-    rows = [(str(day), version, *between, *rest) for day, version, *rest in found]
+    kindless: tuple[int, ...] = (Kind.PLAIN,) if query.far is None else ()
+    at = 3 - len(kindless)
+    rows = [
+        (str(keys[0]), *keys[1:at], *kindless, *between, *keys[at:]) for keys in map(tuple, found)
+    ]
     if query.axes:  # every row of the log has one band on the first of them
         whole: dict[tuple[Any, ...], list[Any]] = {}
-        for day, version, number, _, *figures in rows:
+        for day, version, kind, number, _, *figures in rows:
             if number == 1:
-                so_far = whole.setdefault((day, version, 0, 0), [0] * len(figures))
+                so_far = whole.setdefault((day, version, kind, 0, 0), [0] * len(figures))
                 so_far[:] = map(operator.add, so_far, figures)
         rows += [(*keys, *figures) for keys, figures in whole.items()]
-    rows.sort(key=lambda row: (row[2], row[0], row[1], row[3]))
-    days, versions, numbers, *rest = zip(*rows, strict=True) if rows else [()] * _COLUMNS
+    rows.sort(key=lambda row: (row[3], row[0], row[1], row[4], row[2]))
+    days, versions, kinds, numbers, *rest = zip(*rows, strict=True) if rows else [()] * _COLUMNS
     axes = [names[number] for number in numbers]
     bands, n, labeled_ = (np.array(values, dtype=np.int64) for values in rest[:3])
     moments = {
         name: np.array(values, dtype=np.float64)
         for name, values in zip(_MOMENTS, rest[3:], strict=True)
     }
-    return Sums(days, versions, axes, bands, n, labeled_, **moments, skipped=skipped)
+    told = None if query.far is None else np.array(kinds, dtype=np.int64)
+    return Sums(days, versions, axes, bands, n, labeled_, **moments, skipped=skipped, kinds=told)
 
 
 def arrivals(source: Source, query: ArrivalsQuery, conditions: Sequence[Condition]) -> Rows:
@@ -160,6 +170,9 @@ def arrivals(source: Source, query: ArrivalsQuery, conditions: Sequence[Conditio
     predicted, real = rows.c.predicted_price, prices.c.real_price
     error, size = _error(predicted, real), _size(predicted)
     bands = [(error < bound * size, number) for number, bound in enumerate(query.errors)]
+    if query.far is not None and query.left_out:
+        kind = _kind(predicted, real, query.far)
+        conditions = [*conditions, *(kind != int(one) for one in query.left_out)]
     labels = (
         sa.select(
             sa.func.date(prices.c.timestamp).label("day"),
@@ -225,10 +238,29 @@ def _paired(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -
             predicted.label("predicted"),
             last.c.real_price.label("real"),
             _error(predicted, last.c.real_price).label("error"),
+            *(
+                ()
+                if query.far is None
+                else (_kind(predicted, last.c.real_price, query.far).label("kind"),)
+            ),
         )
         .select_from(rows.outerjoin(last, last.c.id == rows.c.id))
         .where(*conditions)
         .subquery("paired")
+    )
+
+
+def _kind(predicted: Number, real: Number, far: float) -> Number:
+    """Return the `Kind` of a label; `judging.labels.kinds` calculates the same, to the bit."""
+    equal = real.between(predicted * (1 - EQUAL_WITHIN), predicted * (1 + EQUAL_WITHIN))
+    off = sa.or_(real > predicted * far, predicted > real * far)
+    # Without a real price no comparison is true. Beyond these bounds products are no floats.
+    return sa.case(
+        (predicted < PRICE_BOUNDS[0], int(Kind.PLAIN)),
+        (predicted > PRICE_BOUNDS[1], int(Kind.PLAIN)),
+        (equal, int(Kind.EQUAL)),
+        (off, int(Kind.FAR)),
+        else_=int(Kind.PLAIN),
     )
 
 

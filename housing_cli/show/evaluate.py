@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.budget import alarm_lines, budget_payload
+from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.result import Cell, Result, Table, span
 from housing_cli.show.segments import segment_payload, worst_line
 
@@ -169,7 +170,7 @@ def _power_table(power: Power) -> Table:
 
 
 def _notes(judged: Evaluation) -> list[str]:
-    notes = []
+    notes = [f"warning: {text}" for text in label_warnings(judged.labels)]
     if judged.biased:
         names = ", ".join(column.name for column in judged.biased[:3])
         notes.append(

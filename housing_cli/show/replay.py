@@ -109,6 +109,7 @@ def _rows_line(found: Replay) -> str:
     return (
         f"labeled rows: {found.labeled}; left out {found.learned} that {name} may have "
         f"learned from, {found.own} that it answered itself, {found.repeated} older ones of a house"
+        + (f", {found.doubtful} doubtful prices" if found.doubtful else "")
     )
 
 

@@ -49,6 +49,7 @@ def result_of(done: Retrained) -> Result:
             "feedback_rows": done.version.metadata.data.feedback_rows,
             "feedback_left_out": done.left_out,
             "overlap": done.evidence.get("overlap"),
+            "feedback_equal_to_prediction": done.equal,
         },
         show=[
             what,
@@ -82,6 +83,11 @@ def _notes(done: Retrained) -> list[str]:
         notes.append(
             f"note: {1 - overlap['share']:.0%} of the real prices are of houses unlike any in the "
             f"base data (AUC {overlap['auc']:.2f}): they say nothing of the price level"
+        )
+    if done.equal:
+        notes.append(
+            f"warning: {done.equal} real prices are the predicted price sent back; they were not "
+            "learned"
         )
     if done.reused:
         notes.append(f"note: {name} was already made of the same real prices")

@@ -12,7 +12,9 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
 from housing_cli.judging.sums import (
     band_edges,
+    count_kinds,
     merge,
+    of_kinds,
     over_days,
     quantiles,
     segments,
@@ -22,7 +24,7 @@ from housing_cli.judging.sums import (
 )
 from housing_cli.learning.conformal import coverage_of
 from housing_cli.model.intervals import IntervalModel
-from housing_cli.prediction_log.records import PREDICTED, Axis, Knots, Labeled
+from housing_cli.prediction_log.records import PREDICTED, Axis, Kind, Knots, Labeled
 
 DAY = 86_400.0
 EXACT = 1e-9
@@ -198,3 +200,29 @@ def test_no_rows_are_no_figures() -> None:
 def test_the_edges_of_few_values_lie_between_them() -> None:
     assert band_edges(np.array([0.0, 1.0, 1.0, np.nan, 4.0])) == (0.5, 2.5)
     assert len(band_edges(np.random.default_rng(0).normal(size=1000))) == 9
+
+
+def test_a_kind_of_label_can_be_left_out_of_sums() -> None:
+    rows = rows_of(300, 4)
+    equal = np.arange(300) % 3 == 0
+    axis = Axis(PREDICTED, band_edges(rows.predicted))
+    parts = [
+        sums_of(part(rows, which), [(axis, rows.predicted[which])]) for which in (~equal, equal)
+    ]
+    kinds = np.repeat([Kind.PLAIN, Kind.EQUAL], [len(one) for one in parts])
+    columns = {
+        name: np.concatenate([np.asarray(getattr(one, name)) for one in parts])
+        for name in parts[0].__struct_fields__
+        if name not in {"skipped", "kinds"}
+    }
+    both = msgspec.structs.replace(parts[0], **columns, kinds=kinds)
+    assert count_kinds(both) == [200, 100, 0]
+    assert sum(count_kinds(both, "v1")[:2]) == rows.versions.count("v1")
+    for left_out, want in (((Kind.EQUAL,), parts[0]), ((Kind.PLAIN,), parts[1])):
+        found = of_kinds(both, left_out)
+        assert found.kinds is None
+        assert total(found).figures() == pytest.approx(total(want).figures(), rel=EXACT)
+        assert [one.n for one in segments(found, axis)] == [one.n for one in segments(want, axis)]
+    assert total(of_kinds(both)).n == 300
+    assert of_kinds(parts[0]) is parts[0]
+    assert count_kinds(parts[0]) == [0, 0, 0]

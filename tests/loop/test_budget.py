@@ -48,6 +48,25 @@ def test_prices_that_moved_are_seen_both_ways_and_by_sums(
     assert [a.channel for a in wide.budget.alarms] == [a.channel for a in found.budget.alarms]
 
 
+def test_labels_kept_out_of_the_verdict_are_kept_out_of_the_budget(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = loop.live(ROWS)
+    predicted = loop.evaluate().rows.predicted
+    loop.label(ids[100:150], predicted[100:150])
+    loop.label(ids[60:62], predicted[60:62] * 1000)
+    found = loop.evaluate(false_alarms_per_year=0.05)
+    assert found.budget is not None
+    assert found.budget.n == found.verdict.n == 104
+    monkeypatch.setattr(recent, "LOOKED_AT", 80)
+    wide = loop.evaluate(false_alarms_per_year=0.05)
+    assert len(wide.rows) < 80
+    assert wide.budget is not None
+    assert wide.budget.n == wide.verdict.n == 104
+    assert wide.budget.statistic == pytest.approx(found.budget.statistic, rel=1e-9)
+    assert sum(one.n for one in found.segment_errors if one.axis == "predicted_price") == 104
+
+
 def test_few_labels_stay_insufficient(loop: Loop) -> None:
     loop.live(ROWS[:20], 3.0)
     found = loop.evaluate(false_alarms_per_year=0.05)

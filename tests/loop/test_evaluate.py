@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_a_correction_counts_and_only_once(loop: Loop) -> None:
 def test_the_newest_rows_are_the_newest_predictions(loop: Loop) -> None:
     first = loop.predict(ROWS[:60])
     loop.live(ROWS[60:], 1.0)
-    loop.label(first, ROWS["MEDV"][:60].to_numpy() * 4)  # labeled last, predicted first
+    loop.label(first, ROWS["MEDV"][:60].to_numpy() * 2)  # labeled last, predicted first
     assert loop.evaluate(window="96").verdict.verdict == "healthy"
     assert loop.evaluate(window="97").verdict.n == 97
     assert loop.evaluate(window="156").verdict.verdict == "degraded"
@@ -177,3 +178,50 @@ def test_evaluation_writes_nothing(loop: Loop) -> None:
     loop.evaluate()
     assert state() == before
     assert os.access(loop.folder, os.W_OK)
+
+
+@pytest.mark.parametrize("confidence", [None, 0.95])
+def test_one_mistyped_price_is_named_and_degrades_nothing(
+    loop: Loop, confidence: float | None
+) -> None:
+    ids = loop.live(ROWS[:59])
+    loop.label(ids[7:8], ROWS["MEDV"][7:8].to_numpy() * 1000)
+    options: dict[str, Any] = {} if confidence is None else {"confidence": confidence}
+    found = loop.evaluate(**options)
+    assert (found.verdict.verdict, found.verdict.n) == ("healthy", 58)
+    far = found.labels.doubts.far
+    assert far is not None
+    assert (far.count, far.excluded, [one.id for one in far.examples]) == (1, True, [ids[7]])
+    assert far.examples[0].real == ROWS["MEDV"].iloc[7] * 1000
+    assert found.labels.labeled == 59
+    loop.label(ids[7:8], ROWS["MEDV"][7:8].to_numpy())
+    assert loop.evaluate(**options).verdict.n == 59
+
+
+def test_more_far_prices_than_one_in_fifty_count(loop: Loop) -> None:
+    ids = loop.live(ROWS[:59])
+    loop.label(ids[:3], ROWS["MEDV"][:3].to_numpy() * 1000)
+    found = loop.evaluate()
+    assert (found.verdict.verdict, found.verdict.n) == ("degraded", 59)
+    assert found.labels.doubts.far is not None and not found.labels.doubts.far.excluded
+
+
+def test_the_predicted_price_sent_back_is_no_real_price(loop: Loop) -> None:
+    ids = loop.live(ROWS, 1.3)
+    predicted = loop.evaluate().rows.predicted
+    loop.label(ids[:120], predicted[:120])
+    found = loop.evaluate()
+    equal = found.labels.doubts.equal
+    assert equal is not None
+    assert (equal.count, equal.excluded, equal.share) == (120, True, 120 / 156)
+    assert [one.id for one in equal.examples] == ids[119:114:-1]
+    assert (found.verdict.verdict, found.verdict.n) == ("degraded", 36)
+    loop.label(ids[120:140], predicted[120:140])
+    assert loop.evaluate().verdict.verdict == "insufficient"
+
+
+def test_houses_that_are_asked_for_again_are_counted(loop: Loop) -> None:
+    loop.predict(ROWS[:30])
+    loop.predict(ROWS[:20])
+    labels = loop.evaluate().labels
+    assert (labels.repeated, labels.repeated_share) == (20, 0.4)

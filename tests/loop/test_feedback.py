@@ -6,11 +6,14 @@ import hashlib
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from housing_cli.config import Settings
 from housing_cli.errors import InsufficientEvidence
-from housing_cli.loop.feedback import read_feedback
+from housing_cli.judging.labels import Rule
+from housing_cli.loop.feedback import Feedback
+from housing_cli.loop.feedback import read_feedback as read
 from housing_cli.loop.retrain import retrain
 from housing_cli.show.retrain import result_of
 from tests.in_process import Loop, shuffled
@@ -23,6 +26,13 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
     loop = Loop(tmp_path_factory.mktemp("feedback"), shuffled(0)[:350])
     loop.live(ROWS[:120], 1.3)
     return loop
+
+
+RULE = Rule(far=3.0, absurd=9.0, coincidence=1e-6)
+
+
+def read_feedback(settings: Settings) -> Feedback:
+    return read(settings, RULE)
 
 
 def at_most(loop: Loop, rows: int) -> Settings:
@@ -88,3 +98,30 @@ def test_the_fingerprint_tells_prices_and_predictions_apart(loop: Loop) -> None:
     )
     assert feedback.fingerprint() == hashlib.sha256(text.encode()).hexdigest()
     assert read_feedback(at_most(loop, 41)).fingerprint() != feedback.fingerprint()
+
+
+def test_predicted_prices_sent_back_are_not_learned(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, shuffled(0)[:350])
+    ids = loop.live(ROWS, 1.3)
+    served = read_feedback(loop.settings()).rows.predicted
+    loop.label(ids[:100], served[:100])
+    feedback = read_feedback(loop.settings())
+    assert (len(feedback.rows), feedback.equal, feedback.left_out) == (56, 100, 0)
+    assert list(feedback.rows.ids) == ids[100:]
+    loop.label(ids[100:140], served[100:140])
+    with pytest.raises(InsufficientEvidence, match=r"140 more are the predicted price sent back"):
+        read_feedback(loop.settings())
+
+
+def test_a_challenger_learns_the_market_from_what_self_labels_leave(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, shuffled(0)[:350])
+    ids = loop.live(ROWS, 1.3)
+    served = read_feedback(loop.settings()).rows.predicted
+    loop.label([ids[k] for k in range(156) if k % 5 < 3], served[np.arange(156) % 5 < 3])
+    done = retrain(loop.settings())
+    assert done.comparison["wins"]
+    assert done.comparison["level"] == pytest.approx(1.3, abs=0.08)
+    assert done.equal == 94
+    result = result_of(done)
+    assert result.data["feedback_equal_to_prediction"] == 94
+    assert "94 real prices are the predicted price sent back" in " ".join(result.notes)

@@ -15,6 +15,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.loop.evaluate import Evaluation
 from housing_cli.loop.recent import LOOKED_AT
 from housing_cli.prediction_log import open_log
+from housing_cli.prediction_log.records import Kind
 from tests.in_process import Loop, shuffled
 from tests.prediction_log.conftest import BACK_ENDS, fresh_url
 
@@ -35,6 +36,8 @@ class Wide(Loop):
         rows = rows[rng.integers(0, len(rows), N)]
         real = rng.uniform(10, 40, N).round(3)
         predicted = (real * np.exp(0.15 * rng.standard_t(5, N))).round(3)
+        real[::200] = predicted[::200]  # the model's own price sent back
+        real[100::3000] *= 1000  # mistyped
         log = open_log(url, self.settings().schema())
         try:
             for version, some in (("v1", slice(None)), ("v2", slice(0, 40))):
@@ -88,8 +91,9 @@ def test_the_figures_and_segments_are_the_same(both: tuple[Evaluation, Evaluatio
 
 def test_the_rows_that_are_kept_are_the_newest(both: tuple[Evaluation, Evaluation]) -> None:
     rows, sums = both
-    assert (len(rows.rows), len(sums.rows)) == (N, LOOKED_AT)
-    assert list(sums.rows.ids) == list(rows.rows.ids[-LOOKED_AT:])
+    assert (rows.labels.labeled, len(rows.rows)) == (LOOKED_AT, rows.verdict.n)
+    assert LOOKED_AT * 0.99 < len(sums.rows) < LOOKED_AT
+    assert list(sums.rows.ids) == list(rows.rows.ids[-len(sums.rows) :])
     assert (sums.labels.predictions, sums.labels.labeled) == (N, N)
 
 
@@ -103,5 +107,18 @@ def test_a_wide_log_of_one_day_is_charted_by_its_newest_rows(
 
 def test_a_version_is_judged_by_its_own_rows_alone(both: tuple[Evaluation, Evaluation]) -> None:
     assert set(both[1].sums.versions) == {"v1", "v2"}
-    assert both[1].verdict.n == N
-    assert [(row.version, row.n) for row in both[1].versions] == [("v1", N)]  # v2 is not registered
+    n = both[0].verdict.n
+    assert both[1].verdict.n == n
+    assert [(row.version, row.n) for row in both[1].versions] == [("v1", n)]  # v2 is not registered
+
+
+def test_what_does_not_count_is_the_same(both: tuple[Evaluation, Evaluation]) -> None:
+    rows, sums = (found.labels.doubts for found in both)
+    assert rows.equal is not None and rows.far is not None
+    assert (rows.n, rows.equal.count) == (N, len(range(0, N, 200)))
+    assert rows.far.count >= len(range(100, N, 3000))
+    assert rows.excluded == sums.excluded == (Kind.EQUAL, Kind.FAR)
+    assert both[0].verdict.n == N - rows.equal.count - rows.far.count
+    assert sums.equal is not None and sums.far is not None
+    assert (sums.n, sums.equal.count, sums.far.count) == (N, rows.equal.count, rows.far.count)
+    assert sums.equal.examples == rows.equal.examples

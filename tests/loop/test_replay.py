@@ -88,6 +88,20 @@ def test_one_house_counts_once(loop: Loop) -> None:
     assert (found.repeated, found.n) == (100, 50)
 
 
+def test_predicted_prices_sent_back_and_typing_errors_are_not_compared(loop: Loop) -> None:
+    ids = loop.predict(ROWS, "v2")
+    real = ROWS["MEDV"].to_numpy().copy()
+    real[5] *= 1000
+    loop.label(ids, real)
+    log = open_log(loop.settings().log.url, loop.settings().schema())
+    answered = log.labeled().predicted
+    log.close()
+    loop.label(ids[20:60], answered[20:60])
+    found = replay(loop.settings(), "v1")
+    assert (found.labeled, found.doubtful, found.n) == (206, 41, 165)
+    assert found.n == loop.evaluate("v2").verdict.n
+
+
 def test_the_window_is_the_one_of_the_settings(loop: Loop) -> None:
     loop.live(ROWS)
     assert replay(loop.settings(window="40"), "v2").labeled == 40

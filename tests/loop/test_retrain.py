@@ -205,12 +205,15 @@ def test_what_lost_on_real_prices_needs_a_reason_to_come_back(tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("absurd", [1e30, 3e38])
-def test_a_price_beyond_reason_is_judged_and_refused(tmp_path: Path, absurd: float) -> None:
+def test_a_price_beyond_reason_is_named_and_refused(tmp_path: Path, absurd: float) -> None:
     rows = shuffled(3)
     loop = Loop(tmp_path, rows[:300])
     ids = loop.live(rows[300:400])
     loop.label(ids[-1:], np.array([absurd]))
-    assert loop.evaluate().verdict.verdict == "degraded"
+    found = loop.evaluate()
+    assert (found.verdict.verdict, found.verdict.n) == ("healthy", 99)
+    assert found.labels.doubts.far is not None
+    assert [one.id for one in found.labels.doubts.far.examples] == ids[-1:]
     with pytest.raises(GateRefused):
         loop.retrain(promote=True)
     assert loop.registry.resolve("production") == "v1"

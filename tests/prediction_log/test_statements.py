@@ -27,6 +27,7 @@ from housing_cli.prediction_log.records import (
     PREDICTED,
     ArrivalsQuery,
     Axis,
+    Kind,
     Knots,
     Sums,
     SumsQuery,
@@ -274,14 +275,16 @@ def test_arrivals_are_those_of_the_rows(
     rows: list[Prediction] = []
     prices: list[Price] = []
     odd = [1.7e308, -1.7e308, 5e-324, 3.4e38, 20.0, 1e-90]
-    for number, predicted in enumerate([*odd, *rng.choice([*EDGES, 12.0, 22.5], 60)]):
+    for number, predicted in enumerate([*odd, *rng.choice([*EDGES, 12.0, 22.5], 200)]):
         ms = BEGAN_MS + number * DAY_MS // 20
         key = f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7000-8000-{number:012x}"
         version = "v2" if number % 7 == 3 else "v1"
         rows.append((key, ms, version, 6.0, None, float(predicted)))
         for revision in range(1, 1 + int(rng.integers(0, 3))):
             late = ms + revision * int(rng.integers(1, 3 * DAY_MS))
-            real = float(rng.choice([5e-324, 3.4e38, 18.0, 25.0, predicted * 1.3]))
+            real = float(
+                rng.choice([5e-324, 3.4e38, 18.0, 25.0, *2 * [predicted], predicted * 1.3])
+            )
             if 0 < real <= 3.4e38:
                 prices.append((key, revision, late, version, real))
     prices.sort(key=lambda price: (price[1], price[2]))
@@ -289,10 +292,12 @@ def test_arrivals_are_those_of_the_rows(
     with closing(open_log(fresh_url(kind, tmp_path, request), SMALL)) as log:
         assert len(log.arrivals(ARRIVALS)) == 0
         record(log, rows, prices)
-        for query in (ARRIVALS, msgspec.structs.replace(ARRIVALS, since=since, knots=None)):
+        fewer = msgspec.structs.replace(ARRIVALS, far=3.0, left_out=(Kind.FAR, Kind.EQUAL))
+        for query in (ARRIVALS, msgspec.structs.replace(ARRIVALS, since=since, knots=None), fewer):
             expected = arrivals_of(log.labeled(version="v1", since=query.since), query)
             found = log.arrivals(query)
             assert len(found) > 20
+            assert (found.n.sum() < len(log.labeled(version="v1"))) == (query is not ARRIVALS)
             assert list(found.days) == list(expected.days)
             for name in ("bands", "errors", "n", "covered"):
                 assert getattr(found, name).tolist() == getattr(expected, name).tolist()

@@ -40,6 +40,12 @@ def verdict(judged: Evaluation, decided: str, **fields: Any) -> Evaluation:
     return replace(judged, verdict=replace(judged.verdict, **fields))
 
 
+def labels(judged: Evaluation, *counts: Any) -> Labels:
+    """Return the judgment's labels with other counts and delays."""
+    names = ("predictions", "labeled", "coverage", "delay_p50", "delay_p95")
+    return replace(judged.labels, **dict(zip(names, counts, strict=True)))
+
+
 def shown(judged: Evaluation, **options: Any) -> Result:
     options = {"strict": False, "power": False, "report": None, **options}
     return result_of(judged, **options)
@@ -106,11 +112,11 @@ def test_enough_rows_are_drawn_over_time(healthy: Evaluation) -> None:
 
 def test_labels_are_told_with_their_delay(healthy: Evaluation) -> None:
     assert any(line.startswith("labels: 60 of the newest 60 ") for line in lines(shown(healthy)))
-    slow = replace(healthy, labels=Labels(80, 60, 0.75, 5400.0, 172_800.0))
+    slow = replace(healthy, labels=labels(healthy, 80, 60, 0.75, 5400.0, 172_800.0))
     assert "labels: 60 of the newest 80 predictions, after 1.5 h (half) to 2.0 d (95 %)" in lines(
         shown(slow)
     )
-    none = replace(healthy, labels=Labels(0, 0, None, None, None))
+    none = replace(healthy, labels=labels(healthy, 0, 0, None, None, None))
     assert "labels: no predictions in the window" in lines(shown(none))
 
 

@@ -27,6 +27,7 @@ FOUND = Replay(
     labeled=130,
     learned=20,
     own=7,
+    doubtful=0,
     repeated=3,
     skipped=0,
     n=100,

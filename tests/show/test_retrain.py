@@ -26,7 +26,7 @@ def retrained(overlap: dict[str, float] | None) -> Any:
         name="v2", metadata=SimpleNamespace(evidence={}, data=data, metrics={})
     )
     return SimpleNamespace(
-        version=version, champion=SimpleNamespace(name="v1"), comparison=found, left_out=0,
+        version=version, champion=SimpleNamespace(name="v1"), comparison=found, left_out=0, equal=0,
         promoted=True, reused=False, evidence={} if overlap is None else {"overlap": overlap},
     )  # fmt: skip
 
