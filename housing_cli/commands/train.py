@@ -24,9 +24,10 @@ def command(
         typer.Option(
             "--tune",
             metavar="N",
-            help="Try N sets of parameters first (Optuna), on all rows and again within each fold "
-            "of the baseline: about 3 N (folds x repeats + 1) fits. Ctrl-C goes on with the best "
-            "so far. Default 0.",
+            help="Try N models first: forest, ExtraTrees, gradient boosting and votes of two, or "
+            "parameters of another regressor that the settings name. On all rows and again within "
+            "each fold of the baseline: up to 3 N (folds x repeats + 1) fits; 10 take about a "
+            "minute. Ctrl-C goes on with the best so far. Default 0.",
         ),
     ] = None,
     promote: Annotated[

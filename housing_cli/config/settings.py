@@ -82,6 +82,14 @@ class Train(Struct, frozen=True, forbid_unknown_fields=True):
     repeats: Annotated[int, Meta(ge=1, le=1000)] = 5
     jobs: Annotated[int, Meta(ge=-1)] = -1
     tune: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    tune_minutes: Annotated[float, Meta(gt=0)] | None = None
+    tune_regressors: tuple[Text, ...] = (
+        "RandomForestRegressor",
+        "ExtraTreesRegressor",
+        "GradientBoostingRegressor",
+        "HistGradientBoostingRegressor",
+        "VotingRegressor",
+    )
 
     def __post_init__(self) -> None:
         """Refuse zero cores."""

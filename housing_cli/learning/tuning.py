@@ -1,33 +1,35 @@
-"""Search for better parameters of the regressor, and measure the search itself.
+"""Search for a better regressor and better parameters, and measure the search itself.
 
-`tune` runs one search on all rows, which the final model takes its parameters from, and one on the
-training part of each fold that the baseline is measured on, which therefore prices rows that
-neither its model nor its search has seen (nested cross-validation, Varma and Simon 2006). All of
-them try their first candidate, then all their second, and so on: whenever the search is stopped,
-the baseline measures a search of as many trials as the final model had.
+`tune` runs one search on all rows, which the final model is taken from, and one on the training
+part of each fold that the baseline is measured on, which therefore prices rows that neither its
+model nor its search has seen (nested cross-validation, Varma and Simon 2006). All of them try their
+first candidate, then all their second, and so on: whenever the search is stopped, the baseline
+measures a search of as many trials as the final model had.
 
-N trials cost (N + 1) * `INNER_FOLDS` * (`train.folds` * `train.repeats` + 1) fits; forests are
-tried with at most `TRIAL_TREES` trees.
+A candidate that is far behind after some of the inner folds is not fitted on the others (racing,
+Maron and Moore 1994): N trials cost at most
+(N + 1) * `INNER_FOLDS` * (`train.folds` * `train.repeats` + 1) fits of at most `MOST_ROWS` rows.
+Forests are tried with at most `TRIAL_TREES` trees.
 """
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import joblib
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
-from sklearn.model_selection import KFold
-from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
-from housing_cli import __version__
 from housing_cli.config import Model, Settings
-from housing_cli.errors import ConfigError, DataError
+from housing_cli.errors import DataError
+from housing_cli.learning.candidates import Choice, best_scores
 from housing_cli.learning.fitting import (
     Progress,
     fit_pipeline,
@@ -37,56 +39,14 @@ from housing_cli.learning.fitting import (
     threads_warn_in_vain,
 )
 from housing_cli.learning.pipeline import build_pipeline
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.study import Study
+from housing_cli.learning.search import INNER_FOLDS, Asked, Search, begin, with_params
+from housing_cli.learning.spaces import FORESTS, searched, space_of
 
 Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 StopKey = Callable[[], AbstractContextManager[Callable[[], bool]]]
 """Listens while its `with` block lasts; what it gives says whether to stop."""
 
-INNER_FOLDS = 3
-TRIAL_TREES = 100
-
-# A whole number is (int, low, high), a number (float, low, high); `log` is for orders of magnitude.
-_FOREST = {
-    "max_features": (float, 0.15, 1.0),
-    "min_samples_leaf": (int, 1, 8, "log"),
-    "max_depth": (int, 6, 32, "log"),
-}
-_SHRINKAGE = (float, 1e-3, 1e3, "log")
-SPACES: dict[str, dict[str, tuple[Any, ...]]] = {
-    "RandomForestRegressor": _FOREST,
-    "ExtraTreesRegressor": _FOREST,
-    "GradientBoostingRegressor": {
-        "n_estimators": (int, 50, 500, "log"),
-        "learning_rate": (float, 0.02, 0.3, "log"),
-        "max_depth": (int, 2, 6),
-        "min_samples_leaf": (int, 1, 20, "log"),
-        "subsample": (float, 0.5, 1.0),
-    },
-    "HistGradientBoostingRegressor": {
-        "max_iter": (int, 50, 500, "log"),
-        "learning_rate": (float, 0.02, 0.3, "log"),
-        "max_leaf_nodes": (int, 4, 63, "log"),
-        "min_samples_leaf": (int, 2, 40, "log"),
-        "l2_regularization": (float, 1e-3, 1e2, "log"),
-    },
-    "AdaBoostRegressor": {
-        "n_estimators": (int, 25, 200, "log"),
-        "learning_rate": (float, 0.03, 2.0, "log"),
-    },
-    "BaggingRegressor": {"max_samples": (float, 0.5, 1.0), "max_features": (float, 0.3, 1.0)},
-    "DecisionTreeRegressor": {
-        "max_depth": (int, 2, 32, "log"),
-        "min_samples_leaf": (int, 1, 32, "log"),
-    },
-    "Ridge": {"alpha": _SHRINKAGE},
-    "Lasso": {"alpha": _SHRINKAGE},
-    "ElasticNet": {"alpha": _SHRINKAGE, "l1_ratio": (float, 0.05, 1.0)},
-}
+TRIAL_TREES: Final = 100
 
 
 def no_stop_key() -> AbstractContextManager[Callable[[], bool]]:
@@ -103,20 +63,6 @@ class Tuned:
     evidence: dict[str, object]
 
 
-@dataclass(slots=True)
-class _Search:
-    """One search: the rows it may see, and its trials so far, the settings' own first."""
-
-    rows: Rows
-    study: Study
-    tried: list[dict[str, Any]] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-
-    def best(self) -> dict[str, Any]:
-        """Return the parameters of the lowest score, none for the settings' own."""
-        return self.tried[int(np.argmin(self.scores))] if self.scores else {}
-
-
 def tune(
     settings: Settings,
     features: Floats,
@@ -124,55 +70,32 @@ def tune(
     progress: Progress = silent,
     stop_key: StopKey = no_stop_key,
 ) -> Tuned:
-    """Search with `train.tune` trials; the settings' own parameters are tried before them.
+    """Search with `train.tune` trials; the settings' own model is tried before them.
 
-    The candidates come from Optuna's tree-structured Parzen estimator (Bergstra et al. 2011),
-    seeded with `train.seed`; the score is the RMSE of a cross-validation within the search's rows.
+    Candidates beyond the first of each regressor come from Optuna's tree-structured Parzen
+    estimator (Bergstra et al. 2011), seeded with `train.seed`; the score is the RMSE of a
+    cross-validation within the search's rows. Raises `ConfigError` and `ModelError` for settings
+    that nothing can be searched with, `DataError` for too few rows.
     """
-    n, trials, model = len(target), settings.train.tune, settings.model
-    build_pipeline(model, seed=0, jobs=1)  # a wrong name or parameter is said before anything runs
-    space = _space(model)
+    n, trials = len(target), settings.train.tune
+    build_pipeline(settings.model, seed=0, jobs=1)  # a wrong name is said before anything runs
+    names = searched(settings.model, settings.train.tune_regressors, n)
+    spaces = {name: space_of(name) for name in names}
     parts = [np.arange(n), *(kept for _, kept, _ in outer_splits(settings, n))]
     if min(map(len, parts)) < 2 * INNER_FOLDS:
         raise DataError(f"{n} rows are too few to tune on", "train without `--tune`")
-    searches = [_Search(rows, _study(settings)) for rows in parts]
+    searches = [begin(settings, spaces, rows, target) for rows in parts]
     stopped = False
-    with stop_key() as stop:
+    with stop_key() as pressed:
+        stop = _or_late(pressed, settings.train.tune_minutes)
         for trial in range(trials + 1):
-            asked = [search.study.ask(space) for search in searches] if trial else []
-            candidates = [asking.params for asking in asked] or [{} for _ in searches]
-            scores = _round(settings, searches, candidates, (features, target), stop)
-            if scores is None:
+            if not _round(settings, searches, features, target, stop):
                 stopped = True
                 break
-            for k, (search, score) in enumerate(zip(searches, scores, strict=True)):
-                search.tried.append(candidates[k])
-                search.scores.append(score)
-                if asked:
-                    search.study.tell(asked[k], score)
             progress("trials", trial, trials)
-    final = searches[0]
-    evidence: dict[str, object] = {
-        "optimizer": "optuna TPE",
-        "trials": max(len(final.scores) - 1, 0),
-        "asked": trials,
-        "stopped": stopped,
-        "seed": settings.train.seed,
-        "params": final.best(),
-        "metric": "rmse",
-        "folds": INNER_FOLDS,
-        "untuned": final.scores[0] if final.scores else None,
-        "score": min(final.scores, default=None),
-        "scores": [round(score, 6) for score in final.scores[1:]],
-        "nested_in": len(parts) - 1,
-    }
-    chosen = [with_params(model, search.best()) for search in searches]
-    return Tuned(chosen[0], chosen[1:], evidence)
-
-
-def with_params(model: Model, params: Mapping[str, Any]) -> Model:
-    """Return `model` with `params` in place of its own."""
-    return msgspec.structs.replace(model, params={**model.params, **params})
+    choices = [search.best() for search in searches]
+    evidence = _evidence(settings, searches[0], choices) | {"stopped": stopped}
+    return Tuned(choices[0].model, [choice.model for choice in choices[1:]], evidence)
 
 
 def inherited(
@@ -180,86 +103,99 @@ def inherited(
 ) -> tuple[Settings, dict[str, object]]:
     """Return what a challenger of the champion `name` is made with, and its evidence.
 
-    A tuned champion hands its tuned parameters down, so that it is not challenged by a model that
-    is worse for want of tuning; where the settings name another regressor, they stand.
+    A tuned champion hands its regressor and parameters down, so that it is not challenged by a
+    model that is worse for want of tuning; where the settings name another regressor than they did
+    when it was tuned, they stand.
     """
-    tuning = evidence.get("tuning") or {}
-    if not tuning.get("params") or regressor != settings.model.regressor:
+    tuning, model = evidence.get("tuning") or {}, settings.model
+    params = tuning.get("params")
+    if not params or model.regressor not in (regressor, tuning.get("settings_regressor")):
         return settings, {}
-    model = with_params(settings.model, tuning["params"])
+    # Of another regressor, and of a vote's other members, all parameters are there.
+    if regressor != model.regressor or "estimators" in params:
+        model = msgspec.structs.replace(model, regressor=regressor, params={})
+    model = with_params(model, params)
     kept = {"inherited_from": name, **tuning}
     return msgspec.structs.replace(settings, model=model), {"tuning": kept}
 
 
-def _space(model: Model) -> dict[str, BaseDistribution]:
-    if model.regressor not in SPACES:
-        raise ConfigError(
-            f"{model.regressor} has nothing to tune",
-            f"train without `--tune`, or use one of {', '.join(sorted(SPACES))}",
-        )
-    try:
-        from optuna.distributions import FloatDistribution, IntDistribution
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "optuna":
-            raise
-        raise ConfigError(
-            "`--tune` needs Optuna, which is not installed",
-            "pip install '.[tune]' in the clone, or "
-            f"'housing_loop-{__version__}-py3-none-any.whl[tune]'",
-        ) from None
-    kinds = {int: IntDistribution, float: FloatDistribution}
-    return {
-        name: kinds[kind](low, high, log=bool(log))
-        for name, (kind, low, high, *log) in SPACES[model.regressor].items()
-    }
-
-
-def _study(settings: Settings) -> Study:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=settings.train.seed)
-    return optuna.create_study(sampler=sampler, direction="minimize")
+def _or_late(pressed: Callable[[], bool], minutes: float | None) -> Callable[[], bool]:
+    """Return what says whether to stop: because someone wants it, or because time is up."""
+    if minutes is None:
+        return pressed
+    end = time.monotonic() + minutes * 60
+    return lambda: pressed() or time.monotonic() >= end
 
 
 def _round(
     settings: Settings,
-    searches: Sequence[_Search],
-    candidates: Sequence[Mapping[str, Any]],
-    table: tuple[Floats, Floats],
+    searches: Sequence[Search],
+    features: Floats,
+    target: Floats,
     stop: Callable[[], bool],
-) -> list[float] | None:
-    """Return the RMSE of each search's candidate, `None` where the search was stopped meanwhile."""
-    features, target = table
+) -> bool:
+    """Let each search try one candidate; return whether none was stopped meanwhile.
 
-    def fold(k: int, pipeline: Pipeline, kept: Rows, held: Rows) -> tuple[int, float]:
-        if stop():
-            return k, np.nan
-        fitted = fit_pipeline(clone(pipeline), features[kept], target[kept])
-        return k, float(((fitted.predict(features[held]) - target[held]) ** 2).sum())
-
+    Fold by fold, so that those that are far behind are given up.
+    """
     seed = settings.train.seed
-    folds = KFold(INNER_FOLDS, shuffle=True, random_state=seed)
-    tasks = []
-    for k, (search, params) in enumerate(zip(searches, candidates, strict=True)):
-        model = _for_trial(with_params(settings.model, params))
-        pipeline = build_pipeline(model, seed=seed, jobs=1)
-        for kept, held in folds.split(search.rows):
-            rows = search.rows
-            tasks.append(joblib.delayed(fold)(k, pipeline, rows[kept], rows[held]))
-    squares: list[list[float]] = [[] for _ in searches]
-    with threads_warn_in_vain():
-        for k, square in side_by_side(settings, tasks):
-            squares[k].append(square)
-    # Sorted: a sum depends on the order, and the threads are not always done in the same one.
-    rmse = [float(np.sqrt(sum(sorted(s)) / len(searches[k].rows))) for k, s in enumerate(squares)]
-    return None if np.isnan(rmse).any() else rmse
+    asked = [search.ask() for search in searches]
+
+    def fit(search: Search, candidate: Asked, fold: int) -> bool:
+        if stop():
+            return False
+        kept, held = search.folds[fold]
+        pipeline = build_pipeline(_for_trial(candidate.model), seed=seed, jobs=1)
+        # One thread each: threads of histogram boosting within threads of ours wait for each other,
+        # and add up in any order.
+        with threadpool_limits(1, user_api="openmp"):
+            rows = search.rows[kept]
+            fitted = fit_pipeline(pipeline, features[rows], target[rows])
+            candidate.prices[held] = fitted.predict(features[search.rows[held]])
+        return True
+
+    for fold in range(INNER_FOLDS):
+        going = [(s, a) for s, a in zip(searches, asked, strict=True) if not a.given_up]
+        with threads_warn_in_vain():
+            tasks = (joblib.delayed(fit)(search, candidate, fold) for search, candidate in going)
+            if not all(list(side_by_side(settings, tasks))):
+                return False
+        for search, candidate in going:
+            search.look(candidate, fold + 1)
+    for search, candidate in zip(searches, asked, strict=True):
+        search.tell(candidate)
+    return True
 
 
 def _for_trial(model: Model) -> Model:
     """Return `model` with fewer trees where more only cost time: in forests."""
-    if SPACES[model.regressor] is not _FOREST:
-        return model
     trees = model.params.get("n_estimators", TRIAL_TREES)
-    fewer = min(trees, TRIAL_TREES) if isinstance(trees, int) else trees
-    return with_params(model, {"n_estimators": fewer})
+    if model.regressor not in FORESTS or not isinstance(trees, int):
+        return model
+    return with_params(model, {"n_estimators": min(trees, TRIAL_TREES)})
+
+
+def _evidence(settings: Settings, final: Search, choices: Sequence[Choice]) -> dict[str, object]:
+    """Return what the metadata says of the search on all rows, and of those in the folds."""
+    chosen, own = choices[0], settings.model.regressor
+    scores = [candidate.score for candidate in final.tried]
+    one = chosen.members[0].params if len(chosen.members) == 1 else chosen.model.params
+    nested = Counter(choice.model.regressor for choice in choices[1:])
+    return {
+        "optimizer": "optuna TPE",
+        "trials": max(len(scores) - 1, 0),
+        "asked": settings.train.tune,
+        "seed": settings.train.seed,
+        "regressor": chosen.model.regressor,
+        "settings_regressor": own,
+        "params": one if scores else {},
+        "metric": "rmse",
+        "folds": INNER_FOLDS,
+        "rows": len(final.rows),
+        "untuned": scores[0] if scores else None,
+        "score": chosen.score if scores else None,
+        "scores": [round(score, 6) for score in scores[1:]],
+        "regressors": best_scores(final.tried),
+        "nested_in": len(choices) - 1,
+        "nested_regressors": dict(nested.most_common()),
+    }

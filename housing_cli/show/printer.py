@@ -79,10 +79,18 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda _what, _done, _total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    bars = Progress(*columns, *times, console=Console(stderr=True), transient=True)
     tasks: dict[str, Any] = {}
 
     def advance(what: str, done: int, total: int) -> None:

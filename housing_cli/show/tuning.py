@@ -39,11 +39,47 @@ def tuning_notes(evidence: Mapping[str, Any]) -> list[str]:
     found = evidence.get("tuning")
     if not found:
         return []
-    params = ", ".join(f"{name} = {value:.4g}" for name, value in found["params"].items())
+    chosen, own = found.get("regressor"), found.get("settings_regressor")
+    words = _words(found["params"])
+    if chosen != own:
+        words = f"{chosen}: {words}"
     if "inherited_from" in found:
-        return [f"note: keeps what {found['inherited_from']} was tuned to: {params}"]
+        return [f"note: keeps what {found['inherited_from']} was tuned to: {words}"]
     trials = f"{found['trials']} of {found['asked']} trials" + ", stopped" * found["stopped"]
-    if not params:
+    if not found["params"]:
         return [f"note: {trials}: nothing better than the settings' parameters"]
     scores = f"inner RMSE {found['untuned']:.4g} -> {found['score']:.4g}"
-    return [f"note: {trials}: {params} ({scores})"]
+    return [f"note: {trials}: {words} ({scores})", *_among(found)]
+
+
+def _words(params: Mapping[str, Any]) -> str:
+    """Return parameters as text; those of the members of a vote after their members."""
+    members = params.get("estimators")
+    if not isinstance(members, list):
+        return ", ".join(f"{name} = {_short(value)}" for name, value in params.items())
+    theirs = []
+    for member in members:
+        start = f"{member}__"
+        own = {k.removeprefix(start): v for k, v in params.items() if k.startswith(start)}
+        theirs.append(f"{member} ({_words(own)})")
+    return " and ".join(theirs)
+
+
+def _short(value: object) -> str:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:.4g}" if number else str(value)
+
+
+def _among(found: Mapping[str, Any]) -> list[str]:
+    """Return what the regressors came to that the search chose among, and what its folds chose."""
+    scores = found.get("regressors", {})
+    if len(scores) < 2:  # noqa: PLR2004
+        return []
+    best = ", ".join(
+        f"{name} {score:.4g}" for name, score in sorted(scores.items(), key=lambda kv: kv[1])
+    )
+    nested = ", ".join(f"{name} {n}" for name, n in found["nested_regressors"].items())
+    return [
+        f"note: best of each, inner RMSE: {best}",
+        f"note: the baseline is of searches of its own, one in each fold, which chose: {nested}",
+    ]

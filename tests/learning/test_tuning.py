@@ -13,18 +13,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from housing_cli import __version__
-from housing_cli.config import Settings, load_settings
+from housing_cli.config import Model, Settings, load_settings
 from housing_cli.data.table import Table, read_table
 from housing_cli.errors import ConfigError, DataError
 from housing_cli.judging import gate
 from housing_cli.learning.fitting import measure, outer_splits
 from housing_cli.learning.pipeline import BLENDS, REGRESSORS, build_pipeline
-from housing_cli.learning.tuning import SPACES, Tuned, _space, tune, with_params
+from housing_cli.learning.search import with_params
+from housing_cli.learning.spaces import SPACES, searched, space_of
+from housing_cli.learning.tuning import Tuned, inherited, tune
 from housing_cli.loop.train import train
 from housing_cli.registry import ModelRegistry
 from tests.conftest import SHIPPED, Housing
@@ -143,9 +147,10 @@ def test_every_regressor_has_a_space_or_says_that_it_has_none(tmp_path: Path, na
     model = load_settings(tmp_path / "s.toml", {}, (), {}).model
     if name in {"LinearRegression", *BLENDS}:
         with pytest.raises(ConfigError, match=f"{name} has nothing to tune"):
-            _space(model)
+            searched(model, (), 40)
         return
-    assert set(_space(model)) == set(SPACES[name])
+    assert searched(model, (), 40) == [name]
+    assert set(space_of(name)) == set(SPACES[name])
     rng = np.random.default_rng(0)
     features, target = rng.normal(size=(40, 4)), rng.normal(size=40)
     for bound in (1, 2):  # both ends of the space can be fitted
@@ -155,7 +160,8 @@ def test_every_regressor_has_a_space_or_says_that_it_has_none(tmp_path: Path, na
 
 def test_a_tuned_champion_hands_its_parameters_down(tmp_path: Path) -> None:
     rows = shuffled(7)
-    sets = (*SMALL, "train.folds=2", "model.params.max_depth=1", "train.tune=2")
+    alone = "train.tune_regressors=RandomForestRegressor"
+    sets = (*SMALL, "train.folds=2", "model.params.max_depth=1", "train.tune=2", alone)
     loop = Loop(tmp_path, rows[:300], sets)
     tuning = loop.registry.get("v1").metadata.evidence["tuning"]
     assert tuning["params"]["max_depth"] > 1
@@ -167,6 +173,97 @@ def test_a_tuned_champion_hands_its_parameters_down(tmp_path: Path) -> None:
         metadata = loop.registry.get(name).metadata
         assert tuning["params"].items() <= metadata.parameters.items()
         assert metadata.evidence["tuning"] == {**tuning, "inherited_from": "v1"}
+
+
+def test_a_champion_of_another_regressor_hands_that_down(tmp_path: Path) -> None:
+    rows = shuffled(7)
+    loop = Loop(tmp_path, rows[:120], (*SMALL, "train.folds=2", "train.tune=3"))
+    champion = loop.registry.get("v1").metadata
+    tuning = champion.evidence["tuning"]
+    assert champion.regressor == tuning["regressor"] != tuning["settings_regressor"]
+    loop.live(rows[120:200])
+    challenger = loop.retrain(force=True).version.metadata
+    assert (challenger.regressor, challenger.parameters) == (
+        champion.regressor,
+        champion.parameters,
+    )
+    loop.sets = (*SMALL[1:], "train.folds=2", "model.regressor=Ridge")
+    assert loop.retrain(force=True).version.metadata.regressor == "Ridge"
+
+
+@pytest.mark.parametrize(
+    ("named", "champion", "found", "made"),
+    [
+        ("Ridge", "Ridge", {"alpha": 2.0}, {"solver": "svd", "alpha": 2.0}),
+        ("Ridge", "Lasso", {"alpha": 2.0}, {"alpha": 2.0}),
+        (
+            "VotingRegressor",
+            "VotingRegressor",
+            {"estimators": ["Ridge"]},
+            {"estimators": ["Ridge"]},
+        ),
+    ],
+)
+def test_what_a_challenger_is_made_with(
+    named: str, champion: str, found: dict[str, Any], made: dict[str, Any]
+) -> None:
+    settings = Settings(model=Model(named, {"solver": "svd"}, "mean"))
+    evidence = {"tuning": {"params": found, "regressor": champion, "settings_regressor": named}}
+    given, kept = inherited(settings, "v1", champion, evidence)
+    assert given.model == Model(champion, made, "mean")
+    assert kept == {"tuning": {"inherited_from": "v1", **evidence["tuning"]}}
+    elsewhere = Settings(model=Model("ElasticNet", {}))
+    assert inherited(elsewhere, "v1", champion, evidence) == (elsewhere, {})
+
+
+@pytest.fixture(scope="module")
+def among(table: Table) -> tuple[Settings, Table, Tuned]:
+    """A search among regressors on a part of the table."""
+    few = Table(table.features[::4], table.target[::4], table.path, table.sha256, {})
+    settings = load_settings(None, {}, (*FEW, "train.tune=4"), {})
+    return settings, few, tune(settings, few.features, few.target)
+
+
+def test_the_search_chooses_among_regressors(among: tuple[Settings, Table, Tuned]) -> None:
+    settings, few, found = among
+    evidence = found.evidence
+    assert list(evidence["regressors"]) == list(settings.train.tune_regressors[:-1])  # type: ignore[call-overload]
+    assert evidence["regressor"] == found.model.regressor != settings.model.regressor
+    assert evidence["params"] == found.model.params
+    assert evidence["score"] < evidence["untuned"]  # type: ignore[operator]
+    chosen = [model.regressor for model in found.outer]
+    assert evidence["nested_regressors"] == {name: chosen.count(name) for name in set(chosen)}
+    one_thread = msgspec.structs.replace(
+        settings, train=msgspec.structs.replace(settings.train, jobs=1)
+    )
+    assert told(tune(one_thread, few.features, few.target)) == told(found)
+
+
+def test_its_folds_are_measured_on_what_they_did_not_choose_by(
+    among: tuple[Settings, Table, Tuned],
+) -> None:
+    settings, few, found = among
+    rng = np.random.default_rng(0)
+    for k, (_, _, held) in enumerate(outer_splits(settings, len(few.target))):
+        features, target = few.features.copy(), few.target.copy()
+        features[held], target[held] = rng.normal(size=features[held].shape), 1e4
+        assert tune(settings, features, target).outer[k] == found.outer[k]
+
+
+def test_a_search_ends_when_its_minutes_are_over(
+    base: Callable[..., Settings], table: Table
+) -> None:
+    found = tune(base("train.tune=500", "train.tune_minutes=0.02"), table.features, table.target)
+    assert found.evidence["stopped"] and 0 < found.evidence["trials"] < 500  # type: ignore[operator]
+
+
+def test_few_rows_and_constant_columns_are_searched_too(table: Table) -> None:
+    n, features = 30, table.features[:30].copy()
+    features[:, 1], features[:, 2] = 5.0, np.nan
+    settings = load_settings(None, {}, (*FEW, "train.tune=4"), {})
+    found = tune(settings, features, table.target[:n])
+    prices = measure(settings, features, table.target[:n], models=found.outer).prices
+    assert np.isfinite(prices).all() and found.evidence["trials"] == 4
 
 
 def test_an_untuned_champion_hands_nothing_down(tmp_path: Path) -> None:

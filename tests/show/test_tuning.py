@@ -14,6 +14,12 @@ FOUND: dict[str, Any] = {
     "params": {"max_depth": 7}, "trials": 5, "asked": 9, "stopped": True, "untuned": 3.5,
     "score": 3.25,
 }  # fmt: skip
+AMONG: dict[str, Any] = {
+    "regressor": "VotingRegressor", "settings_regressor": "Ridge",
+    "params": {"estimators": ["Ridge", "BaggingRegressor"], "Ridge__alpha": 0.5},
+    "regressors": {"Ridge": 3.5, "BaggingRegressor": 3.3},
+    "nested_regressors": {"VotingRegressor": 4, "Ridge": 1},
+}  # fmt: skip
 
 
 def test_the_first_interrupt_stops_and_the_second_aborts() -> None:
@@ -50,6 +56,15 @@ def test_another_thread_hears_no_key() -> None:
          ["note: 5 of 9 trials: nothing better than the settings' parameters"]),
         ({"tuning": {"params": {"max_depth": 7}, "inherited_from": "v1"}},
          ["note: keeps what v1 was tuned to: max_depth = 7"]),
+        ({"tuning": {"params": {"alpha": 2.0, "solver": "svd", "copy_X": True},
+                     "inherited_from": "v1", "regressor": "Ridge", "settings_regressor": "Lasso"}},
+         ["note: keeps what v1 was tuned to: Ridge: alpha = 2, solver = svd, copy_X = True"]),
+        ({"tuning": FOUND | AMONG},
+         ["note: 5 of 9 trials, stopped: VotingRegressor: Ridge (alpha = 0.5) and "
+          "BaggingRegressor () (inner RMSE 3.5 -> 3.25)",
+          "note: best of each, inner RMSE: BaggingRegressor 3.3, Ridge 3.5",
+          "note: the baseline is of searches of its own, one in each fold, which chose: "
+          "VotingRegressor 4, Ridge 1"]),
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_search(evidence: dict[str, Any], said: list[str]) -> None:
