@@ -104,7 +104,10 @@ def check_target(
     path: Path,
     place: Place,
 ) -> None:
-    """Raise `DataError` where no row has a price, or one is not above 0."""
+    """Raise `DataError` where no row has a price, one is not above 0, or all are the same.
+
+    A model of one price is never wrong at training time: every error later is infinitely more.
+    """
     if not labeled.any():
         raise DataError(
             f"`{path}` has no value in `{schema.target}`", "give rows whose price is known"
@@ -113,6 +116,13 @@ def check_target(
         raise DataError(
             f"`{path}`, {place(row)}: `{schema.target}` is {target[row]:g}, not above 0",
             "mend the value, or remove the row",
+        )
+    prices = target[labeled]
+    if len(prices) > 1 and (prices == prices[0]).all():
+        raise DataError(
+            f"`{path}`: `{schema.target}` is {prices[0]:g} in all {len(prices)} rows: there is "
+            "nothing to learn",
+            "name the column that holds the prices as `data.target` in the settings",
         )
 
 

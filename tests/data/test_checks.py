@@ -148,3 +148,12 @@ def test_a_feature_needs_one_value_to_be_imputed_from() -> None:
     )
     assert message == "`t.csv` has no value in `b`: it cannot be imputed"
     assert "data.features" in hint
+
+
+def test_a_target_that_never_changes_is_nothing_to_learn() -> None:
+    same = np.array([21.0, np.nan, 21.0])
+    message, hint = refused(lambda: check_target(same, ~np.isnan(same), SCHEMA, PATH, place))
+    assert message == "`t.csv`: `y` is 21 in all 2 rows: there is nothing to learn"
+    assert "data.target" in hint
+    check_target(np.array([21.0, np.nan, 21.5]), ~np.isnan(same), SCHEMA, PATH, place)
+    check_target(np.array([21.0]), np.ones(1, bool), SCHEMA, PATH, place)

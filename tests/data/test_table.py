@@ -126,7 +126,8 @@ def test_the_fingerprint_is_that_of_the_file(tmp_path: Path) -> None:
 def test_every_number_is_read_to_its_last_digit(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[float]
 ) -> None:
-    text = "a,y\n" + "".join(f"{number!r},1\n" for number in numbers)
+    # A target that never changes is refused.
+    text = "a,y\n" + "".join(f"{n!r},{row + 1}\n" for row, n in enumerate(numbers))
     table = read(text, tmp_path_factory.mktemp("t"), FeatureSchema(("a",), "y"))
     assert table.features[:, 0].tolist() == numbers
 
