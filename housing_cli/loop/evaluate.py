@@ -21,6 +21,7 @@ from housing_cli.judging.reference import Reference, baseline_value, load_refere
 from housing_cli.judging.segments import SegmentError, compare_segments, worst_segment
 from housing_cli.judging.sums import Segment, over_days, quantiles, segments, sums_of
 from housing_cli.loop.budget import judge_budget
+from housing_cli.loop.late import LateLabels, late_labels
 from housing_cli.loop.recent import Recent, intervals_of, read_recent
 from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Knots, Sums
@@ -38,7 +39,8 @@ class Labels:
     labeled / predictions. delay_p50, delay_p95: seconds from prediction to real price, of the
     newest labeled rows. doubts: labels that may be none; what it excludes is in `labeled`, but not
     in the verdict. repeated: how many of the newest predictions that were read ask for a house that
-    a newer one asks for too; repeated_share: of these predictions.
+    a newer one asks for too; repeated_share: of these predictions. late: what came
+    too late for the window.
     """
 
     predictions: int
@@ -49,6 +51,7 @@ class Labels:
     doubts: Doubts
     repeated: int
     repeated_share: float | None
+    late: LateLabels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ def evaluate(
         recent = read_recent(log, version, window, settings.evaluate.metric, price, knots, doubt)
         per_year = settings.evaluate.false_alarms_per_year
         budget = judge_budget(log, version, reference, window, recent, knots, per_year, doubt)
+        late = late_labels(log, version.name, window, recent.labeled)
     finally:
         log.close()
     rule = settings.evaluate
@@ -179,7 +183,7 @@ def evaluate(
         verdict=verdict,
         window=window,
         recent=recent.figures(target),
-        labels=_labels(recent),
+        labels=replace(_labels(recent), late=late),
         versions=_versions(settings, registry, version, recent.versions),
         drift=drift,
         selection=_selection(version, reference, recent.seen),

@@ -13,6 +13,8 @@ from housing_cli.prediction_log.records import (
     Group,
     Initialized,
     Labeled,
+    Late,
+    LateQuery,
     Predictions,
     Served,
     Sums,
@@ -94,6 +96,14 @@ class PredictionLog(Protocol):
         """Return counts of labels by the day on which the price that counts came in.
 
         What a judgment within a yearly budget needs, counted where the rows lie.
+        """
+
+    def late(self, query: LateQuery) -> Late:
+        """Return how many labels came too late for a window to count, and how late.
+
+        The price that counts decides: an early label that was corrected late is late. Reads no
+        more than the labels that came in since the window began (csv), or those of the version's
+        predictions since `floor` (SQL).
         """
 
     def append_served(self, rows: Sequence[Served]) -> None:

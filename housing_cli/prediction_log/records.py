@@ -277,6 +277,34 @@ class Arrivals(msgspec.Struct, frozen=True):
         return len(self.days)
 
 
+class LateQuery(msgspec.Struct, frozen=True):
+    """What `late` is asked for: labels of `version` that came too late for a window.
+
+    since: where the window begins (aware UTC); the labels came in at or after it, for predictions
+    before it. floor: no prediction before it is looked at. delay: the window's length in seconds;
+    a label that came sooner after its prediction was in the window for a while, and is not late.
+    """
+
+    version: str
+    since: datetime
+    floor: datetime
+    delay: float
+
+
+class Late(msgspec.Struct, frozen=True):
+    """Labels that no look at a window could count; nan where there are none.
+
+    n: how many. oldest, newest: epoch seconds of their predictions. shortest, longest: seconds
+    from prediction to the price that counts.
+    """
+
+    n: int = 0
+    oldest: float = math.nan
+    newest: float = math.nan
+    shortest: float = math.nan
+    longest: float = math.nan
+
+
 def checked_price(real_price: float) -> float:
     """Return a real price as a float. Raises ValueError if it is not finite or not above 0."""
     real = float(real_price)

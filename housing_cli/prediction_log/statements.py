@@ -23,6 +23,8 @@ from housing_cli.prediction_log.records import (
     Axis,
     Kind,
     Knots,
+    Late,
+    LateQuery,
     Sums,
     SumsQuery,
 )
@@ -203,6 +205,34 @@ def arrivals_of(found: Iterable[Sequence[Any]], skipped: int = 0) -> Arrivals:
     days, *counts, off = zip(*rows, strict=True) if rows else [()] * 6
     bands, errors, n, covered = (np.array(values, dtype=np.int64) for values in counts)
     return Arrivals(days, bands, errors, n, covered, np.array(off, dtype=np.float64), skipped)
+
+
+def late(source: Source, query: LateQuery, conditions: Sequence[Condition]) -> Rows:
+    """Select what `late_of` takes: one row. SQLite compares whole seconds."""
+    rows, prices = source.rows, source.prices
+    made, arrived = (sa.extract("epoch", table.c.timestamp) for table in (rows, prices))
+    labels = (
+        sa.select(made.label("made"), (arrived - made).label("delay"))
+        .select_from(prices.join(rows, rows.c.id == prices.c.id))
+        .where(
+            _counts(prices),
+            *conditions,
+            arrived >= query.since.timestamp(),
+            made < query.since.timestamp(),
+            arrived - made > query.delay,
+        )
+        .subquery("labels")
+    )
+    ends = [end(column) for column in labels.c for end in (sa.func.min, sa.func.max)]
+    return sa.select(sa.func.count(), *ends)
+
+
+def late_of(found: Iterable[Sequence[Any]]) -> Late:
+    """Return the row of `late` as a record."""
+    for n, *ends in found:
+        if n:
+            return Late(int(n), *map(float, ends))
+    return Late()
 
 
 def _counts(prices: sa.FromClause) -> Condition:

@@ -11,6 +11,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.budget import alarm_lines, budget_payload
 from housing_cli.show.labels import warnings as label_warnings
+from housing_cli.show.late import late_line
 from housing_cli.show.result import Cell, Result, Table, span
 from housing_cli.show.segments import segment_payload, worst_line
 
@@ -31,7 +32,9 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
     elif verdict.verdict == "insufficient" and strict:
         code = ExitCode.INSUFFICIENT
     data = payload(judged)
-    show: list[str | Table] = [sentence(judged), *alarm_lines(judged), _verdict_table(judged)]
+    late = late_line(judged.labels.late)
+    show: list[str | Table] = [sentence(judged), *late, *alarm_lines(judged)]
+    show.append(_verdict_table(judged))
     if len(judged.rows):
         show.append(_recent_line(judged))
     if len(judged.rows) >= _FEWEST_CHARTED and (sys.stdout.encoding or "").lower() == "utf-8":

@@ -15,6 +15,7 @@ from housing_cli.pages import charts, page
 from housing_cli.show import figures
 from housing_cli.show.evaluate import version_rows
 from housing_cli.show.labels import warnings as label_warnings
+from housing_cli.show.late import late_line
 from housing_cli.show.result import span
 from housing_cli.show.segments import segment_rows, worst_line
 
@@ -83,7 +84,8 @@ def _sentence(judged: Evaluation) -> str:
 
 
 def _warnings(judged: Evaluation) -> list[str]:
-    found = [f"{text}." for text in label_warnings(judged.labels)]
+    found = [*late_line(judged.labels.late)]
+    found += [f"{text}." for text in label_warnings(judged.labels)]
     if judged.drifted:
         found.append("Drift: " + "; ".join(d.reading for d in judged.drifted) + ".")
     if judged.biased:

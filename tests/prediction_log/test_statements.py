@@ -29,6 +29,7 @@ from housing_cli.prediction_log.records import (
     Axis,
     Kind,
     Knots,
+    LateQuery,
     Sums,
     SumsQuery,
 )
@@ -302,3 +303,53 @@ def test_arrivals_are_those_of_the_rows(
             for name in ("bands", "errors", "n", "covered"):
                 assert getattr(found, name).tolist() == getattr(expected, name).tolist()
             np.testing.assert_allclose(found.relative, expected.relative, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["lines", *BACK_ENDS])
+def test_late_labels_are_those_of_the_rows(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A label is late by the price that counts, whichever revision it is; `lines`: by DuckDB."""
+    rng = np.random.default_rng(1)
+    rows: list[Prediction] = []
+    prices: list[Price] = []
+    for number in range(300):
+        ms = BEGAN_MS + number * DAY_MS // 3
+        key = f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7000-8000-{number:012x}"
+        version = "v2" if number % 7 == 3 else "v1"
+        rows.append((key, ms, version, 6.0, None, 20.0))
+        late = ms
+        for revision in range(1, 1 + int(rng.integers(0, 3))):
+            late += int(rng.integers(1, 30 * DAY_MS // 1000)) * 1000
+            prices.append((key, revision, late, version, 20.0 + revision))
+    prices.sort(key=lambda price: price[2])
+    prices = [price for price in prices if price[2] < BEGAN_MS + 100 * DAY_MS]
+    now, window = BEGAN_MS + 100 * DAY_MS, 20 * DAY_MS
+    since, floor = (datetime.fromtimestamp((now - n * window) / 1000, UTC) for n in (1, 3))
+    query = LateQuery("v1", since, floor, window / 1000)
+    last = {key: ms for key, _, ms, *_ in prices}
+    late_ones = [
+        (ms / 1000, (last[key] - ms) / 1000)
+        for key, ms, version, *_ in rows
+        if version == "v1" and now - 3 * window <= ms < now - window
+        and last.get(key, 0) >= now - window and last[key] - ms > window
+    ]  # fmt: skip
+    made, delays = zip(*late_ones, strict=True)
+    folder = tmp_path / "late"
+    url = f"csv:{folder}" if kind == "lines" else fresh_url(kind, folder, request)
+    with closing(open_log(url, SMALL)) as log:
+        assert log.late(query).n == 0
+        if kind == "lines":
+            write_csv(folder, rows, prices)
+            text = (folder / "feedback.csv").read_text()
+            (folder / "feedback.csv").write_text(text.replace("\n", "\r\n"))
+        else:
+            record(log, rows, prices)
+        found = log.late(query)
+        assert found.n == len(late_ones) > 10
+        ends = (found.oldest, found.newest, found.shortest, found.longest)
+        expected = (min(made), max(made), min(delays), max(delays))
+        # SQLite's seconds are whole.
+        np.testing.assert_allclose(ends, expected, atol=1.0 if kind == "sqlite" else 2e-3)
+        assert log.late(msgspec.structs.replace(query, delay=1e9)).n == 0
+        assert log.late(msgspec.structs.replace(query, version="v9")).n == 0

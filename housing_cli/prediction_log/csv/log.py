@@ -46,6 +46,8 @@ from housing_cli.prediction_log.records import (
     Group,
     Initialized,
     Labeled,
+    Late,
+    LateQuery,
     Predictions,
     Served,
     Sums,
@@ -224,6 +226,19 @@ class CsvLog:
         with self._read() as rows, self._read_feedback() as prices:
             asked = Query(rows, prices, self.width, query.version, floor=ceil_ms(query.since))
             return csv_wide.arrivals(asked, query)
+
+    def late(self, query: LateQuery) -> Late:
+        """Return the labels that came too late for a window, from the end of feedback.csv."""
+        from housing_cli.prediction_log.csv import late as csv_late
+
+        with self._read() as rows, self._read_feedback() as prices:
+            asked = Query(rows, prices, self.width, query.version, floor=ceil_ms(query.floor))
+            found = csv_late.late(asked, query)
+            if found is not None:
+                return found
+            from housing_cli.prediction_log.csv import wide as csv_wide
+
+            return csv_wide.late(asked, query)
 
     def init(self, *, migrate: bool = False) -> Initialized:
         """Make both files with their headers; served.csv is made by its first row."""

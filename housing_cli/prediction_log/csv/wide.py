@@ -14,6 +14,8 @@ from housing_cli.prediction_log.records import (
     Arrivals,
     ArrivalsQuery,
     Labeled,
+    Late,
+    LateQuery,
     Predictions,
     Sums,
     SumsQuery,
@@ -78,6 +80,12 @@ def arrivals(query: Query, asked: ArrivalsQuery) -> Arrivals:
     with Staged(query, ()) as staged:
         statement = statements.arrivals(staged.source, asked, ())
         return statements.arrivals_of(staged.rows(statement), staged.skipped)
+
+
+def late(query: Query, asked: LateQuery) -> Late:
+    """Return the labels that came too late for a window. Raises `LogUnavailable`."""
+    with Staged(query, ()) as staged:
+        return statements.late_of(staged.rows(statements.late(staged.source, asked, ())))
 
 
 def _columns(staged: Staged, statement: statements.Rows, query: Query) -> dict[str, NDArray[Any]]:

@@ -48,7 +48,7 @@ _PRICES = re.compile(
 _HEX, _MARKS = b"0123456789abcdef", b"----,--T::.Z,.\n"
 
 
-class _Foreign(Exception):
+class Foreign(Exception):
     """A line that another tool may have written."""
 
 
@@ -64,15 +64,15 @@ def labeled(query: Query) -> Labeled | None:
     wanted = max(newest, _FEWEST) if newest else _NARROW_ROWS
     try:
         while wanted <= _NARROW_ROWS:
-            latest = _Latest(query.prices, wanted, query.floor)
+            latest = Latest(query.prices, wanted, query.floor)
             latest.skipped += query.torn
-            found = _matching(query, latest)
+            found = matching(query, latest)
             if latest.complete or (newest is not None and len(found) >= newest):
                 found.sort(key=_by_time)
                 return labeled_of(query.cut(found), latest.rows, query.width, latest.skipped)
             # The version made a part of them only: ask for as many more.
             wanted *= 4 + 2 * (newest or 0) // max(len(found), 1)
-    except _Foreign:
+    except Foreign:
         pass
     return None
 
@@ -85,7 +85,7 @@ def predictions(query: Query) -> Predictions | None:
         return None
     try:
         return _newest(query)
-    except _Foreign:
+    except Foreign:
         return None
 
 
@@ -111,25 +111,29 @@ def _newest(query: Query) -> Predictions | None:
     if not rows and not _everything(query):
         return predictions_of([], set(), query.width, skipped)
     oldest = 0 if _everything(query) else min(milliseconds(row.id) for row in rows)
-    latest = _Latest(query.prices, _NARROW_ROWS * 4, oldest)
+    latest = Latest(query.prices, _NARROW_ROWS * 4, oldest)
     if not latest.complete:
         return None
     return predictions_of(rows, latest.rows.keys(), query.width, skipped + latest.skipped)
 
 
-class _Latest:
+class Latest:
     """The last real price of the newest predictions that have one.
 
     rows: id to line. complete: whether older predictions with a price, but not before `floor_ms`,
-    do not exist. skipped: broken lines.
+    do not exist. skipped: broken lines. With `before` (ms) prices of later predictions do not
+    count, and with `arrived` (ms) those that came before it may be missing.
     """
 
-    def __init__(self, prices: LineReader, wanted: int, floor: int) -> None:
+    def __init__(
+        self, prices: LineReader, wanted: int, floor: int, *, arrived: int = 0, before: int = 0
+    ) -> None:
         self.rows: dict[str, FeedbackRow] = {}
         self.complete = True
         self.skipped = 0
         latest: dict[bytes, bytes] = {}
         cutoff = prefix_of(floor).encode() if floor else b""
+        self._before = prefix_of(before).encode() if before else b"~"
         for block in prices.backward():
             self._take(block, latest, cutoff)
             if len(latest) > wanted:
@@ -137,19 +141,19 @@ class _Latest:
                 for key in sorted(latest)[:-wanted]:
                     del latest[key]
                 cutoff = min(latest)
-            if cutoff and _first_ms(block) < milliseconds(cutoff.decode()[:13]):
+            if cutoff and _first_ms(block) < max(milliseconds(cutoff.decode()[:13]), arrived):
                 break
         for line in latest.values():
             try:
                 row = feedback_row(line)
             except ValueError:  # a day that no calendar has
-                raise _Foreign from None
+                raise Foreign from None
             self.rows[row.id] = row
 
     def _take(self, block: bytes, latest: dict[bytes, bytes], cutoff: bytes) -> None:
         lines = block.split(b"\n")[:-1]
         if _are_prices(block, len(lines)):
-            for line in reversed([line for line in lines if line >= cutoff]):
+            for line in reversed([line for line in lines if cutoff <= line < self._before]):
                 latest.setdefault(line[:ID_BYTES], line)
             return
         for line in reversed(lines):
@@ -161,7 +165,7 @@ class _Latest:
                 self.skipped += line != b""
             elif not _is_price(line):
                 self.skipped += 1
-            elif key >= cutoff:
+            elif cutoff <= key < self._before:
                 latest[key] = line
 
 
@@ -180,7 +184,7 @@ def _by_time(row: PredictionRow) -> tuple[float, str]:
 
 
 def _row(line: bytes, width: int) -> PredictionRow | None:
-    """Return the row of a line, None for a broken one. Raises `_Foreign`."""
+    """Return the row of a line, None for a broken one. Raises `Foreign`."""
     if _ROW.fullmatch(line) is None:
         _refuse_foreign(line, width + 3)
         return None
@@ -191,9 +195,9 @@ def _row(line: bytes, width: int) -> PredictionRow | None:
 
 
 def _refuse_foreign(line: bytes, commas: int) -> None:
-    """Raise `_Foreign` unless a line is broken by its number of fields alone."""
+    """Raise `Foreign` unless a line is broken by its number of fields alone."""
     if line.count(b",") == commas or b'"' in line or b"\r" in line:
-        raise _Foreign
+        raise Foreign
 
 
 def _first_ms(block: bytes) -> float:
@@ -206,7 +210,7 @@ def _first_ms(block: bytes) -> float:
     return math.inf
 
 
-def _matching(query: Query, latest: _Latest) -> list[PredictionRow]:
+def matching(query: Query, latest: Latest) -> list[PredictionRow]:
     """Return the predictions of these prices that exist and that the asked version made."""
     wanted = latest.rows
     if not wanted and not _everything(query):

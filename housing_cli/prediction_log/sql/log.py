@@ -24,6 +24,8 @@ from housing_cli.prediction_log.records import (
     Group,
     Initialized,
     Labeled,
+    Late,
+    LateQuery,
     Predictions,
     Served,
     Sums,
@@ -191,6 +193,14 @@ class SqlLog:
         question = sql_query.Question(self._tables, query.version, None, query.since)
         found = self._place.read(lambda connection: sql_query.arrivals(connection, question, query))
         return statements.arrivals_of(()) if found is None else found
+
+    def late(self, query: LateQuery) -> Late:
+        """Return the labels that came too late for a window; the database counts."""
+        from housing_cli.prediction_log.sql import query as sql_query
+
+        question = sql_query.Question(self._tables, query.version, None, query.floor)
+        found = self._place.read(lambda connection: sql_query.late(connection, question, query))
+        return Late() if found is None else found
 
     def check(self) -> None:
         """Raise when rows cannot be written now."""

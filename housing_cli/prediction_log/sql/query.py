@@ -15,6 +15,8 @@ from housing_cli.prediction_log.records import (
     Arrivals,
     ArrivalsQuery,
     Labeled,
+    Late,
+    LateQuery,
     Predictions,
     Sums,
     SumsQuery,
@@ -108,6 +110,15 @@ def arrivals(connection: Connection, question: Question, query: ArrivalsQuery) -
     conditions = question.conditions(question.tables.feedback)
     statement = statements.arrivals(question.source(), query, conditions)
     return statements.arrivals_of(connection.execute(statement))
+
+
+def late(connection: Connection, question: Question, query: LateQuery) -> Late:
+    """Return the late labels; of the version's labels from `floor` to `since`, by their index."""
+    prices = question.tables.feedback
+    last = f"{prefix_of(ceil_ms(query.since))}-0000-0000-000000000000"
+    conditions = [*question.conditions(prices), prices.c.id < last]
+    statement = statements.late(question.source(), query, conditions)
+    return statements.late_of(connection.execute(statement))
 
 
 def no_labeled(width: int) -> Labeled:

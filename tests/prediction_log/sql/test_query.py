@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from housing_cli.errors import LogUnavailable
 from housing_cli.prediction_log import Labeled, PredictionLog, open_log
 from housing_cli.prediction_log.ids import Clock
+from housing_cli.prediction_log.records import LateQuery
 from housing_cli.prediction_log.sql import query as sql_query
 from housing_cli.prediction_log.sql.tables import tables_for
 from tests.postgres import PostgresServer
@@ -218,3 +219,31 @@ def test_a_database_that_is_gone_is_unavailable_in_the_middle_of_a_question(
     finally:
         postgres.start()
     log.close()
+
+
+def test_late_labels_are_looked_for_by_the_index_of_version_and_time(tmp_path: Path) -> None:
+    """So what that costs grows with the window, not with the log."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    log = open_log(url, BOSTON)
+    log.feedback(log.append("v1", [ROW], [20.0])[0], 21.0)
+    log.close()
+    since, floor = (datetime.fromtimestamp(BEGAN_MS / 1000 - days * 86_400, UTC) for days in (0, 9))
+    query = LateQuery("v1", since, floor, 86_400.0)
+    engine = sa.create_engine(url)
+    plans: list[str] = []
+
+    def explain(
+        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
+        if "feedback" in statement and not statement.startswith("EXPLAIN"):
+            found = connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(row[3] for row in found)
+
+    sa.event.listen(engine, "before_cursor_execute", explain)
+    with engine.connect() as connection:
+        question = sql_query.Question(tables_for(BOSTON.features), "v1", None, floor)
+        assert sql_query.late(connection, question, query).n == 0
+    engine.dispose()
+    first = next(plan for plan in plans if "SEARCH feedback" in plan)
+    assert "feedback_by_version (model_version=? AND id>? AND id<?)" in first
+    assert not any(plan.startswith("SCAN") for plan in plans if "labels" not in plan)
