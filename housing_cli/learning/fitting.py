@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import joblib
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
+from threadpoolctl import ThreadpoolController
 
 from housing_cli.config import Model, Settings
 from housing_cli.config.cores import available_cores
@@ -52,7 +54,8 @@ def fit(settings: Settings, features: Floats, target: Floats) -> Pipeline:
 def fit_pipeline(pipeline: Pipeline, features: Floats, target: Floats) -> Pipeline:
     """Fit `pipeline` and return it. Raises `ModelError` for parameter values that cannot be."""
     try:
-        return pipeline.fit(features, target)
+        with one_thread():
+            return pipeline.fit(features, target)
     except (ValueError, TypeError) as error:  # scikit-learn checks parameter values when it fits
         reason = str(error).splitlines()[0]
         raise ModelError(
@@ -70,7 +73,8 @@ def predict(pipeline: Pipeline, features: Floats) -> Floats:
     for one in (regressor, *getattr(regressor, "estimators_", ())):
         if hasattr(one, "n_jobs"):
             one.n_jobs = 1
-    prices: Floats = pipeline.predict(features)
+    with one_thread():
+        prices: Floats = pipeline.predict(features)
     return prices
 
 
@@ -107,6 +111,7 @@ def measure(
     # The folds run side by side, one thread each: that scales better than threads inside a forest.
     pipelines = [build_pipeline(model, seed=seed, jobs=1) for model in models]
 
+    @one_thread()
     def fold(
         pipeline: Pipeline, repeat: int, kept: Rows, held: Rows
     ) -> tuple[int, Rows, Floats, Floats | None]:
@@ -161,6 +166,22 @@ def side_by_side(settings: Settings, tasks: Iterable[Any]) -> Iterator[Any]:
     run = joblib.Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")
     results: Iterator[Any] = run(tasks)
     return results
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within this context, or a function decorated by it, OpenMP has one thread; here alone.
+
+    Histogram boosting has one for each core, which wait for each other without letting go of it:
+    beside other folds, or other programs, 2 s of fitting became 65 on a busy machine.
+    """
+    with _thread_pools().limit(limits=1, user_api="openmp"):
+        yield
 
 
 @contextmanager

@@ -25,7 +25,6 @@ import joblib
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from housing_cli.config import Model, Settings
 from housing_cli.errors import DataError
@@ -33,6 +32,7 @@ from housing_cli.learning.candidates import Choice, best_scores
 from housing_cli.learning.fitting import (
     Progress,
     fit_pipeline,
+    one_thread,
     outer_splits,
     side_by_side,
     silent,
@@ -141,17 +141,15 @@ def _round(
     seed = settings.train.seed
     asked = [search.ask() for search in searches]
 
+    @one_thread()
     def fit(search: Search, candidate: Asked, fold: int) -> bool:
         if stop():
             return False
         kept, held = search.folds[fold]
         pipeline = build_pipeline(_for_trial(candidate.model), seed=seed, jobs=1)
-        # One thread each: threads of histogram boosting within threads of ours wait for each other,
-        # and add up in any order.
-        with threadpool_limits(1, user_api="openmp"):
-            rows = search.rows[kept]
-            fitted = fit_pipeline(pipeline, features[rows], target[rows])
-            candidate.prices[held] = fitted.predict(features[search.rows[held]])
+        rows = search.rows[kept]
+        fitted = fit_pipeline(pipeline, features[rows], target[rows])
+        candidate.prices[held] = fitted.predict(features[search.rows[held]])
         return True
 
     for fold in range(INNER_FOLDS):
