@@ -13,13 +13,14 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
 from threadpoolctl import ThreadpoolController
 
 from housing_cli.config import Model, Settings
 from housing_cli.config.cores import available_cores
+from housing_cli.data.copies import groups_of
 from housing_cli.errors import DataError, ModelError
+from housing_cli.learning.folds import splits
 from housing_cli.learning.pipeline import build_pipeline
 
 Floats = NDArray[np.float64]
@@ -78,8 +79,12 @@ def predict(pipeline: Pipeline, features: Floats) -> Floats:
     return prices
 
 
-def outer_splits(settings: Settings, n: int) -> list[tuple[int, Rows, Rows]]:
-    """Return repeat, kept and held rows of every fold that the baseline is measured on."""
+def outer_splits(settings: Settings, groups: Rows) -> list[tuple[int, Rows, Rows]]:
+    """Return repeat, kept and held rows of every fold that the baseline is measured on.
+
+    groups: (n,), which rows stay together.
+    """
+    n = len(groups)
     folds, repeats, seed = settings.train.folds, settings.train.repeats, settings.train.seed
     if n < 2 * folds:
         raise DataError(
@@ -89,7 +94,7 @@ def outer_splits(settings: Settings, n: int) -> list[tuple[int, Rows, Rows]]:
     return [
         (repeat, kept, held)
         for repeat in range(repeats)
-        for kept, held in KFold(folds, shuffle=True, random_state=seed + repeat).split(np.empty(n))
+        for kept, held in splits(groups, folds, seed + repeat)
     ]
 
 
@@ -106,8 +111,8 @@ def measure(
     models: what is fitted in each of `outer_splits`, where it is not the configured model.
     """
     seed, n = settings.train.seed, len(target)
-    splits = outer_splits(settings, n)
-    models = models or [settings.model] * len(splits)
+    parts = outer_splits(settings, groups_of(features, target))
+    models = models or [settings.model] * len(parts)
     # The folds run side by side, one thread each: that scales better than threads inside a forest.
     pipelines = [build_pipeline(model, seed=seed, jobs=1) for model in models]
 
@@ -125,12 +130,12 @@ def measure(
 
     prices, squares = np.empty((settings.train.repeats, n)), np.zeros(features.shape[1])
     trees = settings.model.params.get("n_estimators")
-    progress("folds", 0, len(splits))
+    progress("folds", 0, len(parts))
     results = side_by_side(
         settings,
         (
             joblib.delayed(fold)(pipeline, *split)
-            for pipeline, split in zip(pipelines, splits, strict=True)
+            for pipeline, split in zip(pipelines, parts, strict=True)
         ),
     )
     with threads_warn_in_vain():
@@ -138,9 +143,9 @@ def measure(
             prices[repeat, held] = predicted
             if worse is not None:
                 squares += worse
-            progress("folds", done, len(splits))
+            progress("folds", done, len(parts))
             if isinstance(trees, int):  # anything else scikit-learn refuses by itself
-                progress("trees", done * trees, len(splits) * trees)
+                progress("trees", done * trees, len(parts) * trees)
     usual = np.sqrt(((prices[0] - target) ** 2).mean())
     return OutOfFold(prices, np.sqrt(squares / n) - usual)
 

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from housing_cli.config import Model, Settings
+from housing_cli.data.copies import groups_of
 from housing_cli.errors import DataError
 from housing_cli.learning.candidates import Choice, best_scores
 from housing_cli.learning.fitting import (
@@ -81,10 +82,11 @@ def tune(
     build_pipeline(settings.model, seed=0, jobs=1)  # a wrong name is said before anything runs
     names = searched(settings.model, settings.train.tune_regressors, n)
     spaces = {name: space_of(name) for name in names}
-    parts = [np.arange(n), *(kept for _, kept, _ in outer_splits(settings, n))]
+    groups = groups_of(features, target)
+    parts = [np.arange(n), *(kept for _, kept, _ in outer_splits(settings, groups))]
     if min(map(len, parts)) < 2 * INNER_FOLDS:
         raise DataError(f"{n} rows are too few to tune on", "train without `--tune`")
-    searches = [begin(settings, spaces, rows, target) for rows in parts]
+    searches = [begin(settings, spaces, rows, target, groups) for rows in parts]
     stopped = False
     with stop_key() as pressed:
         stop = _or_late(pressed, settings.train.tune_minutes)
