@@ -18,7 +18,7 @@ so no majority improves, and base data, which is trusted, shows the harm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,18 +47,23 @@ class Limits:
 
 
 def reasons_against(
-    found: Comparison, limits: Limits, extreme: float, misses: Floats | None
+    found: Comparison,
+    limits: Limits,
+    extreme: float,
+    misses: Floats | None,
+    named: Sequence[str] = (),
 ) -> list[str]:
     """Return why the challenger is refused, nothing where it is accepted.
 
     extreme: by how many times the price level moved at most. misses: (n,), how many times off each
-    real price of the feedback is from what was predicted.
+    real price of the feedback is from what was predicted. named: the worst of them in words, the
+    worst first.
     """
     return [
         *_no_better(found),
         *_implausible(found, limits, extreme),
         # One alone, a typing error or another unit, would spoil the baseline of whoever learns it.
-        *(() if misses is None else _absurd(misses, limits.max_level * found.factor)),
+        *(() if misses is None else _absurd(misses, limits.max_level * found.factor, named)),
         *_stuck(found, limits),
         *_harmful(found, limits),
     ]
@@ -85,13 +90,13 @@ def _implausible(found: Comparison, limits: Limits, extreme: float) -> Iterator[
         )
 
 
-def _absurd(misses: Floats, beyond: float) -> Iterator[str]:
+def _absurd(misses: Floats, beyond: float, named: Sequence[str]) -> Iterator[str]:
     absurd = int((misses > beyond).sum())
     if absurd:
         yield (
             f"{absurd} of the {len(misses)} real prices {'is' if absurd == 1 else 'are'} more than "
             f"{beyond:.1f} times off what was predicted (the worst {misses.max():.4g} times): a "
-            "typing error, or another unit?"
+            "typing error, or another unit?" + (f" {', '.join(named[:absurd])}" if named else "")
         )
 
 

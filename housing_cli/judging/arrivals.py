@@ -39,8 +39,8 @@ def relative(real: Floats, predicted: Floats) -> Floats:
 
 def arrivals_of(rows: Labeled, query: ArrivalsQuery) -> Arrivals:
     """Return the counts of labeled rows of one version, as a log gives them of its own."""
-    if query.far is not None and query.left_out:
-        rows = rows.where(~np.isin(kinds(rows.real, rows.predicted, query.far), query.left_out))
+    if query.kinds is not None and query.left_out:
+        rows = rows.where(~np.isin(kinds(rows.real, rows.predicted, query.kinds), query.left_out))
     days = np.floor(rows.labeled_at / 86_400).astype("M8[D]").astype(str)
     bands = np.searchsorted(np.array(query.price.edges), rows.predicted, side="right")
     off = relative_bands(rows.real, rows.predicted, query.errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,13 +84,14 @@ def compare(
     factor: float,
     limits: Limits,
     misses: Floats | None = None,
+    named: Sequence[str] = (),
 ) -> Comparison:
     """Compare on recent rows and on base data, and decide.
 
     recent, base: real prices, the champion's and the challenger's, each (n,); the prices of `base`
     at the base data's own level. levels: the level of each row of feedback (n,), oldest first.
     factor: a price this many times off is far off. misses: how many times off each real price of
-    the feedback is from what was predicted (n,).
+    the feedback is from what was predicted (n,); named: the worst of these in words, worst first.
     """
     found = paired(*recent, metric=metric)
     nearest = np.minimum(_distance(recent[0], recent[1]), _distance(recent[0], recent[2]))
@@ -111,7 +113,7 @@ def compare(
         reasons=(),
     )
     extreme = float(np.exp(np.abs(np.log(levels)).max(initial=0.0)))
-    reasons = reasons_against(compared, limits, extreme, misses)
+    reasons = reasons_against(compared, limits, extreme, misses, named)
     return replace(compared, wins=not reasons, reasons=tuple(reasons))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
-from housing_cli.judging.labels import Rule, rule_of
+from housing_cli.judging.label_rule import Rule, rule_of
 from housing_cli.judging.sums import band_edges
 from housing_cli.prediction_log.records import PREDICTED, Axis
 from housing_cli.registry import REFERENCE_FILE, ModelRegistry, Version
@@ -42,17 +42,14 @@ class Reference:
         return rule_of(self.target, self.out_of_fold, max_level)
 
     def baseline(self, version: Version, metric: str) -> gate.Baseline:
-        """Return the baseline of `version`; a row's losses are averaged over the repeats.
-
-        Copies of a row make it no surer.
-        """
+        """Return the baseline of `version`; a row's losses are averaged over the repeats."""
         losses = METRICS[metric].loss(self.target, self.out_of_fold)
         known = version.metadata.metrics.get(metric)
         return gate.Baseline(
             METRICS[metric].value(losses.mean()) if known is None else known,
             losses.mean(axis=0),
             np.abs(self.out_of_fold - self.target).mean(axis=0),
-            version.metadata.data.rows - version.metadata.data.copies,
+            version.metadata.data.rows,
         )
 
 

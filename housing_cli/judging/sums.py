@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging.gate import Recent
 from housing_cli.judging.resampling import Moments
-from housing_cli.prediction_log.records import Axis, Kind, Knots, Labeled, Sums
+from housing_cli.prediction_log.records import CLASS, Axis, Knots, Labeled, Sums
 
 Floats = NDArray[np.float64]
 
@@ -120,13 +120,13 @@ def of_kinds(sums: Sums, left_out: Collection[int] = ()) -> Sums:
     return _sums(*_grouped(columns, _figures(sums)[picked]), sums.skipped)
 
 
-def count_kinds(sums: Sums, version: str | None = None) -> list[int]:
-    """Return how many labels each `Kind` has, of all rows or those of one version."""
-    counts = np.zeros(len(Kind), dtype=np.int64)
+def count_kinds(sums: Sums, version: str | None = None) -> NDArray[np.int64]:
+    """Return how many labels each kind has (`CODES`,), of all rows or those of one version."""
+    counts = np.zeros(CLASS * CLASS, dtype=np.int64)
     picked = _of(sums, version)
     if sums.kinds is not None:
         np.add.at(counts, sums.kinds[picked], sums.labeled[picked])
-    return [int(count) for count in counts]
+    return counts
 
 
 def merge(parts: Iterable[Sums]) -> Sums:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import KFold
 
 from housing_cli.config import Model, Settings
 from housing_cli.learning.candidates import (
@@ -27,7 +28,6 @@ from housing_cli.learning.candidates import (
     single,
     vote,
 )
-from housing_cli.learning.folds import splits
 from housing_cli.learning.spaces import STARTS, VOTE, basis
 
 if TYPE_CHECKING:
@@ -150,17 +150,16 @@ def begin(
     spaces: Mapping[str, Mapping[str, BaseDistribution]],
     rows: Rows,
     target: Floats,
-    groups: Rows,
 ) -> Search:
     """Return a search on at most `MOST_ROWS` of `rows`.
 
-    spaces: of the regressors that are searched, in the order in which they are begun. target (n,),
-    groups (n,): of the whole table; rows of a group stay in one fold.
+    spaces: of the regressors that are searched, in the order in which they are begun. target: (n,),
+    of the whole table.
     """
     seed, own = settings.train.seed, settings.model
     if len(rows) > MOST_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
-    folds = list(splits(groups[rows], INNER_FOLDS, seed))
+    folds = list(KFold(INNER_FOLDS, shuffle=True, random_state=seed).split(rows))
     bases = {
         name: basis(name, own, len(target)) for name in dict.fromkeys([own.regressor, *spaces])
     }

@@ -6,7 +6,7 @@ from housing_cli.config.window import Window
 from housing_cli.judging.alternatives import detector
 from housing_cli.judging.arrivals import arrivals_of
 from housing_cli.judging.budget import BudgetVerdict, judge_arrivals
-from housing_cli.judging.labels import Rule
+from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.reference import Reference
 from housing_cli.loop.recent import Recent
 from housing_cli.prediction_log import PredictionLog
@@ -34,7 +34,7 @@ def judge_budget(
     price = reference.axes(version)[-1]
     looked_for = detector(reference.target, reference.out_of_fold, price, knots)
     query = ArrivalsQuery(
-        version.name, window.since(), price, looked_for.errors, knots, rule.far,
+        version.name, window.since(), price, looked_for.errors, knots, rule.kinds,
         recent.doubts.excluded,
     )  # fmt: skip
     found = log.arrivals(query) if recent.wide else arrivals_of(recent.rows, query)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from housing_cli.config import Settings
 from housing_cli.errors import InsufficientEvidence
-from housing_cli.judging.labels import Rule, equal_suspects, kinds
+from housing_cli.judging.label_rule import Rule
+from housing_cli.judging.labels import counting, counts_of, doubts_of
 from housing_cli.judging.sums import total
 from housing_cli.prediction_log import Labeled, open_log
-from housing_cli.prediction_log.records import Kind, SumsQuery
+from housing_cli.prediction_log.records import SumsQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,10 @@ def read_feedback(settings: Settings, rule: Rule) -> Feedback:
     finally:
         log.close()
     left_out = max(known - len(rows), 0)
-    own = kinds(rows.real, rows.predicted, rule.far) == Kind.EQUAL
-    equal = int(own.sum()) if equal_suspects(len(rows), int(own.sum()), rule) else 0
-    if equal:
-        rows = rows.where(~own)
+    doubts = doubts_of(counts_of(rows, rule), rows, rule)
+    equal = doubts.equal.count if doubts.equal else 0
+    # Mistyped prices stay: a challenger that would learn one is refused, and the price named.
+    rows = counting(rows, replace(doubts, excluded=doubts.sent_back), rule)
     if len(rows) < fewest:
         besides = f" ({equal} more are the predicted price sent back)" if equal else ""
         # More labels do not help where no more of them are read.

@@ -10,10 +10,11 @@ import numpy as np
 from housing_cli.config.window import Window
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
-from housing_cli.judging.labels import Doubts, Rule, counting, doubts_of, kinds
+from housing_cli.judging.label_rule import Rule
+from housing_cli.judging.labels import Doubts, counting, counts_of, doubts_of
 from housing_cli.judging.sums import Totals, count_kinds, of_kinds, sums_of, total, totals_by
 from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
-from housing_cli.prediction_log.records import Axis, Kind, Knots, Sums, SumsQuery
+from housing_cli.prediction_log.records import Axis, Knots, Sums, SumsQuery
 from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
 
 LOOKED_AT = 5_000
@@ -83,10 +84,9 @@ def read_recent(
     rows = log.labeled(version=version.name, newest=few, since=since, features=small)
     looked = rows if small else log.labeled(version=version.name, newest=LOOKED_AT, since=since)
     if newest is None and len(rows) == few:
-        query = SumsQuery(since=since, axes=(price,), knots=knots, far=rule.far)
+        query = SumsQuery(since=since, axes=(price,), knots=knots, kinds=rule.kinds)
         return _by_sums(log.sums(query), version, (rows, looked), seen, rule)
-    found = kinds(rows.real, rows.predicted, rule.far)
-    doubts = doubts_of(np.bincount(found, minlength=len(Kind)).tolist(), rows, rule)
+    doubts = doubts_of(counts_of(rows, rule), rows, rule)
     rows, looked = (counting(some, doubts, rule) for some in (rows, looked))
     lately = log.labeled(newest=min(newest or LOOKED_AT, LOOKED_AT), since=since, features=False)
     lately = counting(lately, doubts, rule)

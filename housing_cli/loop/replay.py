@@ -13,11 +13,10 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.errors import SchemaMismatch
 from housing_cli.judging.anytime import Share, mean_sequence, share_sequence
 from housing_cli.judging.houses import as_served, newest_of_each, repeats
-from housing_cli.judging.labels import doubts_of, kinds
+from housing_cli.judging.labels import counts_of, doubts_of, kinds
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.loop.verify import load_verified
 from housing_cli.prediction_log import Labeled, open_log
-from housing_cli.prediction_log.records import Kind
 from housing_cli.registry import ModelRegistry, Version, open_registry
 
 Floats = NDArray[np.float64]
@@ -135,9 +134,8 @@ def _doubtful(rows: Labeled, registry: ModelRegistry, max_level: float) -> NDArr
         if version is not None:
             rule = load_reference(registry, version).label_rule(max_level)
             own = rows.where(names == name)
-            kind = kinds(own.real, own.predicted, rule.far)
-            doubts = doubts_of(np.bincount(kind, minlength=len(Kind)).tolist(), own, rule)
-            found[names == name] = np.isin(kind, doubts.excluded)
+            left_out = doubts_of(counts_of(own, rule), own, rule).excluded
+            found[names == name] = np.isin(kinds(own.real, own.predicted, rule.kinds), left_out)
     return found
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from housing_cli.config import Settings
-from housing_cli.data.copies import copies_in
 from housing_cli.data.table import Table, read_table
 from housing_cli.judging import gate
 from housing_cli.judging.reference import edges_of
@@ -95,8 +94,7 @@ def train(
 
 def data_info(table: Table) -> DataInfo:
     """Return what the metadata says of a table."""
-    copies = copies_in(table.features, table.target)
-    return DataInfo(table.path, table.sha256, len(table), dict(table.dropped), copies=copies)
+    return DataInfo(table.path, table.sha256, len(table), dict(table.dropped))
 
 
 def build_version(

@@ -179,14 +179,10 @@ EQUAL_WITHIN: Final = 1.2e-7
 """Relative: what a client may lose of an answered price that is a float32, one unit of it."""
 
 
-PRICE_BOUNDS: Final = (1e-75, HIGHEST_PRICE)
-"""Predicted prices beyond these are no prices, and their labels `Kind.PLAIN`."""
-
-
 class Kind(IntEnum):
     """What a real price looks like beside the predicted one.
 
-    EQUAL: the same, within `EQUAL_WITHIN`. FAR: more than `SumsQuery.far` times off. PLAIN:
+    EQUAL: the same, within `EQUAL_WITHIN`. FAR: more than `LabelKinds.far` times off. PLAIN:
     neither, or there is no real price.
     """
 
@@ -195,19 +191,39 @@ class Kind(IntEnum):
     FAR = 2
 
 
+AGREES: Final = 3
+"""And more: it lies within half of `LabelKinds.steps[kind - AGREES]` of the predicted price."""
+CLASS: Final = 16
+"""So many kinds are one class of digits: how large a step real prices are multiples of."""
+HALF, ON_STEP = 0.500001, 1e-9
+"""Half a step, and how far off a step its multiples lie: more than what arithmetic loses."""
+
+
+class LabelKinds(msgspec.Struct, frozen=True):
+    """By what kinds of labels are told apart.
+
+    far: a price is far off where the ratio to the predicted one is larger, either way. floor: a
+    predicted price counts as at least this there. steps: ascending, of rounded prices, at most 12.
+    """
+
+    far: float
+    floor: float
+    steps: tuple[float, ...]
+
+
 class SumsQuery(msgspec.Struct, frozen=True):
     """What `sums` is asked for.
 
     version: None for all. since: predicted at or after it (aware UTC). axes: each gives records of
     its own beside those of all rows. knots: what `covered` is counted by; without them it is 0.
-    far: with it, each `Kind` of label has records of its own.
+    kinds: with it, each kind of label has records of its own.
     """
 
     version: str | None = None
     since: datetime | None = None
     axes: tuple[Axis, ...] = ()
     knots: Knots | None = None
-    far: float | None = None
+    kinds: LabelKinds | None = None
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -217,7 +233,7 @@ class Sums(msgspec.Struct, frozen=True):
     axis whose `bands` count. n: predictions. labeled: those with a real price, which alone are in
     the sums that follow: error (predicted - real), absolute, squared, fourth (powers of it), real,
     real_squared, and covered (how many lie within their interval). skipped: as in `Labeled`.
-    kinds: the `Kind` of the rows of each record; None where it was not asked for.
+    kinds: of the rows of each record (see `statements`); None where it was not asked for.
     """
 
     days: Sequence[str]
@@ -244,8 +260,8 @@ class ArrivalsQuery(msgspec.Struct, frozen=True):
     """What `arrivals` is asked for; `version`, `since` and `knots` as in `SumsQuery`.
 
     price: bands of the predicted price. errors: ascending inner bounds of the bands of the relative
-    error; its band is how many `bound * |predicted|` are at or below predicted - real. far: as in
-    `SumsQuery`; left_out: which kinds of label, told by it, are not counted.
+    error; its band is how many `bound * |predicted|` are at or below predicted - real. kinds: as
+    in `SumsQuery`; left_out: which kinds of label, told by it, are not counted.
     """
 
     version: str
@@ -253,8 +269,8 @@ class ArrivalsQuery(msgspec.Struct, frozen=True):
     price: Axis
     errors: tuple[float, ...]
     knots: Knots | None = None
-    far: float | None = None
-    left_out: tuple[Kind, ...] = ()
+    kinds: LabelKinds | None = None
+    left_out: tuple[int, ...] = ()
 
 
 class Arrivals(msgspec.Struct, frozen=True):

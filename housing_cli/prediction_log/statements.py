@@ -14,15 +14,19 @@ import numpy as np
 import sqlalchemy as sa
 
 from housing_cli.prediction_log.records import (
+    AGREES,
+    CLASS,
     EQUAL_WITHIN,
+    HALF,
     HIGHEST_PRICE,
+    ON_STEP,
     PREDICTED,
-    PRICE_BOUNDS,
     Arrivals,
     ArrivalsQuery,
     Axis,
     Kind,
     Knots,
+    LabelKinds,
     Late,
     LateQuery,
     Sums,
@@ -103,7 +107,7 @@ def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> R
     Where kinds are not asked for, there is no column for them.
     """
     paired = _paired(source, query, conditions)
-    own = ["day", "version"] + (["kind"] if query.far is not None else [])
+    own = ["day", "version"] + (["kind"] if query.kinds is not None else [])
     keys: list[Number] = [paired.c[name] for name in own]
     if len(query.axes) > 1:
         # Every row once for each axis: one pass, one GROUP BY.
@@ -142,7 +146,7 @@ def sums_of(found: Iterable[Sequence[Any]], query: SumsQuery, skipped: int = 0) 
     """Return the rows of `sums` as a record, ordered by axis, day, version, band and kind."""
     names = ("", *(axis.name for axis in query.axes))
     between = {0: (0, 0), 1: (1,)}.get(len(query.axes), ())
-    kindless: tuple[int, ...] = (Kind.PLAIN,) if query.far is None else ()
+    kindless: tuple[int, ...] = (Kind.PLAIN,) if query.kinds is None else ()
     at = 3 - len(kindless)
     rows = [
         (str(keys[0]), *keys[1:at], *kindless, *between, *keys[at:]) for keys in map(tuple, found)
@@ -162,7 +166,7 @@ def sums_of(found: Iterable[Sequence[Any]], query: SumsQuery, skipped: int = 0) 
         name: np.array(values, dtype=np.float64)
         for name, values in zip(_MOMENTS, rest[3:], strict=True)
     }
-    told = None if query.far is None else np.array(kinds, dtype=np.int64)
+    told = None if query.kinds is None else np.array(kinds, dtype=np.int64)
     return Sums(days, versions, axes, bands, n, labeled_, **moments, skipped=skipped, kinds=told)
 
 
@@ -172,9 +176,7 @@ def arrivals(source: Source, query: ArrivalsQuery, conditions: Sequence[Conditio
     predicted, real = rows.c.predicted_price, prices.c.real_price
     error, size = _error(predicted, real), _size(predicted)
     bands = [(error < bound * size, number) for number, bound in enumerate(query.errors)]
-    if query.far is not None and query.left_out:
-        kind = _kind(predicted, real, query.far)
-        conditions = [*conditions, *(kind != int(one) for one in query.left_out)]
+    told = query.kinds if query.left_out else None
     labels = (
         sa.select(
             sa.func.date(prices.c.timestamp).label("day"),
@@ -182,6 +184,7 @@ def arrivals(source: Source, query: ArrivalsQuery, conditions: Sequence[Conditio
             (sa.case(*bands, else_=len(query.errors)) if bands else sa.literal(0)).label("off"),
             predicted.label("predicted"),
             real.label("real"),
+            (sa.literal(0) if told is None else _kind(predicted, real, told)).label("kind"),
             sa.case((error >= size, -1.0), (error <= -size, 1.0), else_=-error / size).label(
                 "relative"
             ),
@@ -191,12 +194,17 @@ def arrivals(source: Source, query: ArrivalsQuery, conditions: Sequence[Conditio
         .subquery("labels")
     )
     keys = labels.c.day, labels.c.band, labels.c.off
-    return sa.select(
-        *keys,
-        sa.func.count(),
-        sa.func.sum(_covered(labels, query.knots)),
-        sa.func.sum(labels.c.relative),
-    ).group_by(*keys)
+    kept = [labels.c.kind != one for one in query.left_out] if told is not None else []
+    return (
+        sa.select(
+            *keys,
+            sa.func.count(),
+            sa.func.sum(_covered(labels, query.knots)),
+            sa.func.sum(labels.c.relative),
+        )
+        .where(*kept)
+        .group_by(*keys)
+    )
 
 
 def arrivals_of(found: Iterable[Sequence[Any]], skipped: int = 0) -> Arrivals:
@@ -270,8 +278,8 @@ def _paired(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -
             _error(predicted, last.c.real_price).label("error"),
             *(
                 ()
-                if query.far is None
-                else (_kind(predicted, last.c.real_price, query.far).label("kind"),)
+                if query.kinds is None
+                else (_kind(predicted, last.c.real_price, query.kinds).label("kind"),)
             ),
         )
         .select_from(rows.outerjoin(last, last.c.id == rows.c.id))
@@ -280,18 +288,32 @@ def _paired(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -
     )
 
 
-def _kind(predicted: Number, real: Number, far: float) -> Number:
-    """Return the `Kind` of a label; `judging.labels.kinds` calculates the same, to the bit."""
+def _kind(predicted: Number, real: Number, told: LabelKinds) -> Number:
+    """Return the kind of a label; `judging.labels.kinds` calculates the same, to the bit."""
     equal = real.between(predicted * (1 - EQUAL_WITHIN), predicted * (1 + EQUAL_WITHIN))
-    off = sa.or_(real > predicted * far, predicted > real * far)
-    # Without a real price no comparison is true. Beyond these bounds products are no floats.
-    return sa.case(
-        (predicted < PRICE_BOUNDS[0], int(Kind.PLAIN)),
-        (predicted > PRICE_BOUNDS[1], int(Kind.PLAIN)),
-        (equal, int(Kind.EQUAL)),
-        (off, int(Kind.FAR)),
-        else_=int(Kind.PLAIN),
+    size = sa.case((predicted < told.floor, told.floor), else_=predicted)
+    gap = sa.func.abs(predicted - real)
+    halves = [step * HALF for step in told.steps]
+    near = [(gap <= half, AGREES + number) for number, half in enumerate(halves)]
+    # Most labels agree to no digit and have few: they are asked first.
+    level = sa.case((gap > halves[-1], int(Kind.PLAIN)), (equal, int(Kind.EQUAL)), *near, else_=0)
+    digits = sa.case(
+        *(
+            (_on_step(real / told.steps[number]), CLASS * (number + 1))
+            for number in reversed(range(len(told.steps)))
+        ),
+        else_=0,
     )
+    return sa.case(
+        (real.is_(None), int(Kind.PLAIN)),
+        (predicted > HIGHEST_PRICE, int(Kind.PLAIN)),  # products of it are no floats
+        (sa.or_(real > size * told.far, size > real * told.far), int(Kind.FAR)),
+        else_=digits + level,
+    )
+
+
+def _on_step(times: Number) -> Condition:
+    return sa.func.abs(times - sa.func.round(times)) <= times * ON_STEP
 
 
 def _error(predicted: Number, real: Number) -> Number:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.budget import alarm_lines, budget_payload
+from housing_cli.show.labels import payload as labels_payload
 from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
 from housing_cli.show.result import Cell, Result, Table, span
@@ -74,7 +75,7 @@ def payload(judged: Evaluation) -> dict[str, Any]:
         "window": judged.window.text,
         "reasons": list(judged.reasons),
         "recent": judged.recent,
-        "labels": asdict(judged.labels),
+        "labels": labels_payload(judged.labels),
         "versions": [asdict(row) for row in judged.versions],
         "drift": [asdict(column) for column in judged.drift],
         "drifted": [column.name for column in judged.drifted],

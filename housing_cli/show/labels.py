@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from housing_cli.judging.labels import Doubts, Suspects
@@ -16,11 +17,18 @@ def warnings(labels: Labels) -> list[str]:
     return [*_doubts(labels.doubts), *_repeated(labels)]
 
 
+def payload(labels: Labels) -> dict[str, Any]:
+    """Return the labels in `--json`; the codes of kinds are ours alone."""
+    found = asdict(labels)
+    del found["doubts"]["excluded"]
+    return found
+
+
 def _doubts(doubts: Doubts) -> list[str]:
     found = []
     if doubts.equal is not None:
         found.append(
-            f"{_of(doubts.equal, doubts.n)} the predicted price sent back; "
+            f"{_of(doubts.equal, doubts.n)} the predicted price sent back{_rounded(doubts.equal)}; "
             f"they do not count: {_named(doubts.equal)}"
         )
     if doubts.far is not None:
@@ -50,9 +58,11 @@ def _of(suspects: Suspects, n: int) -> str:
     return f"{suspects.count} of {n} real prices ({suspects.share:.0%}) {verb}"
 
 
+def _rounded(suspects: Suspects) -> str:
+    return "" if suspects.rounded is None else f", some rounded to {suspects.rounded:g}"
+
+
 def _named(suspects: Suspects) -> str:
-    named = ", ".join(
-        f"{found.id} ({found.real:g} for {found.predicted:g})" for found in suspects.examples
-    )
+    named = ", ".join(map(str, suspects.examples))
     more = suspects.count - len(suspects.examples)
     return f"{named} and {more} more" if more and named else named or "all of them older"

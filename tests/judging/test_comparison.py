@@ -108,3 +108,21 @@ def test_one_price_of_another_unit_is_refused_wherever_it_stands() -> None:
         "1 of the 150 real prices is more than 6.0 times off what was predicted (the worst 1000 "
         "times): a typing error, or another unit?",
     )
+
+
+def test_the_worst_prices_are_named_as_many_as_are_beyond_reason() -> None:
+    misses = np.full(150, 1.1)
+    misses[[95, 7]] = 1000.0, 900.0
+    named = ["id-95 (21600 for 21.6)", "id-7 (9000 for 10)", "id-3 (11 for 10)"]
+    sample = rows(60, 6, 3)
+    found = compare(
+        sample,
+        None,
+        np.ones(60),
+        metric="rmse",
+        factor=2.0,
+        limits=LIMITS,
+        misses=misses,
+        named=named,
+    )
+    assert found.reasons[0].endswith("id-95 (21600 for 21.6), id-7 (9000 for 10)")

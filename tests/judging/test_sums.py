@@ -216,7 +216,7 @@ def test_a_kind_of_label_can_be_left_out_of_sums() -> None:
         if name not in {"skipped", "kinds"}
     }
     both = msgspec.structs.replace(parts[0], **columns, kinds=kinds)
-    assert count_kinds(both) == [200, 100, 0]
+    assert count_kinds(both)[:3].tolist() == [200, 100, 0]
     assert sum(count_kinds(both, "v1")[:2]) == rows.versions.count("v1")
     for left_out, want in (((Kind.EQUAL,), parts[0]), ((Kind.PLAIN,), parts[1])):
         found = of_kinds(both, left_out)
@@ -225,4 +225,4 @@ def test_a_kind_of_label_can_be_left_out_of_sums() -> None:
         assert [one.n for one in segments(found, axis)] == [one.n for one in segments(want, axis)]
     assert total(of_kinds(both)).n == 300
     assert of_kinds(parts[0]) is parts[0]
-    assert count_kinds(parts[0]) == [0, 0, 0]
+    assert count_kinds(parts[0]).sum() == 0

@@ -11,10 +11,11 @@ import pytest
 
 from housing_cli.config import Settings
 from housing_cli.errors import InsufficientEvidence
-from housing_cli.judging.labels import Rule
+from housing_cli.judging.label_rule import Rule
 from housing_cli.loop.feedback import Feedback
 from housing_cli.loop.feedback import read_feedback as read
 from housing_cli.loop.retrain import retrain
+from housing_cli.prediction_log.records import LabelKinds
 from housing_cli.show.retrain import result_of
 from tests.in_process import Loop, shuffled
 
@@ -28,7 +29,14 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
     return loop
 
 
-RULE = Rule(far=3.0, absurd=9.0, coincidence=1e-6)
+RULE = Rule(
+    LabelKinds(3.0, 5.0, (0.01, 0.1)),
+    9.0,
+    1e-6,
+    shares=(0.002, 0.002, 1.0),
+    hits=(1e-4, 1e-3, 0.02),
+    peaks=(0.12,),
+)
 
 
 def read_feedback(settings: Settings) -> Feedback:

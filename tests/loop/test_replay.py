@@ -143,7 +143,7 @@ def _fill(settings: Settings) -> None:
     log = open_log(settings.log.url, settings.schema())
     try:
         features = ROWS[:60].drop(columns="MEDV").to_numpy(dtype=float).tolist()
-        ids = log.append("v1", features, [10.0] * 60)
+        ids = log.append("v1", features, [12.0] * 60)
         for one, price in zip(ids, ROWS["MEDV"], strict=False):
             log.feedback(one, float(price))
     finally:

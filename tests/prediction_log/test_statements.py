@@ -19,16 +19,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from housing_cli.judging.arrivals import arrivals_of
+from housing_cli.judging.labels import kinds
+from housing_cli.judging.sums import count_kinds
 from housing_cli.model.intervals import IntervalModel
 from housing_cli.prediction_log import PredictionLog, Predictions, open_log
 from housing_cli.prediction_log.csv import window as csv_window
 from housing_cli.prediction_log.ids import Clock
 from housing_cli.prediction_log.records import (
+    CLASS,
     PREDICTED,
     ArrivalsQuery,
     Axis,
     Kind,
     Knots,
+    LabelKinds,
     LateQuery,
     Sums,
     SumsQuery,
@@ -264,6 +268,34 @@ def test_prices_that_no_model_gives_overflow_nothing(
     log.close()
 
 
+KINDS = LabelKinds(3.0, 9.0, (0.01, 0.1, 1.0, 10.0))
+LEFT_OUT = (int(Kind.FAR), *range(Kind.EQUAL, CLASS * CLASS, CLASS))
+
+
+@pytest.mark.parametrize("kind", BACK_ENDS)
+def test_kinds_of_labels_are_those_of_the_rows(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Prices rounded to any digit, also at the half; of any size."""
+    rng = np.random.default_rng(0)
+    predicted = [20.0, 1.7e308, -1.7e308, 5e-324, 22.435, 22.445, 22.5, 1e-90, 0.125]
+    predicted += rng.uniform(-5, 60, 150).round(3).tolist()
+    with closing(open_log(fresh_url(kind, tmp_path, request), SMALL)) as log:
+        ids = log.append("v1", [[6.0, None]] * len(predicted), predicted)
+        for number, (key, price) in enumerate(zip(ids, predicted, strict=True)):
+            step = (0.01, 0.1, 1.0, 10.0)[number % 4]
+            known = abs(price) if 1e-3 < abs(price) < 1e300 else 20.0
+            choices = [np.rint(known / step) * step, known + step / 2, known, known * 4, 5e-324]
+            real = float([*choices, 3.4e38, 22.44][rng.integers(7)])
+            if real > 0:
+                log.feedback(key, real)
+        found = log.sums(SumsQuery(axes=(Axis(PREDICTED, EDGES),), kinds=KINDS))
+        rows = log.labeled()
+    expected = np.bincount(kinds(rows.real, rows.predicted, KINDS), minlength=CLASS * CLASS)
+    assert (expected > 0).sum() > 12
+    assert count_kinds(found).tolist() == expected.tolist()
+
+
 ARRIVALS = ArrivalsQuery("v1", None, Axis(PREDICTED, EDGES), (-0.5, -0.1, 0.0, 0.2), KNOTS)
 
 
@@ -293,7 +325,7 @@ def test_arrivals_are_those_of_the_rows(
     with closing(open_log(fresh_url(kind, tmp_path, request), SMALL)) as log:
         assert len(log.arrivals(ARRIVALS)) == 0
         record(log, rows, prices)
-        fewer = msgspec.structs.replace(ARRIVALS, far=3.0, left_out=(Kind.FAR, Kind.EQUAL))
+        fewer = msgspec.structs.replace(ARRIVALS, kinds=KINDS, left_out=LEFT_OUT)
         for query in (ARRIVALS, msgspec.structs.replace(ARRIVALS, since=since, knots=None), fewer):
             expected = arrivals_of(log.labeled(version="v1", since=query.since), query)
             found = log.arrivals(query)

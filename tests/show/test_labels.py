@@ -29,6 +29,8 @@ def test_a_mistyped_price_is_named() -> None:
 
 def test_prices_sent_back_are_named_or_counted() -> None:
     (text,) = warnings(labels(equal=Suspects(6, 0.1, True, 0.001)))
+    (other,) = warnings(labels(equal=Suspects(6, 0.1, True, 0.001, (), 0.01)))
+    assert "the predicted price sent back, some rounded to 0.01; they do" in other
     assert text == (
         "6 of 60 real prices (10%) are the predicted price sent back; they do not count: "
         "all of them older"
