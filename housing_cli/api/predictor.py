@@ -37,6 +37,8 @@ logger = logging.getLogger("housing.serve")
 
 T = TypeVar("T")
 Waiting = list[asyncio.Future[Answer]]
+if TYPE_CHECKING:
+    Scored = tuple[NDArray[np.float32], NDArray[np.float64]]
 MAX_WAITING_BATCHES = 64
 _NOT_FINITE = "the model gives no finite price for"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -116,7 +118,7 @@ class Predictor:
     def _predict_together(self, rows: list[Row], waiting: Waiting) -> None:
         """Score and record the rows of one turn of the event loop."""
         served = self.current()
-        prices = served.model.score_few(rows)
+        prices, spreads = served.model.scored_few(rows)
         finite = list(map(math.isfinite, prices))
         if not all(finite):
             for future in itertools.compress(waiting, map(operator.not_, finite)):
@@ -125,21 +127,27 @@ class Predictor:
             rows = list(itertools.compress(rows, finite))
             waiting = list(itertools.compress(waiting, finite))
             prices = list(itertools.compress(prices, finite))
+            spreads = list(itertools.compress(spreads, finite))
         if rows and not self.must_wait:
             try:
                 with contextlib.suppress(LogBusy):
                     ids = self.log.append(served.name, rows, prices, wait=False)
-                    self._answer(served, waiting, prices, ids)
+                    self._answer(served, waiting, prices, spreads, ids)
                     return
             except LogError as error:
                 settle(waiting, self._failed("predict", error, served.name, len(rows)))
                 return
-        later = asyncio.ensure_future(self._record_later(served, rows, waiting, prices))
+        later = asyncio.ensure_future(self._record_later(served, rows, waiting, prices, spreads))
         self._recording.add(later)
         later.add_done_callback(self._recording.discard)
 
     async def _record_later(
-        self, served: Served, rows: list[Row], waiting: Waiting, prices: list[float]
+        self,
+        served: Served,
+        rows: list[Row],
+        waiting: Waiting,
+        prices: list[float],
+        spreads: list[float],
     ) -> None:
         try:
             ids = await self.writer.append(served.name, rows, prices)
@@ -148,13 +156,18 @@ class Predictor:
         except Exception as error:
             settle(waiting, error)
         else:
-            self._answer(served, waiting, prices, ids)
+            self._answer(served, waiting, prices, spreads, ids)
 
     def _answer(
-        self, served: Served, waiting: Waiting, prices: list[float], ids: list[str]
+        self,
+        served: Served,
+        waiting: Waiting,
+        prices: list[float],
+        spreads: list[float],
+        ids: list[str],
     ) -> None:
         self.metrics.predicted(served.name, prices)
-        settle(waiting, list(map(served.answer, prices, ids)))
+        settle(waiting, list(map(served.answer, prices, spreads, ids)))
 
     async def predict_batch(self, read: Callable[[], Sequence[Row] | None]) -> bytes | None:
         """Score and record many rows, all or none; return the body that answers them.
@@ -180,16 +193,17 @@ class Predictor:
         served = self.current()
         ids: list[str] = []
         prices: list[float] = []
+        spreads: list[float] = []
         if rows:
             try:
                 work = self._score if self.must_wait else self._score_and_record
-                prices, ids = await self._in_batch_thread(work, served, rows)
+                prices, spreads, ids = await self._in_batch_thread(work, served, rows)
                 if not ids:
                     ids = await self.writer.append(served.name, rows, prices)
             except LogError as error:
                 raise self._failed("batch", error, served.name, len(rows)) from None
             self.metrics.predicted(served.name, prices)
-        return await self._in_batch_thread(served.batch_answer, prices, ids)
+        return await self._in_batch_thread(served.batch_answer, prices, spreads, ids)
 
     async def feedback(self, prediction_id: str, real_price: float) -> Feedback:
         """Record the real price of a prediction. Raises `UnknownPrediction`, `LogError`."""
@@ -249,13 +263,15 @@ class Predictor:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._batches, function, *args)
 
-    def _scored(self, served: Served, rows: Sequence[Row], prices: list[float]) -> Iterator[Group]:
-        """Score in chunks; yield each for the log, and add to `prices`.
+    def _scored(
+        self, served: Served, rows: Sequence[Row], prices: list[float], spreads: list[float]
+    ) -> Iterator[Group]:
+        """Score in chunks; yield each for the log, and add to `prices` and `spreads`.
 
         Between two chunks the interpreter lock is free for the event loop. ONNX Runtime works ahead
         in threads of its own, while this one makes arrays of rows, and the log its lines.
         """
-        ahead: deque[tuple[Sequence[Row], Future[NDArray[np.float32]]]] = deque()
+        ahead: deque[tuple[Sequence[Row], Future[Scored]]] = deque()
         starts = iter(range(0, len(rows), CHUNK_ROWS))
         while True:
             for start in itertools.islice(starts, self._scorers + 1 - len(ahead)):
@@ -265,26 +281,32 @@ class Predictor:
             if not ahead:
                 return
             chunk, scoring = ahead.popleft()
-            scored = scoring.result()
+            scored, spread = scoring.result()
             finite = np.isfinite(scored)
             if not finite.all():
                 self.metrics.not_predicted(served.name, "invalid", len(rows))
                 raise NotFinite(f"{_NOT_FINITE} row {len(prices) + int(np.argmin(finite))}")
             found = shortest(scored)
             prices += found
+            spreads += spread.tolist()
             yield served.name, chunk, found
 
-    def _score(self, served: Served, rows: Sequence[Row]) -> tuple[list[float], list[str]]:
+    def _score(
+        self, served: Served, rows: Sequence[Row]
+    ) -> tuple[list[float], list[float], list[str]]:
         prices: list[float] = []
-        deque(self._scored(served, rows, prices), maxlen=0)
-        return prices, []
+        spreads: list[float] = []
+        deque(self._scored(served, rows, prices, spreads), maxlen=0)
+        return prices, spreads, []
 
     def _score_and_record(
         self, served: Served, rows: Sequence[Row]
-    ) -> tuple[list[float], list[str]]:
+    ) -> tuple[list[float], list[float], list[str]]:
         """Score and record; without ids where another process holds the log."""
         prices: list[float] = []
+        spreads: list[float] = []
         issued: list[list[str]] = []
         with contextlib.suppress(LogBusy):
-            issued = self.log.append_groups(self._scored(served, rows, prices), wait=False)
-        return prices, list(itertools.chain.from_iterable(issued))
+            scored = self._scored(served, rows, prices, spreads)
+            issued = self.log.append_groups(scored, wait=False)
+        return prices, spreads, list(itertools.chain.from_iterable(issued))

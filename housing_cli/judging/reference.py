@@ -23,7 +23,8 @@ class Reference:
     """n training rows: features (n, k), target (n,), out_of_fold (repeats, n).
 
     importances: (k,), permutation importances; empty for versions of an older tool. edges: of the
-    bands of each feature and of the predicted price, deciles of the training rows.
+    bands of each feature and of the predicted price, deciles of the training rows. spreads: (n,),
+    out-of-fold spreads of the rows' errors; 1 where the version's intervals are not scaled.
     """
 
     features: Floats
@@ -31,6 +32,7 @@ class Reference:
     out_of_fold: Floats
     importances: Floats
     edges: tuple[tuple[float, ...], ...]
+    spreads: Floats
 
     def axes(self, version: Version) -> tuple[Axis, ...]:
         """Return what the rows of `version` are counted by: its features and the price."""
@@ -70,6 +72,7 @@ def load_reference(registry: ModelRegistry, version: Version) -> Reference:
         out_of_fold,
         np.array(raw.get("importances", ()), dtype=np.float64),
         tuple(map(tuple, edges)),
+        np.array(raw.get("spreads", np.ones(len(features))), dtype=np.float64),
     )
 
 

@@ -25,10 +25,32 @@ WINDOW = 80
 """Rows around a knot that give its quantiles, at least."""
 
 
-def fit_intervals(target: Floats, out_of_fold: Floats, coverage: float = COVERAGE) -> IntervalModel:
-    """Return intervals from n rows: target (n,), out_of_fold (repeats, n)."""
-    n = len(target)
-    residuals, prices = target - out_of_fold, out_of_fold
+def fit_intervals(
+    target: Floats,
+    out_of_fold: Floats,
+    coverage: float = COVERAGE,
+    spreads: Floats | None = None,
+) -> IntervalModel:
+    """Return intervals from n rows: target (n,), out_of_fold (repeats, n).
+
+    spreads: (n,), how large the error of each row usually is, by a model that did not learn from
+    the row. Residuals are then counted in spreads (locally weighted conformal intervals, Lei et al.
+    2018), and the intervals have `scaled` where that makes the interval score better: both
+    misses and width count in it (Gneiting & Raftery 2007).
+    """
+    plain = _intervals(target - out_of_fold, out_of_fold, coverage)
+    if spreads is None:
+        return plain
+    scaled = _intervals((target - out_of_fold) / spreads, out_of_fold, coverage)
+    real, prices = np.tile(target, len(out_of_fold)), out_of_fold.ravel()
+    each = np.tile(spreads, len(out_of_fold))
+    if interval_score(scaled, real, prices, each) >= interval_score(plain, real, prices):
+        return plain
+    return plain.with_scaled(scaled)
+
+
+def _intervals(residuals: Floats, prices: Floats, coverage: float) -> IntervalModel:
+    n = residuals.shape[1]
     knots = min(MAX_KNOTS, max(1, n // ROWS_PER_KNOT))
     # The first and the last knot stand where their windows are full, not at the extremes.
     window = min(1.0, max(WINDOW / n, 1.5 / knots))
@@ -79,13 +101,24 @@ def _factor(shape: Shape, prices: Floats, residuals: Floats, coverage: float) ->
     return float(np.quantile(shape.scores(prices, residuals), level))
 
 
-def coverage_of(model: IntervalModel, real: Floats, predicted: Floats) -> float:
+def coverage_of(
+    model: IntervalModel, real: Floats, predicted: Floats, spreads: Floats | float = 1.0
+) -> float:
     """Return the share of real prices inside their intervals."""
-    ends = model.intervals(predicted)
+    ends = model.intervals(predicted, spreads)
     return float(((real >= ends[:, 0]) & (real <= ends[:, 1])).mean())
 
 
-def mean_width(model: IntervalModel, predicted: Floats) -> float:
+def mean_width(model: IntervalModel, predicted: Floats, spreads: Floats | float = 1.0) -> float:
     """Return the mean width of the intervals of these prices."""
-    ends = model.intervals(predicted)
+    ends = model.intervals(predicted, spreads)
     return float((ends[:, 1] - ends[:, 0]).mean())
+
+
+def interval_score(
+    model: IntervalModel, real: Floats, predicted: Floats, spreads: Floats | float = 1.0
+) -> float:
+    """Return the mean of width and, times 2 / (1 - coverage), of how far out real prices lie."""
+    ends = model.intervals(predicted, spreads)
+    out = np.maximum(ends[:, 0] - real, 0.0) + np.maximum(real - ends[:, 1], 0.0)
+    return float((ends[:, 1] - ends[:, 0] + out * 2 / (1 - model.coverage)).mean())

@@ -28,7 +28,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeRegressor
 
 from housing_cli.errors import ExportError
-from housing_cli.model.compiled import CompiledModel
+from housing_cli.learning.pipeline import as_served
+from housing_cli.model.compiled import LOG_SPREAD, CompiledModel
 
 TOLERANCE = 1e-4
 OPSET = {"": 18, "ai.onnx.ml": 3}
@@ -42,26 +43,17 @@ TREES = (
 )
 
 
-def export_onnx(pipeline: Pipeline, n_features: int) -> bytes:
+def export_onnx(
+    pipeline: Pipeline, n_features: int, spread: HistGradientBoostingRegressor | None = None
+) -> bytes:
     """Return the ONNX bytes of a fitted pipeline: float32 (n, k) in, float32 (n, 1) out.
 
-    The same pipeline gives the same bytes.
+    The same pipeline gives the same bytes. spread: a model of `learning/spread.py`; the graph then
+    calculates `LOG_SPREAD` too, without naming it among its outputs (see `model/compiled.py`).
     """
-    model = convert_sklearn(
-        pipeline,
-        "housing",  # without a name each graph gets a random one
-        initial_types=[("features", FloatTensorType([None, n_features]))],
-        target_opset=OPSET,
-        # Given here and not registered: other users of skl2onnx in this process keep its own.
-        custom_shape_calculators={
-            **dict.fromkeys(TREES, _trees_shape),
-            FunctionTransformer: _rounding_shape,
-        },
-        custom_conversion_functions={
-            **dict.fromkeys(TREES, _convert_trees),
-            FunctionTransformer: _convert_rounding,
-        },
-    )
+    model = _converted(pipeline, "features", n_features)
+    if spread is not None:
+        _add_spread(model.graph, spread, n_features)
     if any(node.op_type == "TreeEnsemble" for node in model.graph.node):
         # skl2onnx writes up to ONNX-ML 3, and this node is of 5; the others are in both.
         for operators in model.opset_import:
@@ -75,18 +67,54 @@ def export_onnx(pipeline: Pipeline, n_features: int) -> bytes:
     return data
 
 
+def _converted(model: Any, source: str, n_features: int) -> Any:
+    return convert_sklearn(
+        model,
+        "housing",  # without a name each graph gets a random one
+        initial_types=[(source, FloatTensorType([None, n_features]))],
+        target_opset=OPSET,
+        # Given here and not registered: other users of skl2onnx in this process keep its own.
+        custom_shape_calculators={
+            **dict.fromkeys(TREES, _trees_shape),
+            FunctionTransformer: _rounding_shape,
+        },
+        custom_conversion_functions={
+            **dict.fromkeys(TREES, _convert_trees),
+            FunctionTransformer: _convert_rounding,
+        },
+    )
+
+
+def _add_spread(graph: Any, spread: HistGradientBoostingRegressor, n_features: int) -> None:
+    """Add the spread's trees behind the imputer, whose sum is a logarithm, in double."""
+    imputed = next(node.output[0] for node in graph.node if node.op_type == "Imputer")
+    own = _converted(spread, imputed, n_features).graph
+    cast, trees, _ = own.node  # the price's cast to float is not needed here
+    if (cast.op_type, trees.op_type) != ("Cast", "TreeEnsemble") or own.initializer:
+        raise ExportError("the spread is not trees alone", "this is a bug: please report it")
+    doubles = f"{LOG_SPREAD}_doubles"
+    cast.name, trees.name = f"{LOG_SPREAD}_cast", f"{LOG_SPREAD}_trees"
+    cast.output[:], trees.input[:], trees.output[:] = [doubles], [doubles], [LOG_SPREAD]
+    graph.node.extend([cast, trees])
+
+
 def verify_export(
-    pipeline: Pipeline, compiled: CompiledModel, features: NDArray[np.float64], seed: int
+    pipeline: Pipeline,
+    compiled: CompiledModel,
+    features: NDArray[np.float64],
+    seed: int,
+    spread: HistGradientBoostingRegressor | None = None,
 ) -> float:
     """Return the largest difference between fitted and compiled prices.
 
     Looks at every row of `features` and at 20,000 random rows whose values come from the columns'
     ranges, some missing, and some exactly on the data's own values. Raises `ExportError` where the
-    difference is above `TOLERANCE` (relative to prices above 1).
+    difference is above `TOLERANCE` (relative to prices above 1), in prices or in spreads.
     """
     rows = np.vstack([features, random_rows(features, 20_000, seed)])
     expected = np.asarray(pipeline.predict(rows), dtype=np.float64)
-    difference = np.abs(compiled.score(rows) - expected)
+    prices, spreads = compiled.scored(rows)
+    difference = np.abs(prices - expected)
     worst = float(difference.max())
     # float32 carries 7 digits: prices in the hundred thousands cannot be closer than that.
     allowed = np.maximum(TOLERANCE, np.abs(expected) * 1e-6)
@@ -95,6 +123,10 @@ def verify_export(
             f"the compiled model differs from the fitted one by up to {worst:.3g}",
             "this is a bug or a regressor that ONNX cannot express; use RandomForestRegressor",
         )
+    if spread is not None:
+        fitted = spread.predict(as_served(pipeline["imputer"].transform(rows)))
+        if not np.allclose(spreads, fitted, rtol=TOLERANCE, atol=0):
+            raise ExportError("the compiled spread differs from the fitted one", "this is a bug")
     return worst
 
 

@@ -22,7 +22,7 @@ from housing_cli.judging.segments import SegmentError, compare_segments, worst_s
 from housing_cli.judging.sums import Segment, over_days, quantiles, segments, sums_of
 from housing_cli.loop.budget import judge_budget
 from housing_cli.loop.late import LateLabels, late_labels
-from housing_cli.loop.recent import Recent, intervals_of, read_recent
+from housing_cli.loop.recent import Recent, answered_coverage, intervals_of, read_recent
 from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Knots, Sums
 from housing_cli.registry import ModelRegistry, Version, open_registry
@@ -182,7 +182,7 @@ def evaluate(
         version=version,
         verdict=verdict,
         window=window,
-        recent=recent.figures(target),
+        recent=recent.figures(target, answered_coverage(registry, version, recent.looked)),
         labels=replace(_labels(recent), late=late),
         versions=_versions(settings, registry, version, recent.versions),
         drift=drift,

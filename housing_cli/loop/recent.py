@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from housing_cli.api.served import read_intervals
 from housing_cli.config.window import Window
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
 from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.labels import Doubts, counting, counts_of, doubts_of
 from housing_cli.judging.sums import Totals, count_kinds, of_kinds, sums_of, total, totals_by
+from housing_cli.model.compiled import CompiledModel
 from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
 from housing_cli.prediction_log.records import Axis, Knots, Sums, SumsQuery
-from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
+from housing_cli.registry import INTERVALS_FILE, MODEL_FILE, ModelRegistry, Version
 
 LOOKED_AT = 5_000
 """Newest predictions that drift looks at, and newest labeled ones that are read: the figures of a
@@ -51,14 +53,18 @@ class Recent:
             return self.totals.recent(metric)
         return gate.recent_rows(self.rows.real, self.rows.predicted, metric)
 
-    def figures(self, target: float | None) -> dict[str, float]:
-        """Return the metrics of the judged rows; target: what their intervals should hold."""
+    def figures(self, target: float | None, coverage: float | None = None) -> dict[str, float]:
+        """Return the metrics of the judged rows; target: what their intervals should hold.
+
+        coverage: what they held, where the predicted price alone does not tell.
+        """
         if not self.totals.labeled:
             return {}
         rows = self.rows
         found = self.totals.figures() if self.wide else gate.metrics(rows.real, rows.predicted)
         if target is not None:
-            found["interval_coverage"] = self.totals.covered / self.totals.labeled
+            by_price = self.totals.covered / self.totals.labeled
+            found["interval_coverage"] = by_price if coverage is None else coverage
             found["interval_target"] = target
         return found
 
@@ -121,8 +127,26 @@ def _by_sums(
 
 
 def intervals_of(registry: ModelRegistry, version: Version) -> tuple[float | None, Knots | None]:
-    """Return the coverage that the intervals of `version` are made to hold, and their ends."""
+    """Return the coverage that the intervals of `version` are made to hold, and their ends.
+
+    The ends by predicted price: where what is answered is scaled, those that it was scaled from.
+    """
     if INTERVALS_FILE not in version.metadata.files:
         return None, None
     found = msgspec.json.decode(registry.read_file(version, INTERVALS_FILE))
     return found["coverage"], Knots(*(tuple(found[key]) for key in ("prices", "low", "high")))
+
+
+def answered_coverage(registry: ModelRegistry, version: Version, rows: Labeled) -> float | None:
+    """Return the share of real prices of `rows` within the intervals that were answered.
+
+    The spreads come from the features. `None` where there are no rows, and for versions whose
+    intervals the predicted price alone tells.
+    """
+    intervals = read_intervals(registry, version)
+    if intervals is None or intervals.scaled is None or not len(rows):
+        return None
+    raw, width = registry.read_file(version, MODEL_FILE), len(version.metadata.schema.features)
+    spreads = CompiledModel(raw, width, spreads=True).scored(rows.features)[1]
+    ends = intervals.intervals(rows.predicted, spreads)
+    return float(((rows.real >= ends[:, 0]) & (rows.real <= ends[:, 1])).mean())

@@ -13,6 +13,7 @@ import joblib
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from housing_cli.config import Settings
 from housing_cli.data.table import Table, read_table
@@ -21,8 +22,10 @@ from housing_cli.judging.reference import edges_of
 from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.export import export_onnx, verify_export
 from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, silent
+from housing_cli.learning.spread import Spread, fit_spread
 from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
 from housing_cli.model.compiled import CompiledModel
+from housing_cli.model.intervals import IntervalModel
 from housing_cli.registry import (
     INTERVALS_FILE,
     MODEL_FILE,
@@ -120,9 +123,11 @@ def build_version(
     measured = measure(settings, rows.features, rows.target, progress, outer)
     out_of_fold = measured.prices
     pipeline = fit(settings, rows.features, rows.target)
-    onnx = export_onnx(pipeline, len(schema.features))
-    compiled = CompiledModel(onnx, len(schema.features))
-    difference = verify_export(pipeline, compiled, rows.features, seed)
+    spread, intervals = _intervals(pipeline, rows, out_of_fold, seed)
+    model = spread and spread.model
+    onnx = export_onnx(pipeline, len(schema.features), model)
+    compiled = CompiledModel(onnx, len(schema.features), spreads=model is not None)
+    difference = verify_export(pipeline, compiled, rows.features, seed, model)
     golden = _golden_rows(compiled, rows.features, seed)
     buffer = io.BytesIO()
     joblib.dump(pipeline, buffer)
@@ -146,10 +151,20 @@ def build_version(
     files = {
         PIPELINE_FILE: buffer.getvalue(),
         MODEL_FILE: onnx,
-        REFERENCE_FILE: _reference(rows, measured, seed),
-        INTERVALS_FILE: fit_intervals(rows.target, out_of_fold).to_json(),
+        REFERENCE_FILE: _reference(rows, measured, spread, seed),
+        INTERVALS_FILE: intervals.to_json(),
     }
     return metadata, files, difference
+
+
+def _intervals(
+    pipeline: Pipeline, rows: TrainingRows, out_of_fold: Floats, seed: int
+) -> tuple[Spread | None, IntervalModel]:
+    """Return the intervals, and the spread that they are scaled with where that is better."""
+    spread = fit_spread(pipeline, rows.features, rows.target, out_of_fold, seed)
+    spreads = None if spread is None else spread.out_of_fold
+    intervals = fit_intervals(rows.target, out_of_fold, spreads=spreads)
+    return spread if intervals.scaled else None, intervals
 
 
 def _baseline(target: Floats, out_of_fold: Floats) -> dict[str, float]:
@@ -166,7 +181,7 @@ def _golden_rows(compiled: CompiledModel, features: Floats, seed: int) -> Golden
     return Golden(inputs, [float(price) for price in compiled.score(rows)])
 
 
-def _reference(rows: TrainingRows, measured: OutOfFold, seed: int) -> bytes:
+def _reference(rows: TrainingRows, measured: OutOfFold, spread: Spread | None, seed: int) -> bytes:
     """Return the rows that later judgments compare with: a sample with its out-of-fold prices."""
     rng = np.random.default_rng(seed)
     picked = np.sort(rng.permutation(len(rows.target))[:REFERENCE_ROWS])
@@ -179,6 +194,8 @@ def _reference(rows: TrainingRows, measured: OutOfFold, seed: int) -> bytes:
         "importances": np.round(measured.importances, 6).tolist(),
         "edges": edges_of(rows.features, measured.prices[0]),
     }
+    if spread is not None:
+        reference["spreads"] = np.round(spread.out_of_fold[picked], 6).tolist()
     return msgspec.json.encode(reference)
 
 

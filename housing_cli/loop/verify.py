@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from housing_cli.api.served import read_intervals
 from housing_cli.errors import VersionCorrupt, VersionNotFound
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.registry import MODEL_FILE, ModelRegistry, Version
@@ -28,8 +29,11 @@ def load_verified(
     `VersionCorrupt`.
     """
     verify_files(registry, version, recorded)
+    intervals = read_intervals(registry, version)
     compiled = CompiledModel(
-        registry.read_file(version, MODEL_FILE), len(version.metadata.schema.features)
+        registry.read_file(version, MODEL_FILE),
+        len(version.metadata.schema.features),
+        spreads=intervals is not None and intervals.scaled is not None,
     )
     compiled.check_golden(version.metadata.golden.inputs, version.metadata.golden.outputs)
     return compiled

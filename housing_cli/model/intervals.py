@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 
 class IntervalModel:
-    """Offsets of the interval's ends from the predicted price, by predicted price.
+    """Offsets of the interval's ends from the predicted price, by predicted price and spread.
 
     prices: ascending knots. low (at most 0) and high (at least 0): the offsets there; between two
     knots they are interpolated, beyond the ends they stay. coverage: the share of real prices that
-    the interval is made to hold. All in the target's unit.
+    the interval is made to hold. All in the target's unit. scaled: an interval of the same kind
+    whose offsets are multiplied with the spread of a row (`CompiledModel.scored`); where there is
+    one, it is what is answered, and this one is for programs and sums that know prices alone.
     """
 
-    __slots__ = ("_high", "_last", "_low", "_prices", "coverage")
+    __slots__ = ("_high", "_last", "_low", "_prices", "coverage", "scaled")
 
     def __init__(
         self,
@@ -30,6 +32,7 @@ class IntervalModel:
         prices: Sequence[float],
         low: Sequence[float],
         high: Sequence[float],
+        scaled: IntervalModel | None = None,
     ) -> None:
         if not len(prices) == len(low) == len(high) >= 1:
             raise ValueError("as many offsets as knots are needed")
@@ -38,28 +41,38 @@ class IntervalModel:
         self._low = [float(offset) for offset in low]
         self._high = [float(offset) for offset in high]
         self._last = len(self._prices) - 1
+        self.scaled = scaled
 
     @classmethod
     def from_json(cls, raw: bytes) -> IntervalModel:
         """Return what `to_json` wrote. Raises ValueError for anything else."""
         try:
             data = json.loads(raw)
-            return cls(data["coverage"], data["prices"], data["low"], data["high"])
-        except (KeyError, TypeError) as error:
+            coverage, scaled = data["coverage"], data.get("scaled")
+            own = scaled and cls(coverage, scaled["prices"], scaled["low"], scaled["high"])
+            return cls(coverage, data["prices"], data["low"], data["high"], own)
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("no prediction intervals") from error
 
     def to_json(self) -> bytes:
         """Return the bytes that stand in the version's `intervals.json`."""
-        data = {
-            "coverage": self.coverage,
-            "prices": self._prices,
-            "low": self._low,
-            "high": self._high,
-        }
+        data: dict[str, object] = {"coverage": self.coverage} | self._ends()
+        if self.scaled is not None:
+            data["scaled"] = self.scaled._ends()
         return json.dumps(data).encode()
 
-    def interval(self, price: float) -> tuple[float, float]:
+    def with_scaled(self, scaled: IntervalModel) -> IntervalModel:
+        """Return these intervals with those that are answered."""
+        ends = (self._prices, self._low, self._high)
+        return IntervalModel(self.coverage, *ends, scaled)
+
+    def _ends(self) -> dict[str, object]:
+        return {"prices": self._prices, "low": self._low, "high": self._high}
+
+    def interval(self, price: float, spread: float = 1.0) -> tuple[float, float]:
         """Return the ends of the interval around a predicted price, the lower at least 0."""
+        if self.scaled is not None:
+            return self.scaled.interval(price, spread)
         prices = self._prices
         at = bisect_right(prices, price)
         if at == 0:
@@ -71,11 +84,18 @@ class IntervalModel:
             share = (price - before) / (prices[at] - before)
             low = self._low[at - 1] + share * (self._low[at] - self._low[at - 1])
             high = self._high[at - 1] + share * (self._high[at] - self._high[at - 1])
-        low += price
-        return (low if low > 0.0 else 0.0), price + high
+        low = price + spread * low
+        return (low if low > 0.0 else 0.0), price + spread * high
 
-    def intervals(self, prices: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the ends (n, 2) of the intervals around `prices` (n,): what `interval` returns."""
+    def intervals(
+        self, prices: NDArray[np.float64], spreads: NDArray[np.float64] | float = 1.0
+    ) -> NDArray[np.float64]:
+        """Return the ends (n, 2) of the intervals around `prices` (n,): what `interval` returns.
+
+        spreads: (n,), or one for all.
+        """
+        if self.scaled is not None:
+            return self.scaled.intervals(prices, spreads)
         knots = np.array(self._prices)
         offsets = np.array([self._low, self._high])
         at = np.searchsorted(knots, prices, side="right")
@@ -84,5 +104,6 @@ class IntervalModel:
         share = np.divide(
             prices - knots[before], width, out=np.zeros(len(prices)), where=width > 0.0
         )
-        ends = offsets[:, before] + share * (offsets[:, after] - offsets[:, before]) + prices
+        ends = offsets[:, before] + share * (offsets[:, after] - offsets[:, before])
+        ends = prices + spreads * ends
         return np.stack([np.maximum(ends[0], 0.0), ends[1]], axis=1)

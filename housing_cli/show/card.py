@@ -75,12 +75,14 @@ def _importances(version: Version, reference: Reference) -> str:
 
 def _intervals(registry: ModelRegistry, version: Version, reference: Reference) -> Rows:
     model = IntervalModel.from_json(registry.read_file(version, INTERVALS_FILE))
-    prices = reference.out_of_fold[0]
+    prices, spreads = reference.out_of_fold[0], reference.spreads
     rows: Rows = [
         ["made to hold", f"{model.coverage:.0%}"],
-        ["hold out of fold", f"{coverage_of(model, reference.target, prices):.1%}"],
-        ["mean width", mean_width(model, prices)],
+        ["hold out of fold", f"{coverage_of(model, reference.target, prices, spreads):.1%}"],
+        ["mean width", mean_width(model, prices, spreads)],
     ]
+    if model.scaled is not None:
+        rows.append(["scaled by", "the spread that a second model tells from the features"])
     for share in (0.1, 0.5, 0.9):
         price = float(np.quantile(prices, share))
         low, high = model.interval(price)

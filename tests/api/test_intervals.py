@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from housing_cli.model.intervals import IntervalModel
 from housing_cli.registry import ModelRegistry
 from tests.api.serving import ROW, add_version
+from tests.in_process import Loop, shuffled
 
 Serve = Callable[..., TestClient]
 MODEL = IntervalModel(0.9, [10.0, 30.0], [-2.0, -6.0], [3.0, 9.0])
@@ -63,3 +64,22 @@ def test_the_frameworks_own_route_says_the_same(registry: ModelRegistry, serve: 
     text = '{"CRIM": 1, ' + str(ROW).replace("'", '"').removeprefix("{")
     headers = {"content-type": "application/json"}
     check(serve().post("/predict", content=text, headers=headers).json())
+
+
+def test_answers_of_a_trained_version_are_scaled_with_the_spread(
+    serve: Serve, tmp_path: Path
+) -> None:
+    Loop(tmp_path, shuffled(0)[:400])
+    client = serve()
+    served = client.app.state.predictor.served  # type: ignore[attr-defined]
+    rows = [{**ROW, "RM": 4 + number / 10, "LSTAT": number % 37} for number in range(40)]
+    together = client.post("/predict/batch", json={"rows": rows}).json()["predictions"]
+    widths = []
+    for row, answer in zip(rows, together, strict=True):
+        values = [row[name] for name in served.schema.features]
+        (price,), (spread,) = served.model.scored_few([values])
+        expected = served.intervals.interval(price, spread)
+        assert answer["interval"] == pytest.approx(list(expected), rel=1e-5)
+        assert client.post("/predict", json=row).json()["interval"] == answer["interval"]
+        widths.append(spread)
+    assert max(widths) > 1.1 * min(widths)

@@ -96,11 +96,12 @@ def test_a_price_that_is_not_finite_is_refused_and_not_recorded(
 
     nan = float("nan")
     with monkeypatch.context() as patch:
-        patch.setattr(CompiledModel, "score_few", lambda _, rows: [nan, 21.5, nan][: len(rows)])
+        scored = [nan, 21.5, nan], [1.0, 2.0, 3.0]
+        patch.setattr(CompiledModel, "scored_few", lambda _, rows: scored)
         made = run(predictor, together)
     assert [type(one) for one in made] == [NotFinite, Answer, NotFinite]
     assert list(predictor.log.predictions().ids) == [made[1].id]
-    monkeypatch.setattr(CompiledModel, "run", lambda _, rows: rows[:, 0] * nan)
+    monkeypatch.setattr(CompiledModel, "run", lambda _, rows: (rows[:, 0] * nan, rows[:, 0]))
     with pytest.raises(NotFinite, match="for row 0"):
         batch(predictor, [VALUES] * 2)
     assert len(predictor.log.predictions()) == 1

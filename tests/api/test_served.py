@@ -40,22 +40,23 @@ def test_a_version_knows_its_name_its_features_and_its_prices(served: Served) ->
 
 def test_one_answer_says_what_a_batch_says(served: Served) -> None:
     prices, ids = [0.1 + 0.2, 21.5, 1234567.0], ["a", "b", "c"]
-    together = json.loads(served.batch_answer(prices, ids))["predictions"]
+    spreads = [1.0, 0.3, 2.7]
+    together = json.loads(served.batch_answer(prices, spreads, ids))["predictions"]
     alone = [
-        json.loads(msgspec.json.encode(served.answer(price, key)))
-        for price, key in zip(prices, ids, strict=True)
+        json.loads(msgspec.json.encode(served.answer(price, spread, key)))
+        for price, spread, key in zip(prices, spreads, ids, strict=True)
     ]
     assert together == alone
     assert [one["predicted_price"] for one in alone] == prices
     assert {one["model_version"] for one in alone} == {"v1"}
-    for one, price in zip(alone, prices, strict=True):
+    for one, price, spread in zip(alone, prices, spreads, strict=True):
         if served.intervals is None:
             assert not {"interval", "coverage"} & one.keys()
         else:
-            ends = served.intervals.interval(price)
+            ends = served.intervals.interval(price, spread)
             assert one["interval"] == [float(f"{end:.6g}") for end in ends]
             assert one["coverage"] == 0.9
-    assert json.loads(served.batch_answer([], [])) == {"predictions": []}
+    assert json.loads(served.batch_answer([], [], [])) == {"predictions": []}
 
 
 def test_what_is_not_the_registered_version_is_not_loaded(empty: ModelRegistry) -> None:

@@ -50,7 +50,7 @@ class Population:
         at = rng.integers(0, len(self.target), self.known)
         features, prices = self.features[at], self.prices[:, at]
         edges = tuple(edges_of(features, prices[0]))
-        return Reference(features, self.target[at], prices, np.empty(0), edges)
+        return Reference(features, self.target[at], prices, np.empty(0), edges, np.ones(self.known))
 
 
 def shipped(trees: int = 100) -> Population:

@@ -7,7 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from housing_cli.learning.conformal import MAX_KNOTS, coverage_of, fit_intervals, mean_width
+from housing_cli.learning.conformal import (
+    MAX_KNOTS,
+    coverage_of,
+    fit_intervals,
+    interval_score,
+    mean_width,
+)
 from housing_cli.model.intervals import IntervalModel
 
 
@@ -80,3 +86,40 @@ def test_there_are_as_many_knots_as_rows_allow(n: int, knots: int) -> None:
     raw = json.loads(fit_intervals(*heteroscedastic(n, 0)).to_json())
     assert len(raw["prices"]) == len(raw["low"]) == len(raw["high"]) == knots
     assert raw["prices"] == sorted(raw["prices"])
+
+
+def by_feature(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return real prices, out-of-fold ones (1, n) and the errors' spread, which no price tells."""
+    rng = np.random.default_rng(seed)
+    predicted, spreads = rng.uniform(10, 40, n), rng.choice([0.5, 1.0, 3.0], n)
+    return predicted + rng.normal(0, 2 * spreads), predicted[None], spreads
+
+
+def test_scaled_intervals_cover_whatever_the_spread() -> None:
+    target, prices, spreads = by_feature(2000, 0)
+    model = fit_intervals(target, prices, spreads=spreads)
+    assert model.scaled is not None
+    real, (predicted,), wide = by_feature(20_000, 1)
+    for one in (0.5, 1.0, 3.0):
+        own = wide == one
+        assert coverage_of(model, real[own], predicted[own], wide[own]) == pytest.approx(
+            0.9, abs=0.03
+        )
+    plain = fit_intervals(target, prices)
+    assert coverage_of(plain, real[wide == 3.0], predicted[wide == 3.0]) < 0.75
+    assert mean_width(model, predicted, wide) < mean_width(plain, predicted)
+    assert interval_score(model, real, predicted, wide) < interval_score(plain, real, predicted)
+
+
+def test_spreads_that_tell_nothing_scale_nothing() -> None:
+    target, prices = heteroscedastic(500, 0)
+    noise = np.random.default_rng(1).choice([0.3, 2.0], 500)
+    model = fit_intervals(target, prices, spreads=noise)
+    assert model.scaled is None
+    assert model.to_json() == fit_intervals(target, prices).to_json()
+
+
+def test_the_interval_score_counts_width_and_misses() -> None:
+    model = IntervalModel(0.9, [10.0], [-1.0], [3.0])
+    real, predicted = np.array([10.0, 8.0]), np.array([10.0, 10.0])
+    assert interval_score(model, real, predicted) == pytest.approx(4 + 20 * 1.0 / 2)

@@ -7,6 +7,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+import onnxruntime
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -16,6 +17,7 @@ from housing_cli.data.table import read_table
 from housing_cli.errors import ExportError
 from housing_cli.learning.export import export_onnx, random_rows, verify_export
 from housing_cli.learning.pipeline import FINAL, MEMBERS, REGRESSORS, as_served, build_pipeline
+from housing_cli.learning.spread import fit_spread
 from housing_cli.model.compiled import CompiledModel
 from tests.conftest import SHIPPED
 
@@ -156,3 +158,43 @@ def test_random_rows_hold_missing_values_and_values_of_the_data() -> None:
     drawn = random_rows(TABLE.features, 500, 1)
     assert 0.01 < np.isnan(drawn).mean() < 0.03
     assert np.isin(drawn[:, 5], TABLE.features[:, 5]).mean() > 0.3
+
+
+@pytest.mark.parametrize(
+    "regressor", ["RandomForestRegressor", HISTOGRAM, "Ridge", "VotingRegressor"]
+)
+def test_a_spread_is_compiled_beside_prices_that_stay_as_they_are(regressor: str) -> None:
+    pipeline = build_pipeline(Model(regressor, SMALL.get(regressor, {})), seed=1, jobs=1)
+    pipeline.fit(TABLE.features, TABLE.target)
+    noise = np.random.default_rng(0).gamma(2, 1, len(TABLE.target))
+    spread = fit_spread(pipeline, TABLE.features, TABLE.target, (TABLE.target + noise)[None], 1)
+    assert spread is not None
+    onnx = export_onnx(pipeline, 13, spread.model)
+    assert onnx == export_onnx(pipeline, 13, spread.model)
+    both = CompiledModel(onnx, 13, spreads=True)
+    verify_export(pipeline, both, TABLE.features, 1, spread.model)
+    prices, spreads = both.scored(TABLE.features)
+    rows = TABLE.features.tolist()
+    alone = [both.scored_few([row]) for row in rows[:50]]
+    assert [one for _, (one,) in alone] == spreads[:50].tolist()
+    assert [price for (price,), _ in alone] == pytest.approx(prices[:50].tolist(), rel=1e-5)
+    # A program that knows nothing of spreads reads one output, and the same prices.
+    (output,) = onnxruntime.InferenceSession(onnx).get_outputs()
+    assert output.shape[1] == 1
+    assert CompiledModel(onnx, 13).score(TABLE.features).tolist() == prices.tolist()
+    plain = CompiledModel(export_onnx(pipeline, 13), 13)
+    assert plain.score(TABLE.features).tolist() == prices.tolist()
+
+
+def test_a_spread_that_is_not_the_compiled_one_is_refused() -> None:
+    pipeline = build_pipeline(Model("Ridge", {}), seed=1, jobs=1)
+    pipeline.fit(TABLE.features, TABLE.target)
+    noise = np.random.default_rng(0).gamma(2, 1, (2, len(TABLE.target)))
+    one, other = (
+        fit_spread(pipeline, TABLE.features, TABLE.target, (TABLE.target + part)[None], 1)
+        for part in noise
+    )
+    assert one is not None and other is not None
+    compiled = CompiledModel(export_onnx(pipeline, 13, one.model), 13, spreads=True)
+    with pytest.raises(ExportError, match="spread"):
+        verify_export(pipeline, compiled, TABLE.features, 1, other.model)

@@ -123,7 +123,9 @@ def champion_of(base: Table) -> tuple[CompiledModel, Reference]:
     edges = tuple(edges_of(base.features, prices))
     return (
         CompiledModel(export_onnx(fitted, 2), 2),
-        Reference(base.features, base.target, prices[None], np.empty(0), edges),
+        Reference(
+            base.features, base.target, prices[None], np.empty(0), edges, np.ones(len(prices))
+        ),
     )
 
 

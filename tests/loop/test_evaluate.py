@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from housing_cli.api.served import load_served
 from housing_cli.errors import UsageError, VersionNotFound
 from housing_cli.loop.promote import promote
 from housing_cli.loop.train import train
+from housing_cli.model.intervals import IntervalModel
 from tests.in_process import Loop, shuffled
 
 
@@ -131,6 +134,37 @@ def test_the_intervals_are_checked_against_reality(loop: Loop) -> None:
     assert 0.8 < recent["interval_coverage"] <= 1.0
     loop.live(ROWS, 2.0)
     assert loop.evaluate(window="156").recent["interval_coverage"] < 0.3
+
+
+def test_the_coverage_is_that_of_the_intervals_that_were_answered(loop: Loop) -> None:
+    served = load_served(loop.registry, "v1")
+    assert served.intervals is not None and served.intervals.scaled is not None
+    loop.live(ROWS, 1.1)
+    inside = []
+    features, real = ROWS.drop(columns="MEDV").to_numpy(dtype=float), ROWS["MEDV"] * 1.1
+    for row, price in zip(features.tolist(), real, strict=True):
+        found = served.model.scored_few([row])
+        low, high = served.intervals.interval(found[0][0], found[1][0])
+        inside.append(low <= price <= high)
+    by_price = [
+        low <= price <= high
+        for price, (low, high) in zip(
+            real,
+            IntervalModel.from_json(plain_of(served.intervals)).intervals(
+                served.model.score(features)
+            ),
+            strict=True,
+        )
+    ]
+    assert np.mean(inside) != np.mean(by_price)  # else the test could not tell them apart
+    recent = loop.evaluate(window=str(len(ROWS))).recent
+    assert recent["interval_coverage"] == pytest.approx(np.mean(inside), abs=1e-9)
+    assert loop.evaluate().recent["interval_coverage"] == recent["interval_coverage"]
+
+
+def plain_of(intervals: IntervalModel) -> bytes:
+    """Return the intervals by price alone, as a program reads them that knows no others."""
+    return json.dumps(json.loads(intervals.to_json()) | {"scaled": None}).encode()
 
 
 def test_drift_decides_only_when_it_is_asked(loop: Loop) -> None:

@@ -180,3 +180,15 @@ def test_rows_may_be_scored_by_many_threads(model: CompiledModel, table: Array) 
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_without_a_spread_every_spread_is_one(model: CompiledModel, table: Array) -> None:
+    prices, spreads = model.scored(table)
+    assert prices.tolist() == model.score(table).tolist()
+    assert spreads.tolist() == [1.0] * len(table)
+    assert model.scored_few(table[:3].tolist()) == (prices[:3].tolist(), [1.0] * 3)
+
+
+def test_a_spread_is_asked_only_of_a_graph_that_holds_it(onnx_bytes: bytes) -> None:
+    with pytest.raises(VersionCorrupt):
+        CompiledModel(onnx_bytes, 4, spreads=True)

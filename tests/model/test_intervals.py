@@ -41,13 +41,48 @@ def test_many_prices_have_the_intervals_of_each() -> None:
     ]
 
 
+SCALED = MODEL.with_scaled(IntervalModel(0.9, [10, 30], [-2, -4], [1, 5]))
+
+
+def test_scaled_offsets_are_multiplied_with_the_spread() -> None:
+    assert SCALED.interval(10, 0.5) == pytest.approx((9, 10.5))
+    assert SCALED.interval(20, 2.0) == pytest.approx((14, 26))
+    assert SCALED.interval(10, 9.0) == pytest.approx((0, 19))
+
+
+def test_many_scaled_prices_have_the_intervals_of_each() -> None:
+    rng = np.random.default_rng(0)
+    prices, spreads = rng.uniform(0, 60, 2000), rng.uniform(0.1, 4, 2000)
+    assert SCALED.intervals(prices, spreads).tolist() == [
+        list(SCALED.interval(price, spread))
+        for price, spread in zip(prices.tolist(), spreads.tolist(), strict=True)
+    ]
+
+
+def test_scaled_intervals_keep_what_older_programs_read() -> None:
+    raw = json.loads(SCALED.to_json())
+    assert raw.pop("scaled") == {"prices": [10, 30], "low": [-2, -4], "high": [1, 5]}
+    assert raw == json.loads(MODEL.to_json())
+    assert IntervalModel.from_json(SCALED.to_json()).interval(13.3, 1.7) == SCALED.interval(
+        13.3, 1.7
+    )
+
+
 def test_json_and_back() -> None:
     assert IntervalModel.from_json(MODEL.to_json()).interval(13.3) == MODEL.interval(13.3)
     assert json.loads(MODEL.to_json())["coverage"] == 0.9
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{}", b"[]", b'{"coverage":0.9,"prices":[],"low":[],"high":[]}']
+    "raw",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"coverage":0.9,"prices":[],"low":[],"high":[]}',
+        b'{"coverage":0.9,"prices":[1],"low":[1],"high":[1],"scaled":{"prices":[]}}',
+        b'{"coverage":0.9,"prices":[1],"low":[1],"high":[1],"scaled":7}',
+    ],
 )
 def test_what_is_no_interval_model_is_a_value_error(raw: bytes) -> None:
     with pytest.raises(ValueError):

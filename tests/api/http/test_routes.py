@@ -206,7 +206,8 @@ def test_a_price_that_is_not_finite_is_422(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = client.app.state.predictor.served.model  # type: ignore[attr-defined]
-    monkeypatch.setattr(type(model), "score_few", lambda _, rows: [float("inf")] * len(rows))
-    monkeypatch.setattr(type(model), "run", lambda _, rows: rows[:, 0] * float("nan"))
+    ones = [1.0]
+    monkeypatch.setattr(type(model), "scored_few", lambda _, rows: ([float("inf")], ones))
+    monkeypatch.setattr(type(model), "run", lambda _, rows: (rows[:, 0] * float("nan"), ones))
     assert client.post("/predict", json=ROW).status_code == 422
     assert client.post("/predict/batch", json={"rows": [ROW]}).status_code == 422
