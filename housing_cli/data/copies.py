@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+_FEWEST_HOUSES = 0.5
+
 
 def keys_of(features: Floats) -> list[bytes]:
     """Return what tells the houses in features (n, k) apart, one key a row."""
@@ -26,6 +28,25 @@ def houses_of(features: Floats) -> Rows:
     return np.fromiter(houses, dtype=np.intp, count=len(features))
 
 
-def copies_in(features: Floats) -> int:
-    """Return how many rows of features (n, k) repeat the features of an earlier one."""
-    return len(features) - len(set(keys_of(features)))
+def look_alike(features: Floats, target: Floats) -> bool:
+    """Return whether different houses of n rows look the same: a table of few, coarse features.
+
+    Fewer kinds of features than half of the kinds of rows.
+    """
+    rows = np.column_stack([features, target])
+    return len(set(keys_of(features))) < _FEWEST_HOUSES * len(set(keys_of(rows)))
+
+
+def groups_of(features: Floats, target: Floats) -> Rows:
+    """Return what belongs together in a fold, for each of n rows: (n,), numbered as they appear.
+
+    Rows of one house: with equal features, whatever the price. Where different houses look alike,
+    only with an equal price too.
+    """
+    alike = look_alike(features, target)
+    return houses_of(np.column_stack([features, target]) if alike else features)
+
+
+def copies_in(features: Floats, target: Floats) -> int:
+    """Return how many of n rows belong to the house of an earlier one, see `groups_of`."""
+    return len(target) - len(np.unique(groups_of(features, target)))

@@ -44,14 +44,17 @@ class Reference:
         return rule_of(self.target, self.out_of_fold, max_level)
 
     def baseline(self, version: Version, metric: str) -> gate.Baseline:
-        """Return the baseline of `version`; a row's losses are averaged over the repeats."""
+        """Return the baseline of `version`; a row's losses are averaged over the repeats.
+
+        Copies of a row make it no surer.
+        """
         losses = METRICS[metric].loss(self.target, self.out_of_fold)
         known = version.metadata.metrics.get(metric)
         return gate.Baseline(
             METRICS[metric].value(losses.mean()) if known is None else known,
             losses.mean(axis=0),
             np.abs(self.out_of_fold - self.target).mean(axis=0),
-            version.metadata.data.rows,
+            version.metadata.data.rows - version.metadata.data.copies,
         )
 
 

@@ -6,18 +6,21 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
+from threadpoolctl import ThreadpoolController
 
 from housing_cli.config import Model, Settings
 from housing_cli.config.cores import available_cores
+from housing_cli.data.copies import groups_of
 from housing_cli.errors import DataError, ModelError
+from housing_cli.learning.folds import splits
 from housing_cli.learning.pipeline import build_pipeline
 
 Floats = NDArray[np.float64]
@@ -52,7 +55,8 @@ def fit(settings: Settings, features: Floats, target: Floats) -> Pipeline:
 def fit_pipeline(pipeline: Pipeline, features: Floats, target: Floats) -> Pipeline:
     """Fit `pipeline` and return it. Raises `ModelError` for parameter values that cannot be."""
     try:
-        return pipeline.fit(features, target)
+        with one_thread():
+            return pipeline.fit(features, target)
     except (ValueError, TypeError) as error:  # scikit-learn checks parameter values when it fits
         reason = str(error).splitlines()[0]
         raise ModelError(
@@ -70,12 +74,17 @@ def predict(pipeline: Pipeline, features: Floats) -> Floats:
     for one in (regressor, *getattr(regressor, "estimators_", ())):
         if hasattr(one, "n_jobs"):
             one.n_jobs = 1
-    prices: Floats = pipeline.predict(features)
+    with one_thread():
+        prices: Floats = pipeline.predict(features)
     return prices
 
 
-def outer_splits(settings: Settings, n: int) -> list[tuple[int, Rows, Rows]]:
-    """Return repeat, kept and held rows of every fold that the baseline is measured on."""
+def outer_splits(settings: Settings, groups: Rows) -> list[tuple[int, Rows, Rows]]:
+    """Return repeat, kept and held rows of every fold that the baseline is measured on.
+
+    groups: (n,), which rows stay together.
+    """
+    n = len(groups)
     folds, repeats, seed = settings.train.folds, settings.train.repeats, settings.train.seed
     if n < 2 * folds:
         raise DataError(
@@ -85,7 +94,7 @@ def outer_splits(settings: Settings, n: int) -> list[tuple[int, Rows, Rows]]:
     return [
         (repeat, kept, held)
         for repeat in range(repeats)
-        for kept, held in KFold(folds, shuffle=True, random_state=seed + repeat).split(np.empty(n))
+        for kept, held in splits(groups, folds, seed + repeat)
     ]
 
 
@@ -102,11 +111,12 @@ def measure(
     models: what is fitted in each of `outer_splits`, where it is not the configured model.
     """
     seed, n = settings.train.seed, len(target)
-    splits = outer_splits(settings, n)
-    models = models or [settings.model] * len(splits)
+    parts = outer_splits(settings, groups_of(features, target))
+    models = models or [settings.model] * len(parts)
     # The folds run side by side, one thread each: that scales better than threads inside a forest.
     pipelines = [build_pipeline(model, seed=seed, jobs=1) for model in models]
 
+    @one_thread()
     def fold(
         pipeline: Pipeline, repeat: int, kept: Rows, held: Rows
     ) -> tuple[int, Rows, Floats, Floats | None]:
@@ -120,12 +130,12 @@ def measure(
 
     prices, squares = np.empty((settings.train.repeats, n)), np.zeros(features.shape[1])
     trees = settings.model.params.get("n_estimators")
-    progress("folds", 0, len(splits))
+    progress("folds", 0, len(parts))
     results = side_by_side(
         settings,
         (
             joblib.delayed(fold)(pipeline, *split)
-            for pipeline, split in zip(pipelines, splits, strict=True)
+            for pipeline, split in zip(pipelines, parts, strict=True)
         ),
     )
     with threads_warn_in_vain():
@@ -133,9 +143,9 @@ def measure(
             prices[repeat, held] = predicted
             if worse is not None:
                 squares += worse
-            progress("folds", done, len(splits))
+            progress("folds", done, len(parts))
             if isinstance(trees, int):  # anything else scikit-learn refuses by itself
-                progress("trees", done * trees, len(splits) * trees)
+                progress("trees", done * trees, len(parts) * trees)
     usual = np.sqrt(((prices[0] - target) ** 2).mean())
     return OutOfFold(prices, np.sqrt(squares / n) - usual)
 
@@ -161,6 +171,22 @@ def side_by_side(settings: Settings, tasks: Iterable[Any]) -> Iterator[Any]:
     run = joblib.Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")
     results: Iterator[Any] = run(tasks)
     return results
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within this context, or a function decorated by it, OpenMP has one thread; here alone.
+
+    Histogram boosting has one for each core, which wait for each other without letting go of it:
+    beside other folds, or other programs, 2 s of fitting became 65 on a busy machine.
+    """
+    with _thread_pools().limit(limits=1, user_api="openmp"):
+        yield
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold
 
 from housing_cli.config import Model, Settings
 from housing_cli.learning.candidates import (
@@ -28,6 +27,7 @@ from housing_cli.learning.candidates import (
     single,
     vote,
 )
+from housing_cli.learning.folds import splits
 from housing_cli.learning.spaces import STARTS, VOTE, basis
 
 if TYPE_CHECKING:
@@ -150,16 +150,17 @@ def begin(
     spaces: Mapping[str, Mapping[str, BaseDistribution]],
     rows: Rows,
     target: Floats,
+    groups: Rows,
 ) -> Search:
     """Return a search on at most `MOST_ROWS` of `rows`.
 
-    spaces: of the regressors that are searched, in the order in which they are begun. target: (n,),
-    of the whole table.
+    spaces: of the regressors that are searched, in the order in which they are begun. target (n,),
+    groups (n,): of the whole table; rows of a group stay in one fold.
     """
     seed, own = settings.train.seed, settings.model
     if len(rows) > MOST_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
-    folds = list(KFold(INNER_FOLDS, shuffle=True, random_state=seed).split(rows))
+    folds = list(splits(groups[rows], INNER_FOLDS, seed))
     bases = {
         name: basis(name, own, len(target)) for name in dict.fromkeys([own.regressor, *spaces])
     }

@@ -25,14 +25,15 @@ import joblib
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from housing_cli.config import Model, Settings
+from housing_cli.data.copies import groups_of
 from housing_cli.errors import DataError
 from housing_cli.learning.candidates import Choice, best_scores
 from housing_cli.learning.fitting import (
     Progress,
     fit_pipeline,
+    one_thread,
     outer_splits,
     side_by_side,
     silent,
@@ -81,10 +82,11 @@ def tune(
     build_pipeline(settings.model, seed=0, jobs=1)  # a wrong name is said before anything runs
     names = searched(settings.model, settings.train.tune_regressors, n)
     spaces = {name: space_of(name) for name in names}
-    parts = [np.arange(n), *(kept for _, kept, _ in outer_splits(settings, n))]
+    groups = groups_of(features, target)
+    parts = [np.arange(n), *(kept for _, kept, _ in outer_splits(settings, groups))]
     if min(map(len, parts)) < 2 * INNER_FOLDS:
         raise DataError(f"{n} rows are too few to tune on", "train without `--tune`")
-    searches = [begin(settings, spaces, rows, target) for rows in parts]
+    searches = [begin(settings, spaces, rows, target, groups) for rows in parts]
     stopped = False
     with stop_key() as pressed:
         stop = _or_late(pressed, settings.train.tune_minutes)
@@ -141,17 +143,15 @@ def _round(
     seed = settings.train.seed
     asked = [search.ask() for search in searches]
 
+    @one_thread()
     def fit(search: Search, candidate: Asked, fold: int) -> bool:
         if stop():
             return False
         kept, held = search.folds[fold]
         pipeline = build_pipeline(_for_trial(candidate.model), seed=seed, jobs=1)
-        # One thread each: threads of histogram boosting within threads of ours wait for each other,
-        # and add up in any order.
-        with threadpool_limits(1, user_api="openmp"):
-            rows = search.rows[kept]
-            fitted = fit_pipeline(pipeline, features[rows], target[rows])
-            candidate.prices[held] = fitted.predict(features[search.rows[held]])
+        rows = search.rows[kept]
+        fitted = fit_pipeline(pipeline, features[rows], target[rows])
+        candidate.prices[held] = fitted.predict(features[search.rows[held]])
         return True
 
     for fold in range(INNER_FOLDS):

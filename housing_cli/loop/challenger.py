@@ -5,6 +5,7 @@ The comparison rows are always newer than anything that the challenger which pri
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from housing_cli.config import Settings
-from housing_cli.data.copies import keys_of
+from housing_cli.data.copies import keys_of, look_alike
 from housing_cli.data.table import Table
 from housing_cli.judging.acceptance import Limits
 from housing_cli.judging.comparison import Comparison, compare, repeated
@@ -40,13 +41,19 @@ class Material:
     """Base data and feedback, oldest first, in one order of rows.
 
     expected: (n feedback), what the base data alone would give for each row of feedback. overlap:
-    which of the houses both have; where it is not known, all.
+    which of the houses both have; where it is not known, all. look_alike: different houses have
+    the same features (`data.copies`).
     """
 
     base: Table
     feedback: Labeled
     expected: Floats
     overlap: Overlap | None = None
+    look_alike: bool = False
+
+    def keys(self, features: Floats, target: Floats) -> list[bytes]:
+        """Return what tells the houses of m rows apart."""
+        return keys_of(np.column_stack([features, target]) if self.look_alike else features)
 
     def alike(self, n: int | None = None) -> NDArray[np.bool_]:
         """Return which of the oldest n rows of feedback have houses like them in the base data."""
@@ -73,6 +80,7 @@ def gather(settings: Settings, base: Table, feedback: Labeled) -> Material:
         feedback,
         predict(yardstick, feedback.features),
         overlap_of(base.features, feedback.features, settings.train.seed),
+        look_alike(base.features, base.target),
     )
 
 
@@ -89,27 +97,26 @@ def levels_of(material: Material, n: int | None = None) -> Floats:
 
 
 def assemble(
-    material: Material, n: int | None = None, without: NDArray[np.bool_] | None = None
+    material: Material, n: int | None = None, without: Iterable[bytes] = ()
 ) -> tuple[Floats, Floats, float]:
     """Return features, target and price level of base data and the oldest n rows of feedback.
 
     The target stands at the newest price level, where base data and feedback have houses alike. A
-    row of feedback whose inputs repeat an older row
-    replaces it: the same house, sold later. without: base rows to leave out, and whatever repeats
-    them.
+    row of feedback whose inputs repeat an older row replaces it: the same house, sold later; unless
+    different houses look alike. without: `Material.keys` of houses to leave out.
     """
     features = np.vstack([material.base.features, material.feedback.features[:n]])
     found, alike = levels_of(material, n), material.alike(n)
     level = float(found[alike][-1]) if alike.any() else 1.0
     moved = np.concatenate([material.levels_of_base(level), np.where(alike, level / found, 1.0)])
-    target = np.concatenate([material.base.target, material.feedback.real[:n]]) * moved
-    keys = keys_of(features)
-    newest = {key: position for position, key in enumerate(keys)}
-    if without is not None:
-        for position in np.flatnonzero(without):
-            newest.pop(keys[position], None)
-    kept = np.sort(np.fromiter(newest.values(), dtype=np.intp, count=len(newest)))
-    return features[kept], target[kept], level
+    target = np.concatenate([material.base.target, material.feedback.real[:n]])
+    keys, left_out = material.keys(features, target), set(without)
+    last = {key: place for place, key in enumerate(keys)}
+    kept = np.array([
+        key not in left_out and (material.look_alike or last[key] == place)
+        for place, key in enumerate(keys)
+    ])  # fmt: skip
+    return features[kept], (target * moved)[kept], level
 
 
 def contest(
@@ -135,7 +142,9 @@ def contest(
     steps = len(bounds)
     prices = np.empty(held)
     for done, (start, end) in enumerate(pairwise(bounds), start=1):
-        features, target, _ = assemble(material, start)
+        # A house that is asked for here and was sold before would be known by heart.
+        asked = material.keys(feedback.features[start:end], feedback.real[start:end])
+        features, target, _ = assemble(material, start, asked)
         model = fit(settings, features, target)
         prices[start - bounds[0] : end - bounds[0]] = predict(model, feedback.features[start:end])
         progress("comparisons", done, steps)
@@ -190,7 +199,8 @@ def _on_base(
     if len(pairs) < MIN_BASE:
         return None
     rows, places = (np.array(column) for column in zip(*pairs, strict=True))
-    features, target, level = assemble(material, without=held)
+    without = material.keys(base.features[held], base.target[held])
+    features, target, level = assemble(material, without=without)
     challenger = predict(fit(settings, features, target), base.features[rows])
     challenger /= material.levels_of_base(level)[rows]
     # A champion that was itself retrained learned its base rows at another level.

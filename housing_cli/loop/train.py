@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from housing_cli.config import Settings
+from housing_cli.data.copies import copies_in
 from housing_cli.data.table import Table, read_table
 from housing_cli.judging import gate
 from housing_cli.judging.reference import edges_of
@@ -97,7 +98,8 @@ def train(
 
 def data_info(table: Table) -> DataInfo:
     """Return what the metadata says of a table."""
-    return DataInfo(table.path, table.sha256, len(table), dict(table.dropped))
+    copies = copies_in(table.features, table.target)
+    return DataInfo(table.path, table.sha256, len(table), dict(table.dropped), copies=copies)
 
 
 def build_version(

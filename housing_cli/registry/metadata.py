@@ -15,8 +15,9 @@ from housing_cli.registry import formats
 class DataInfo(Struct, frozen=True):
     """The table that a version learned from; `sha256` is that of the file's bytes.
 
-    `rows` are the rows used, `dropped` says how many were left out and why, `feedback_rows` how
-    many of `rows` came from labeled predictions.
+    `rows` are the rows used, `copies` how many of these repeat the house of another, `dropped`
+    says how many were left out and why, `feedback_rows` how many of `rows` came from labeled
+    predictions.
     """
 
     path: str
@@ -25,6 +26,7 @@ class DataInfo(Struct, frozen=True):
     dropped: dict[str, int] = {}
     feedback_rows: int = 0
     feedback_sha256: str | None = None
+    copies: int = 0
 
 
 class GitInfo(Struct, frozen=True):

@@ -11,6 +11,7 @@ from housing_cli.show.tuning import tuning_notes
 
 if TYPE_CHECKING:
     from housing_cli.loop.train import Trained
+    from housing_cli.registry import DataInfo
 
 
 def result_of(trained: Trained) -> Result:
@@ -32,6 +33,7 @@ def result_of(trained: Trained) -> Result:
             "production": trained.production,
             "metrics": dict(metadata.metrics),
             "rows": metadata.data.rows,
+            "copies": metadata.data.copies,
             "dropped": trained.dropped,
             "data_sha256": metadata.data.sha256,
             "model_sha256": metadata.files[MODEL_FILE],
@@ -41,8 +43,18 @@ def result_of(trained: Trained) -> Result:
         show=[f"{version.name} {what}", measured],
         notes=[
             *(f"note: left out {why}: {n}" for why, n in trained.dropped.items()),
+            *_copies_note(metadata.data),
             *tuning_notes(metadata.evidence),
             f"next: housing {following}",
         ],
         outputs={"version": version.name, "production": trained.production, **score},
     )
+
+
+def _copies_note(data: DataInfo) -> list[str]:
+    if not data.copies:
+        return []
+    return [
+        f"note: {data.copies} of {data.rows} rows are copies of a house, or its later sales: they "
+        "stay on one side of each fold"
+    ]

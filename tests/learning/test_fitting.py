@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+import threadpoolctl
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from housing_cli.config import Settings, load_settings
 from housing_cli.data.table import Table, read_table
 from housing_cli.errors import ConfigError, DataError
 from housing_cli.learning.export import export_onnx, verify_export
-from housing_cli.learning.fitting import fit, measure, predict
+from housing_cli.learning.fitting import fit, measure, one_thread, predict
 from housing_cli.learning.pipeline import BLENDS, REGRESSORS
 from housing_cli.model.compiled import CompiledModel
 
@@ -58,6 +61,19 @@ def test_prices_are_the_same_to_the_last_bit_on_several_threads(table: Table, me
     fitted = fit(settings(*sets) if not members else load_settings(None, {}, sets, {}),
                  table.features, table.target)  # fmt: skip
     assert len({predict(fitted, table.features).tobytes() for _ in range(10)}) == 1
+
+
+def test_a_table_that_stands_twice_has_the_baseline_of_the_table(table: Table) -> None:
+    """Folds that ignored the copies would say 1.9 instead of 3.6."""
+
+    def rmse(features: np.ndarray, target: np.ndarray) -> float:
+        return float(
+            np.sqrt(((measure(settings(), features, target).prices[0] - target) ** 2).mean())
+        )
+
+    once = rmse(table.features, table.target)
+    twice = rmse(np.tile(table.features, (2, 1)), np.tile(table.target, 2))
+    assert twice == pytest.approx(once, rel=0.15)
 
 
 def test_what_matters_is_found(table: Table) -> None:
@@ -115,3 +131,49 @@ def test_too_few_rows_are_said(table: Table) -> None:
 def test_a_parameter_that_cannot_be_is_said(table: Table) -> None:
     with pytest.raises(ConfigError, match="the regressor cannot be fitted"):
         fit(settings("model.params.max_depth=-1"), table.features, table.target)
+
+
+def test_openmp_has_one_thread_here_and_what_it_had_elsewhere() -> None:
+    def threads() -> set[int]:
+        pools = threadpoolctl.threadpool_info()
+        return {pool["num_threads"] for pool in pools if pool["user_api"] == "openmp"}
+
+    def elsewhere() -> None:
+        seen.append(threads())
+
+    seen: list[set[int]] = []
+    with threadpoolctl.threadpool_limits(3, user_api="openmp"):
+        with one_thread():
+            assert threads() == {1}
+        assert threads() == {3}
+        decorated = one_thread()(threads)
+        assert decorated() == {1} and threads() == {3}
+    before = threads()
+    with one_thread():
+        other = threading.Thread(target=elsewhere)
+        other.start()
+        other.join()
+    assert seen == [before]
+
+
+def test_histogram_boosting_is_fitted_by_one_thread(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    plain = HistGradientBoostingRegressor.fit
+
+    def spying(self: object, *args: object) -> object:
+        seen.extend(
+            pool["num_threads"]
+            for pool in threadpoolctl.threadpool_info()
+            if pool["user_api"] == "openmp"
+        )
+        return plain(self, *args)
+
+    monkeypatch.setattr(HistGradientBoostingRegressor, "fit", spying)
+    sets = ["model.regressor=HistGradientBoostingRegressor", "model.params.max_iter=5"]
+    with threadpoolctl.threadpool_limits(2, user_api="openmp"):
+        given = load_settings(None, {}, (*sets, "train.repeats=1", "train.folds=2"), {})
+        measure(given, table.features, table.target)
+        fit(given, table.features, table.target)
+    assert set(seen) == {1} and len(seen) >= 3

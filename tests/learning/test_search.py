@@ -21,7 +21,7 @@ def search(*sets: str, rows: int = 60, target: np.ndarray = TARGET) -> Search:
     settings = load_settings(None, {}, sets, {})
     names = searched(settings.model, settings.train.tune_regressors, rows)
     spaces = {name: space_of(name) for name in names}
-    return begin(settings, spaces, np.arange(rows), target)
+    return begin(settings, spaces, np.arange(rows), target, np.arange(len(target)))
 
 
 def play(one: Search, off: Mapping[str, float], trials: int) -> list[str]:

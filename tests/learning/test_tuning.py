@@ -91,7 +91,7 @@ def test_what_a_fold_is_measured_on_has_no_say_in_its_search(
     settings = base("train.tune=11")
     found = tune(settings, table.features, table.target)
     rng = np.random.default_rng(0)
-    for k, (_, _, held) in enumerate(outer_splits(settings, len(table.target))):
+    for k, (_, _, held) in enumerate(outer_splits(settings, np.arange(len(table.target)))):
         features, target = table.features.copy(), table.target.copy()
         features[held], target[held] = rng.normal(size=features[held].shape), 1e4
         poisoned = tune(settings, features, target)
@@ -244,7 +244,7 @@ def test_its_folds_are_measured_on_what_they_did_not_choose_by(
 ) -> None:
     settings, few, found = among
     rng = np.random.default_rng(0)
-    for k, (_, _, held) in enumerate(outer_splits(settings, len(few.target))):
+    for k, (_, _, held) in enumerate(outer_splits(settings, np.arange(len(few.target)))):
         features, target = few.features.copy(), few.target.copy()
         features[held], target[held] = rng.normal(size=features[held].shape), 1e4
         assert tune(settings, features, target).outer[k] == found.outer[k]

@@ -108,9 +108,8 @@ def test_missing_values_and_signed_zeros_make_no_other_house() -> None:
 
 def test_a_row_that_is_left_out_takes_with_it_what_repeats_it() -> None:
     base = table(20)
-    without = np.zeros(20, dtype=bool)
-    without[:3] = True
     found = material(base, labeled(base.features[:3], np.full(3, 30.0)))
+    without = found.keys(base.features[:3], base.target[:3])
     features, target, _ = assemble(found, without=without)
     assert features.tolist() == base.features[3:].tolist()
     assert target.tolist() == base.target[3:].tolist()
@@ -127,6 +126,32 @@ def champion_of(base: Table) -> tuple[CompiledModel, Reference]:
             base.features, base.target, prices[None], np.empty(0), edges, np.ones(len(prices))
         ),
     )
+
+
+def test_different_houses_that_look_alike_are_all_learned() -> None:
+    coarse, prices = houses(60, 0)
+    base = Table(np.round(coarse), prices, "t.csv", "0" * 64)
+    found = material(base, labeled(np.round(houses(20, 1)[0]), houses(20, 1)[1]))
+    assert found.look_alike
+    assert len(assemble(found)[1]) == 80
+    without = found.keys(base.features[:10], base.target[:10])
+    assert len(assemble(found, without=without)[1]) == 70
+
+
+def test_a_house_that_was_sold_before_is_not_known_by_heart() -> None:
+    """Noise alone: who knows the older sale's price would look much better than it is."""
+    rng = np.random.default_rng(4)
+    settings = load_settings(
+        None,
+        {"data.features": ["a", "b"], "data.target": "y", "retrain.holdout": 0.5},
+        ["model.regressor=DecisionTreeRegressor"],
+        {},
+    )
+    features, prices = rng.uniform(0, 2, (60, 2)), rng.uniform(10, 50, 60)
+    base = Table(features, prices, "t.csv", "0" * 64)
+    again = labeled(np.vstack([features[:40]] * 2), np.tile(rng.uniform(10, 50, 40), 2))
+    found = contest(settings, material(base, again, settings), *champion_of(base))
+    assert found.challenger > 10
 
 
 def test_a_challenger_that_knows_the_new_prices_wins() -> None:

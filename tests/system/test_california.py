@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from housing_cli.config import load_settings
-from tests.conftest import QUICK, ROOT, Housing
+from housing_cli.learning.pipeline import build_pipeline
+from tests.conftest import ROOT, Housing
 
+QUICK = ("--set", "model.params.max_iter=30", "--set", "train.repeats=1")
 CONFIG = ROOT / "configs" / "california.toml"
 FEATURES = ["MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup",
             "Latitude", "Longitude"]  # fmt: skip
@@ -35,6 +37,8 @@ def test_the_shipped_file_names_the_table() -> None:
     settings = load_settings(CONFIG, environ={})
     assert list(settings.data.features) == FEATURES
     assert settings.data.target == "MedHouseVal"
+    assert settings.model.regressor == "HistGradientBoostingRegressor"
+    build_pipeline(settings.model, seed=0, jobs=1)
 
 
 def test_the_verbs_follow_the_settings(
