@@ -23,6 +23,7 @@ from housing_cli.judging.sums import Segment, over_days, quantiles, segments, su
 from housing_cli.loop.budget import judge_budget
 from housing_cli.loop.late import LateLabels, late_labels
 from housing_cli.loop.recent import Recent, answered_coverage, intervals_of, read_recent
+from housing_cli.loop.whom import Speaking, speaking
 from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Knots, Sums
 from housing_cli.registry import ModelRegistry, Version, open_registry
@@ -89,6 +90,8 @@ class Evaluation:
     drift: of the inputs and the predicted price against the training rows; empty for too few
     predictions. selection: the same of labeled rows against those without a real price. reasons:
     what made it degraded: `error`, `drift`, or channels of the budget. budget: where one was set.
+    whom: the labels speak for; healthy is `insufficient`, for the reason `unlabeled`, where they
+    say nothing of a relevant part of the predictions.
     """
 
     version: Version
@@ -108,6 +111,7 @@ class Evaluation:
     sums: Sums
     reference: Reference
     budget: BudgetVerdict | None = None
+    whom: Speaking | None = None
 
     def over_time(self, most: int) -> Course:
         """Return the metric of at most `most` parts of the judged rows, of which there is one."""
@@ -177,6 +181,10 @@ def evaluate(
     if drift_decides and any(column.drifted for column in drift):
         reasons.append("drift")
         verdict = replace(verdict, verdict="degraded")
+    whom = speaking(version, reference, recent, rule.metric, baseline.value)
+    if whom.silent and verdict.verdict == "healthy":
+        reasons.append("unlabeled")
+        verdict = replace(verdict, verdict="insufficient")
     prices = quantiles(recent.sums, price, SHARES, version.name) or ()
     return Evaluation(
         version=version,
@@ -202,6 +210,7 @@ def evaluate(
         sums=recent.sums,
         reference=reference,
         budget=budget,
+        whom=whom,
     )
 
 

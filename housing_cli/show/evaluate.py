@@ -15,6 +15,7 @@ from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
 from housing_cli.show.result import Cell, Result, Table, span
 from housing_cli.show.segments import segment_payload, worst_line
+from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line, whom_payload
 
 if TYPE_CHECKING:
     from housing_cli.judging.power import Power
@@ -34,7 +35,12 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
         code = ExitCode.INSUFFICIENT
     data = payload(judged)
     late = late_line(judged.labels.late)
-    show: list[str | Table] = [sentence(judged), *late, *alarm_lines(judged)]
+    show: list[str | Table] = [
+        sentence(judged),
+        *late,
+        *expected_line(judged),
+        *alarm_lines(judged),
+    ]
     show.append(_verdict_table(judged))
     if len(judged.rows):
         show.append(_recent_line(judged))
@@ -86,12 +92,15 @@ def payload(judged: Evaluation) -> dict[str, Any]:
         "budget": None if judged.budget is None else budget_payload(judged.budget),
         "worst_segment": judged.worst_segment and segment_payload(judged.worst_segment),
         "feature_segments": [segment_payload(segment) for segment in judged.segment_errors],
+        **whom_payload(judged.whom),
     }
 
 
 def sentence(judged: Evaluation) -> str:
     """Return the verdict in words."""
     name, verdict = judged.version.name, judged.verdict
+    if "unlabeled" in judged.reasons and judged.whom and judged.whom.unlabeled:
+        return f"{name} is not judged: {unlabeled_line(judged.whom.unlabeled)}"
     if verdict.verdict == "insufficient":
         return (
             f"{name} is not judged: {verdict.n} labeled predictions, "
@@ -179,7 +188,7 @@ def _notes(judged: Evaluation) -> list[str]:
         names = ", ".join(column.name for column in judged.biased[:3])
         notes.append(
             f"warning: labeled rows do not look like the unlabeled ones ({names}): "
-            "the error of all predictions may be another"
+            f"the error of all predictions may be another{corrected_words(judged)}"
         )
     if judged.drifted and "drift" not in judged.reasons:
         names = ", ".join(column.name for column in judged.drifted[:3])

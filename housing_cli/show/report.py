@@ -18,6 +18,7 @@ from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
 from housing_cli.show.result import span
 from housing_cli.show.segments import segment_rows, worst_line
+from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line
 
 if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift
@@ -76,7 +77,9 @@ def _sentence(judged: Evaluation) -> str:
         if verdict.p_value is not None:
             chance = _chance(verdict.p_value)
             said += f" Probability that errors grow this much by chance alone: {chance}."
-    if verdict.verdict == "insufficient":
+    if "unlabeled" in judged.reasons and judged.whom and judged.whom.unlabeled:
+        said += f" But the evidence is {unlabeled_line(judged.whom.unlabeled)}."
+    elif verdict.verdict == "insufficient":
         said += f" At least {verdict.min_samples} are needed for a verdict."
     if "drift" in judged.reasons:
         said += " The inputs or predictions drifted away from the training data."
@@ -84,7 +87,7 @@ def _sentence(judged: Evaluation) -> str:
 
 
 def _warnings(judged: Evaluation) -> list[str]:
-    found = [*late_line(judged.labels.late)]
+    found = [f"{text}." for text in (*late_line(judged.labels.late), *expected_line(judged))]
     found += [f"{text}." for text in label_warnings(judged.labels)]
     if judged.drifted:
         found.append("Drift: " + "; ".join(d.reading for d in judged.drifted) + ".")
@@ -92,7 +95,7 @@ def _warnings(judged: Evaluation) -> list[str]:
         names = ", ".join(column.name for column in judged.biased)
         found.append(
             "Labeled rows do not look like the unlabeled ones: the error of all predictions may be "
-            f"another ({names})."
+            f"another ({names}){corrected_words(judged)}."
         )
     return found
 

@@ -90,7 +90,8 @@ def test_the_json_keys_are_a_contract(loop: Loop, housing: Housing) -> None:
         "version", "verdict", "metric", "baseline", "current", "ratio", "interval", "p_value",
         "threshold", "confidence", "n", "min_samples", "window", "reasons", "recent", "labels",
         "versions", "drift", "drifted", "selection_bias", "power", "segments",
-        "price_quantiles", "budget", "worst_segment", "feature_segments", "json_format",
+        "price_quantiles", "budget", "worst_segment", "feature_segments", "unlabeled",
+            "corrected", "expected", "json_format",
     ]  # fmt: skip
     data = ran["data"]
     assert data["ratio"] == pytest.approx(data["current"] / data["baseline"])
