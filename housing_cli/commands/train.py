@@ -26,8 +26,8 @@ def command(
             metavar="N",
             help="Try N models first: forest, ExtraTrees, gradient boosting and votes of two, or "
             "parameters of another regressor that the settings name. On all rows and again within "
-            "each fold of the baseline: up to 3 N (folds x repeats + 1) fits; 10 take about a "
-            "minute. Ctrl-C goes on with the best so far. Default 0.",
+            "each fold of the baseline: up to 3 N (folds x repeats + 1) fits; 6 take about a "
+            "minute on the shipped data. Ctrl-C goes on with the best so far. Default 0.",
         ),
     ] = None,
     promote: Annotated[
