@@ -35,6 +35,15 @@ def repeats(rows: Floats) -> float:
     return float((counts * (counts - 1)).sum() / (n * (n - 1)))
 
 
+def crowding(rows: Floats) -> float:
+    """Return how many rows of (n, k) the house of a row has on average, at least 1.
+
+    What is a share of n / crowding houses varies as much as that of n rows (Kish 1965).
+    """
+    counts = _numbered(rows)[1].astype(np.float64)
+    return float((counts**2).sum() / len(rows)) if len(rows) else 1.0
+
+
 def newest_of_each(rows: Floats, usual: float) -> NDArray[np.intp]:
     """Return the places of the last row of each house among (n, k), ascending.
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc
+from scipy.special import betainc
 
 from housing_cli.judging.label_rule import SLACK, Rule, equal, resolutions
 from housing_cli.prediction_log.records import (
@@ -105,13 +105,13 @@ def kinds(real: Floats, predicted: Floats, told: LabelKinds) -> Counts:
     return np.where(predicted > HIGHEST_PRICE, Kind.PLAIN, code).astype(np.int64)
 
 
-def doubts_of(counts: Counts, rows: Labeled, rule: Rule) -> Doubts:
+def doubts_of(counts: Counts, rows: Labeled, rule: Rule, crowd: float = 1.0) -> Doubts:
     """Return the doubts about labels, of which `counts` (`CODES`,) says how many each kind has.
 
-    rows: those that can be named, oldest first.
+    rows: those that can be named, oldest first. crowd: as in `sent_back`.
     """
     n, far = int(counts.sum()), int(counts[Kind.FAR])
-    sent, limit, rounded = sent_back(counts, rule)
+    sent, limit, rounded = sent_back(counts, rule, crowd)
     found = kinds(rows.real, rows.predicted, rule.kinds)
     off = np.flatnonzero(found == Kind.FAR)
     miss = misses(rows.real[off], rows.predicted[off], rule.kinds.floor)
@@ -125,48 +125,75 @@ def doubts_of(counts: Counts, rows: Labeled, rule: Rule) -> Doubts:
     return Doubts(n, equals, mistyped, (*sent, *map(int, out)))
 
 
-def sent_back(counts: Counts, rule: Rule) -> tuple[tuple[int, ...], float, float | None]:
+def sent_back(
+    counts: Counts, rule: Rule, crowd: float = 1.0
+) -> tuple[tuple[int, ...], float, float | None]:
     """Return which kinds are predicted prices sent back, nothing where it may be chance.
 
     And how many of them chance explains, and the largest step they were rounded to. Asked are all
-    labels that equal the prediction, and those of each class of digits that agree with it to their
-    last one, all at `SURE` together (Bonferroni).
+    labels that equal the prediction, those of each class of digits that agree with it to their last
+    one, and those of several classes in a row: all at `SURE` together (Bonferroni). crowd:
+    labels a house, as `houses.crowding` counts them.
     """
     table, n = counts.reshape(CLASS, CLASS), int(counts.sum())
     steps, sent, limit, rounded = rule.kinds.steps, set[int](), 0.0, None
-    sure = SURE / (len(steps) + 1)
-    if beyond_chance(int(table[:, Kind.EQUAL].sum()), n, SLACK * rule.coincidence, sure):
+    sure = SURE / (2 * len(steps) + 1)
+
+    def beyond(hits: float, chance: float) -> bool:
+        nonlocal limit
+        if not beyond_chance(hits / crowd, n / crowd, chance, sure):
+            return False
+        limit = max(limit, n * chance)
+        return True
+
+    if beyond(int(table[:, Kind.EQUAL].sum()), SLACK * rule.coincidence):
         sent.update(range(Kind.EQUAL, CODES, CLASS))
-        limit = n * SLACK * rule.coincidence
-    for number in range(len(steps)):
-        levels = [int(Kind.EQUAL), *range(AGREES, AGREES + number)]
-        hits = int(table[number, levels].sum())
-        chance = honest(table[number], hits, number, rule, n)
-        if beyond_chance(hits, n, chance, sure):
-            sent.update(CLASS * row + one for row in range(number, CLASS) for one in levels)
-            limit = max(limit, n * chance)
-            rounded = steps[number - 1] if number else rounded
+    found = [agreeing(table[number], number, rule, n) for number in range(len(steps))]
+    start = 0
+    for number, (hits, chance) in enumerate(found):
+        several = np.sum(found[start : number + 1], axis=0)
+        if beyond(hits, chance):
+            wanted = [number]
+        elif beyond(float(several[0]), min(float(several[1]), 1.0)):
+            wanted = list(range(start, number + 1))
+        else:
+            continue
+        start = number + 1  # what was found is no evidence against coarser ones
+        for one in wanted:
+            sent.update(CLASS * row + level for row in range(one, CLASS) for level in _levels(one))
+            if table[one, AGREES : AGREES + one].any():
+                rounded = steps[one - 1]
     return tuple(sorted(code for code in sent if counts[code])), limit, rounded
 
 
-def honest(row: Counts, hits: int, number: int, rule: Rule, n: int) -> float:
-    """Return the chance that an honest label has the digits of a class, and agrees to them.
+def agreeing(row: Counts, number: int, rule: Rule, n: int) -> tuple[int, float]:
+    """Return how many labels of a class agree to their digits, and the chance that honest ones do.
 
-    row: counts of the class by agreement; hits: those that agree. As often as in training, or as
-    the other labels of the class say where that is more often: people type in other digits today,
-    or houses come in that are priced better.
+    row: counts of the class by agreement. As often as in training, or as the other labels of the
+    class say where that is more often: people type in other digits today, or houses come in that
+    are priced better.
     """
+    hits = int(row[_levels(number)].sum())
     others = int(row.sum()) - int(row[Kind.FAR]) - hits
     near = rule.hits[number]
     if number and others:
         around = int(row[AGREES + number])
         near = max(near, (around + math.sqrt(around)) / others * rule.peaks[number - 1])
-    return min(SLACK * max(rule.shares[number], others / max(n, 1)) * min(near, 1.0), 1.0)
+    share = max(rule.shares[number], others / max(n, 1))
+    return hits, min(SLACK * share * min(near, 1.0), 1.0)
 
 
-def beyond_chance(hits: int, n: int, chance: float, sure: float) -> bool:
-    """Return whether chance meets as many of n labels with a probability of `sure` or less."""
-    return bool(hits) and float(bdtrc(hits - 1, n, chance)) <= sure
+def _levels(number: int) -> list[int]:
+    """Return by how much a label of a class must agree to agree to all its digits."""
+    return [int(Kind.EQUAL), *range(AGREES, AGREES + number)]
+
+
+def beyond_chance(hits: float, n: float, chance: float, sure: float) -> bool:
+    """Return whether chance meets as many of n labels with a probability of `sure` or less.
+
+    It is the tail of the binomial, which the incomplete beta function has for broken numbers too.
+    """
+    return hits > 0 and float(betainc(hits, max(n - hits, 0.0) + 1, chance)) <= sure
 
 
 def far_suspects(n: int, count: int, examples: tuple[Example, ...] = ()) -> Suspects | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from housing_cli.config import Settings
 from housing_cli.errors import InsufficientEvidence
+from housing_cli.judging.houses import crowding
 from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.labels import counting, counts_of, doubts_of
 from housing_cli.judging.sums import total
@@ -60,7 +61,7 @@ def read_feedback(settings: Settings, rule: Rule) -> Feedback:
     finally:
         log.close()
     left_out = max(known - len(rows), 0)
-    doubts = doubts_of(counts_of(rows, rule), rows, rule)
+    doubts = doubts_of(counts_of(rows, rule), rows, rule, crowding(rows.features))
     equal = doubts.equal.count if doubts.equal else 0
     # Mistyped prices stay: a challenger that would learn one is refused, and the price named.
     rows = counting(rows, replace(doubts, excluded=doubts.sent_back), rule)

@@ -11,6 +11,7 @@ from housing_cli.api.served import read_intervals
 from housing_cli.config.window import Window
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
+from housing_cli.judging.houses import crowding
 from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.labels import Doubts, counting, counts_of, doubts_of
 from housing_cli.judging.sums import Totals, count_kinds, of_kinds, sums_of, total, totals_by
@@ -92,7 +93,7 @@ def read_recent(
     if newest is None and len(rows) == few:
         query = SumsQuery(since=since, axes=(price,), knots=knots, kinds=rule.kinds)
         return _by_sums(log.sums(query), version, (rows, looked), seen, rule)
-    doubts = doubts_of(counts_of(rows, rule), rows, rule)
+    doubts = doubts_of(counts_of(rows, rule), rows, rule, crowding(looked.features))
     rows, looked = (counting(some, doubts, rule) for some in (rows, looked))
     lately = log.labeled(newest=min(newest or LOOKED_AT, LOOKED_AT), since=since, features=False)
     lately = counting(lately, doubts, rule)
@@ -112,7 +113,8 @@ def _by_sums(
 ) -> Recent:
     """Return what the sums of a wide window say; newest: its newest labeled rows, and `looked`."""
     before = total(every, version.name)
-    doubts = doubts_of(count_kinds(every, version.name), newest[0], rule)
+    crowd = crowding(newest[1].features)
+    doubts = doubts_of(count_kinds(every, version.name), newest[0], rule, crowd)
     sums = of_kinds(every, doubts.excluded)
     made = {
         str(name): (int(own.labeled), own.figures())

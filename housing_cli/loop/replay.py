@@ -12,7 +12,7 @@ from housing_cli.config.window import Window, parse_window
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import SchemaMismatch
 from housing_cli.judging.anytime import Share, mean_sequence, share_sequence
-from housing_cli.judging.houses import as_served, newest_of_each, repeats
+from housing_cli.judging.houses import as_served, crowding, newest_of_each, repeats
 from housing_cli.judging.labels import counts_of, doubts_of, kinds
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.loop.verify import load_verified
@@ -134,7 +134,7 @@ def _doubtful(rows: Labeled, registry: ModelRegistry, max_level: float) -> NDArr
         if version is not None:
             rule = load_reference(registry, version).label_rule(max_level)
             own = rows.where(names == name)
-            left_out = doubts_of(counts_of(own, rule), own, rule).excluded
+            left_out = doubts_of(counts_of(own, rule), own, rule, crowding(own.features)).excluded
             found[names == name] = np.isin(kinds(own.real, own.predicted, rule.kinds), left_out)
     return found
 

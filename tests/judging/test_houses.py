@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from housing_cli.judging.houses import as_served, newest_of_each, repeats
+from housing_cli.judging.houses import as_served, crowding, newest_of_each, repeats
 
 RNG = np.random.default_rng
 
@@ -46,3 +46,11 @@ def test_a_training_table_that_stands_there_twice_does_not_hide_repeats() -> Non
 def test_few_rows_repeat_nothing(n: int) -> None:
     assert repeats(np.zeros((n, 2))) == 0.0
     assert len(newest_of_each(np.zeros((n, 2)), 0.0)) == n
+
+
+def test_crowding_is_how_many_rows_the_house_of_a_row_has() -> None:
+    rows = RNG(0).normal(size=(3, 4))
+    assert crowding(rows) == 1.0
+    assert crowding(np.repeat(rows, 20, axis=0)) == 20.0
+    assert crowding(rows[[0, 1, 1, 1]]) == 2.5
+    assert crowding(np.empty((0, 4))) == 1.0

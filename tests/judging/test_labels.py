@@ -150,6 +150,32 @@ def test_two_of_thirty_are_named_though_the_model_meets_prices_by_chance() -> No
     assert found >= 0.75 * 200  # one price in ten has no digit more: with it, one is left
 
 
+def test_a_house_with_many_labels_is_one_coincidence() -> None:
+    rng = np.random.default_rng(5)
+    target, before = world(rng, 506, 0.1)
+    rule = rule_of(target, rounded(before, 0.01)[None], 3.0)
+    real, predicted = world(rng, 60, 0.1)
+    predicted = rounded(predicted, 0.01)
+    real[0] = predicted[0] = 20.4
+    again = np.repeat(np.arange(60), 100)
+    counts = counts_of(labeled(real[again], predicted[again]), rule)
+    assert sent_back(counts, rule)[0]
+    assert not sent_back(counts, rule, 100.0)[0]
+    real[1:30] = predicted[1:30]
+    assert sent_back(counts_of(labeled(real[again], predicted[again]), rule), rule, 100.0)[0]
+
+
+def test_prices_with_all_their_digits_are_not_called_rounded() -> None:
+    rng = np.random.default_rng(6)
+    target, before = world(rng, 506, 0.1)
+    rule = rule_of(target, before[None], 3.0)
+    real, predicted = world(rng, 300, 0.1)
+    real[:60] = predicted[:60]
+    assert sent_back(counts_of(labeled(real, predicted), rule), rule)[2] is None
+    real[:60] = rounded(predicted[:60], 0.01)
+    assert sent_back(counts_of(labeled(real, predicted), rule), rule)[2] == pytest.approx(0.01)
+
+
 def test_a_model_of_a_price_list_meets_prices_by_right() -> None:
     rng = np.random.default_rng(2)
     listed = rng.choice([100.0, 150.0, 200.0], 800)

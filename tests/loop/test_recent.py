@@ -34,6 +34,7 @@ class Wide(Loop):
         rng = np.random.default_rng(0)
         rows = shuffled(1).drop(columns="MEDV").to_numpy(dtype=float)
         rows = rows[rng.integers(0, len(rows), N)]
+        rows[:, -1] += rng.uniform(0, 0.01, N)  # N houses, not the same few again and again
         real = rng.uniform(10, 40, N).round(3)
         predicted = (real * np.exp(0.15 * rng.standard_t(5, N))).round(3)
         real[::200] = predicted[::200]  # the model's own price sent back
