@@ -28,10 +28,11 @@ SHARES: dict[Channel, float] = {
 _QUANTILES = (0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.975, 0.99)
 _MOST = 1.5
 """The most that one row may add to the evidence (a logarithm of a likelihood ratio)."""
-_SURE, _SURER = 1.0, 2.0
+_SURE = 2.5
 """Standard errors of the baseline by which the unchanged world may differ from it: the zone of
-indifference. The second for coverage, which was fitted to the same rows, and for segments, of which
-the luckiest of ten would be the first to cry."""
+indifference."""
+_MISSES = 1.75
+"""How many times as often intervals miss in the world that coverage is looked at for."""
 _SEGMENT = 0.2
 """By how much the real prices of a segment move in the worlds that it is looked at for."""
 _FEWEST = 20
@@ -43,8 +44,10 @@ class Alternative:
     """One way to go wrong.
 
     share: of the budget. segment: the band of the predicted price, `None` for all. scores:
-    (cells,), what a row of each cell adds to the logarithm of the likelihood ratio, the allowance
-    for the baseline's sampling error taken off.
+    (cells,), what a row of each cell adds to the logarithm of the likelihood ratio, which is on
+    average 1 in each price band of the training rows: so it does not matter which prices get
+    labels. doubts: (price bands,), the variance that the baseline's sampling gives to what a row
+    of the band adds, times the allowance squared.
     """
 
     channel: Channel
@@ -52,6 +55,18 @@ class Alternative:
     segment: int | None
     direction: Direction | None
     scores: Floats
+    doubts: Floats
+
+    def evidence(self, counts: Floats) -> Floats:
+        """Return the logarithms of e-values of counts of labels (..., cells).
+
+        The least that they are for any unchanged world within the allowance: rows of a band share
+        its doubt, those of different bands have their own.
+        """
+        bands = len(self.doubts)
+        rows = counts.reshape(*counts.shape[:-1], bands, counts.shape[-1] // bands).sum(axis=-1)
+        least: Floats = counts @ self.scores - np.sqrt(rows**2 @ self.doubts)
+        return least
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,88 +95,85 @@ def detector(target: Floats, out_of_fold: Floats, price: Axis, knots: Knots | No
     price: bands of the predicted price. knots: the version's intervals; without them coverage is
     no channel.
     """
-    predicted = out_of_fold
-    real = np.broadcast_to(target, predicted.shape)
-    errors = _bounds(real, predicted)
-    rows = _Rows(real, predicted, errors)
+    real = np.broadcast_to(target, out_of_fold.shape)
+    errors = _bounds(real, out_of_fold)
+    rows = _Rows(real, out_of_fold, price, errors)
     bands, width = len(price.edges) + 1, len(errors) + 1
-    segments = np.searchsorted(np.array(price.edges), predicted, side="right")
     found = []
 
     def add(
-        channel: Channel, share: float, scores: Floats,
+        channel: Channel, share: float, worlds: tuple[Floats, Floats],
         segment: int | None = None, direction: Direction | None = None,
     ) -> None:  # fmt: skip
-        cells = np.zeros((bands, width, 2))
-        cells[slice(None) if segment is None else segment] = scores
+        picked = slice(None) if segment is None else slice(segment, segment + 1)
+        scores, doubts = _scores(worlds[0][picked], worlds[1][picked])
+        cells, all_doubts = np.zeros((bands, width, 2)), np.zeros(bands)
+        cells[picked] = scores[:, None] if channel == "coverage" else scores[..., None]
+        all_doubts[picked] = doubts
         share *= SHARES[channel]
-        found.append(Alternative(channel, share, segment, direction, cells.ravel()))
+        found.append(Alternative(channel, share, segment, direction, cells.ravel(), all_doubts))
 
     for (channel, share), after in _worlds(rows).items():
         direction: Direction | None = None
         if channel.startswith("bias"):
             direction = "up" if channel == "bias up" else "down"
-        add(channel, share, rows.scores(after)[:, None], direction=direction)
+        add(channel, share, (rows.before, after), direction=direction)
     if knots is not None:
-        low, high = (np.interp(predicted, knots.prices, ends) for ends in (knots.low, knots.high))
-        missed = float(1 - ((real - predicted >= low) & (real - predicted <= high)).mean())
-        before = np.array([missed, 1 - missed])
-        after = np.array([missed * 1.75, 1 - missed * 1.75])
-        if 0 < missed * 1.75 < 1:
-            add("coverage", 1.0, _scores(before, after, target.size, _SURER))
-    rich = [band for band in range(bands) if _rows_in(segments == band) >= _FEWEST]
+        before = rows.covered(knots)
+        missed, n = before[:, 0], before.sum(axis=1)
+        after = np.column_stack([missed * _MISSES, n - missed * _MISSES])
+        if missed.sum() and after.sum(axis=0).min() > 0:
+            add("coverage", 1.0, (before, after))
+    rich = np.flatnonzero(rows.before.sum(axis=1) >= _FEWEST).tolist()
     for band in rich:
-        own = rows.where(segments == band)
         for direction, size in (("up", _SEGMENT), ("down", -_SEGMENT)):
-            scores = own.scores(own.moved(size), _SURER)
-            add("segment", 0.5 / len(rich), scores[:, None], band, direction)
-    return Detector(price, errors, tuple(found), rows.usual)
+            add("segment", 0.5 / len(rich), (rows.before, rows.moved(size)), band, direction)
+    usual = float(relative(real, out_of_fold).mean())
+    return Detector(price, errors, tuple(found), usual)
 
 
 class _Rows:
-    """Training rows by the bands of their relative error: of all, or of a segment."""
+    """Training rows (repeats, n), counted for a repeat by the bands of the predicted price.
+
+    before: (price bands, error bands), how many rows have an error in each.
+    """
 
     def __init__(
-        self, real: Floats, predicted: Floats, errors: Sequence[float],
-        picked: NDArray[np.bool_] | None = None,
-    ) -> None:  # fmt: skip
+        self, real: Floats, predicted: Floats, price: Axis, errors: Sequence[float]
+    ) -> None:
         self._real, self._predicted, self._errors = real, predicted, errors
-        self._picked = np.ones(real.shape, dtype=bool) if picked is None else picked
-        self._m = _rows_in(self._picked)
-        self.before = self._shares(real)
-        self.usual = float(relative(real, predicted)[self._picked].mean())
-
-    def where(self, picked: NDArray[np.bool_]) -> _Rows:
-        """Return the rows that are picked (repeats, n)."""
-        return _Rows(self._real, self._predicted, self._errors, picked)
+        self._price = np.searchsorted(np.array(price.edges), predicted, side="right")
+        self._bands = len(price.edges) + 1
+        self.before = self._counts(real)
 
     def moved(self, size: float) -> Floats:
-        """Return the shares of the bands if every real price moved by `size`."""
-        return self._shares(self._real * (1 + size))
+        """Return the counts if every real price moved by `size`."""
+        return self._counts(self._real * (1 + size))
 
     def larger(self, size: float) -> Floats:
-        """Return the shares of the bands if every error were larger by `size`."""
-        return self._shares(self._predicted + (self._real - self._predicted) * (1 + size))
+        """Return the counts if every error were larger by `size`."""
+        return self._counts(self._predicted + (self._real - self._predicted) * (1 + size))
 
-    def scores(self, after: Floats, sure: float = _SURE) -> Floats:
-        """Return what a row of each band adds to the evidence for `after`."""
-        return _scores(self.before, after, self._m, sure)
+    def covered(self, knots: Knots) -> Floats:
+        """Return how many rows their intervals miss and cover, (price bands, 2)."""
+        low, high = (
+            np.interp(self._predicted, knots.prices, ends) for ends in (knots.low, knots.high)
+        )
+        off = self._real - self._predicted
+        return self._sorted(((off >= low) & (off <= high)).astype(np.intp), 2)
 
-    def _shares(self, real: Floats) -> Floats:
-        bands = relative_bands(real[self._picked], self._predicted[self._picked], self._errors)
-        counts = np.bincount(bands, minlength=len(self._errors) + 1) / len(self._real)
-        # Half a row more in each band: none is impossible (Jeffreys; Krichevsky & Trofimov 1981).
-        shares: Floats = (counts + 0.5) / (counts + 0.5).sum()
-        return shares
+    def _counts(self, real: Floats) -> Floats:
+        bands = relative_bands(real, self._predicted, self._errors)
+        return self._sorted(bands, len(self._errors) + 1)
 
-
-def _rows_in(picked: NDArray[np.bool_]) -> float:
-    """Return how many training rows are picked, of those in each repeat (repeats, n)."""
-    return float(picked.sum() / len(picked))
+    def _sorted(self, kinds: NDArray[np.intp], width: int) -> Floats:
+        cells = np.bincount((self._price * width + kinds).ravel(), minlength=self._bands * width)
+        counts: Floats = cells.reshape(self._bands, width) / len(self._real)
+        return counts
 
 
 def _worlds(rows: _Rows) -> dict[tuple[Channel, float], Floats]:
-    """Return shares of the bands in worlds that changed, by channel and share of its budget."""
+    """Return counts in worlds that changed, by channel and share of its budget."""
     some_off = 0.95 * rows.before + 0.025 * (rows.moved(0.3) + rows.moved(-0.3))
     return {
         ("error", 0.65): rows.larger(0.25),
@@ -174,18 +186,28 @@ def _worlds(rows: _Rows) -> dict[tuple[Channel, float], Floats]:
     }
 
 
-def _scores(before: Floats, after: Floats, rows: float, sure: float) -> Floats:
-    """Return clipped log likelihood ratios, less what makes them an e-value in unchanged worlds.
+def _scores(before: Floats, after: Floats) -> tuple[Floats, Floats]:
+    """Return what a row of each cell adds to the evidence for `after`, and the doubts of each band.
 
-    before, after: shares of bands, (b,). rows: how many `before` was counted from. The mean of the
-    ratio before is known from these with a standard error; `sure` of them are allowed for.
+    before, after: counts (price bands, kinds). The ratio is that of all bands together, clipped, as
+    a band's own rows are too few to tell their ratio from chance; what makes it 1 on average is the
+    band's own.
     """
-    scores = np.clip(np.log(after / before), -_MOST, _MOST)
-    ratio = np.exp(scores)
-    mean = float(before @ ratio)
-    error = float(np.sqrt(max(before @ ratio**2 - mean**2, 0.0) / rows))
-    allowed: Floats = np.minimum(scores - np.log(mean + sure * error), _MOST)
-    return allowed
+    usual = _shares(before)
+    scores = np.clip(np.log(_shares(after) / usual), -_MOST, _MOST)
+    n = before.sum(axis=1)
+    shares = (before + usual) / (n + 1)[:, None]
+    mean, square = shares @ np.exp(scores), shares @ np.exp(2 * scores)
+    doubts = _SURE**2 * np.maximum(square / mean**2 - 1, 0.0) / np.maximum(n, 1.0)
+    return np.minimum(scores - np.log(mean)[:, None], _MOST), doubts
+
+
+def _shares(counts: Floats) -> Floats:
+    """Return the shares of the kinds in counts (price bands, kinds), (kinds,)."""
+    # Half a row more of each: none is impossible (Jeffreys; Krichevsky & Trofimov 1981).
+    more = counts.sum(axis=0) + 0.5
+    shares: Floats = more / more.sum()
+    return shares
 
 
 def _bounds(real: Floats, predicted: Floats) -> tuple[float, ...]:

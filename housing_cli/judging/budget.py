@@ -80,10 +80,9 @@ def judge_arrivals(found: Arrivals, looked_for: Detector, per_year: float) -> Bu
     """Judge counts of the labels of one version's window, at any time."""
     days = sorted(set(found.days))
     counts, off = _by_day(found, looked_for, days)
-    parts = [alternative.scores for alternative in looked_for.alternatives]
-    daily = counts @ np.array(parts).T
     # From each start day to now: the sums of the days from it on.
-    evidence = np.cumsum(daily[::-1], axis=0)[::-1]
+    since = np.cumsum(counts[::-1], axis=0)[::-1]
+    evidence = np.column_stack([found.evidence(since) for found in looked_for.alternatives])
     shares = np.array([alternative.share for alternative in looked_for.alternatives])
     limit = float(np.log(DAYS_A_YEAR / per_year))
     total = logsumexp(evidence + np.log(shares)) if days else 0.0  # an e-value of 1

@@ -160,13 +160,16 @@ def budget_alarm(
     off = relative_bands(year.real, year.predicted, looked_for.errors)
     cells = (bands * (len(looked_for.errors) + 1) + off) * 2 + covered
     scores = np.array([found.scores for found in looked_for.alternatives]).T[cells]
+    doubts = np.array([found.doubts for found in looked_for.alternatives]).T
     shares = np.array([found.share for found in looked_for.alternatives])
+    in_band = np.eye(len(doubts))[bands]
     for day, at in year.looks():
         if not len(at):
             continue
-        sums = np.cumsum(scores[at][::-1], axis=0)[::-1]
         firsts = np.unique(year.arrived[at], return_index=True)[1]
-        if logsumexp(sums[firsts] + np.log(shares)) >= np.log(DAYS / per_year):
+        sums, labels = (np.cumsum(of[at][::-1], axis=0)[::-1][firsts] for of in (scores, in_band))
+        evidence = sums - np.sqrt(labels**2 @ doubts)
+        if logsumexp(evidence + np.log(shares)) >= np.log(DAYS / per_year):
             return day
     return None
 

@@ -38,11 +38,34 @@ def test_the_budget_is_shared_and_nothing_of_it_is_lost() -> None:
 
 
 def test_the_training_rows_are_no_evidence_for_any_alternative() -> None:
-    """The mean of each likelihood ratio is at most 1 where nothing changed: an e-value."""
+    """The mean of each likelihood ratio is at most 1 in each band where nothing changed.
+
+    It is less only where the most that a row may add cuts some off.
+    """
     looked_for = made()
     cells = cells_of(looked_for)
+    bands = cells // (looked_for.cells // 10)
     for alternative in looked_for.alternatives:
-        assert np.exp(alternative.scores[cells]).mean() < 1.0
+        ratios = np.exp(alternative.scores[cells])
+        means = [ratios[bands == band].mean() for band in range(10)]
+        assert min(means) > 0.75
+        assert max(means) < 1.01
+        counts = np.bincount(cells, minlength=looked_for.cells).astype(float)
+        assert alternative.evidence(counts) < 0.0
+
+
+def test_doubt_of_one_band_grows_with_its_rows_and_bands_share_none() -> None:
+    looked_for = made()
+    error = looked_for.alternatives[0]
+    wide = looked_for.cells // 10
+
+    def doubt(*rows: int) -> float:
+        counts = np.zeros(looked_for.cells)
+        counts[::wide][: len(rows)] = rows
+        return float(counts @ error.scores - error.evidence(counts))
+
+    assert doubt(20) == pytest.approx(2 * doubt(10))
+    assert doubt(10, 10) == pytest.approx(np.hypot(doubt(10), doubt(0, 10)))
 
 
 def test_a_segment_with_few_rows_is_no_channel() -> None:

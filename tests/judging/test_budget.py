@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from housing_cli.judging.alternatives import detector
 from housing_cli.judging.arrivals import arrivals_of
 from housing_cli.judging.budget import BudgetVerdict, judge_arrivals
 from housing_cli.learning.conformal import fit_intervals
@@ -75,6 +76,24 @@ def test_no_labels_are_no_alarm() -> None:
 def test_months_of_an_unchanged_world_are_quiet() -> None:
     rng = np.random.default_rng(4)
     assert sum(judged(rng, *[0.0] * 30).alarm for _ in range(200)) <= 2
+
+
+def test_labels_of_cheap_houses_alone_are_no_change() -> None:
+    """Errors differ by price: labels from some prices only would look like a change of errors."""
+    rng = np.random.default_rng(6)
+    cheap = np.flatnonzero(PREDICTED_PRICES < 20)
+    real = np.where(PREDICTED_PRICES < 20, PREDICTED_PRICES * rng.lognormal(0, 0.4, 600), REAL)
+    price = LOOKED_FOR.price
+    looked_for = detector(real, PREDICTED_PRICES[None], price, None)
+    query = ArrivalsQuery("v1", None, price, looked_for.errors, None)
+    alarms = 0
+    for _ in range(100):
+        at = rng.choice(cheap, 300)
+        times = np.array(START + 86_400.0 * (np.arange(300) // 10), dtype=np.float64)
+        rows = Labeled([str(i) for i in range(300)], times, times, ["v1"] * 300,
+                       np.empty((300, 0)), PREDICTED_PRICES[at], real[at])  # fmt: skip
+        alarms += judge_arrivals(arrivals_of(rows, query), looked_for, 0.05).alarm
+    assert alarms <= 2
 
 
 def test_the_simulated_years_ask_the_same_rule() -> None:
