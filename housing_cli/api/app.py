@@ -20,6 +20,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.middleware import Middleware
 
 from housing_cli import __version__, garbage
+from housing_cli.api.adapter import Adapter
 from housing_cli.api.http.auth import ApiKeys
 from housing_cli.api.http.direct import Answer, Direct, answers
 from housing_cli.api.http.docs import add_docs
@@ -117,6 +118,7 @@ def create_app(
         use_schema(settings.schema())
     app.state.predictor = predictor
     app.state.reloader = reloader
+    app.state.adapter = Adapter(predictor, settings)
     return app
 
 
@@ -133,13 +135,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Follow promotions while the application runs; at the end write what waits."""
     sys.setswitchinterval(SWITCH_SECONDS)
     garbage.resume()
-    watch = asyncio.create_task(app.state.reloader.watch())
+    watches = [
+        asyncio.create_task(part.watch()) for part in (app.state.reloader, app.state.adapter)
+    ]
     with drain_on_sigterm(app.state.predictor), end_with_supervisor():
         yield
     app.state.predictor.drain()
-    watch.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await watch
+    for watch in watches:
+        watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watch
     await asyncio.to_thread(app.state.predictor.close)
 
 

@@ -92,6 +92,13 @@ class Metrics:
         )
         self._reloads = counter("reloads", "Changes of the served version, by outcome.", "outcome")
         self._stale = gauge("reload_refused", "Workers that refuse the version they should serve.")
+        self._factors = Gauge(
+            "housing_interval_factor",
+            "What recent labels made of the intervals' ends; 1 is as trained.",
+            ["end"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._log_errors = counter("log_errors", "Failures of the prediction log.", "operation")
         for operation in ("predict", "batch", "feedback"):
             self._log_errors.labels(operation)
@@ -153,6 +160,11 @@ class Metrics:
         self._info.labels(*self._shown).set(1)
         self._reloads.labels("loaded").inc()
         self._stale.set(0)
+
+    def adapted(self, low: float, high: float) -> None:
+        """Show what recent labels made of the intervals' ends."""
+        self._factors.labels("lower").set(low)
+        self._factors.labels("upper").set(high)
 
     def reload_refused(self) -> None:
         """Note that the version that should be served cannot be."""

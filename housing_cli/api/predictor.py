@@ -82,6 +82,12 @@ class Predictor:
         self.why_not_newer = ""
         self.metrics.serving(served)
 
+    def adapt(self, before: Served, served: Served) -> None:
+        """Answer with the intervals of `served`, unless another version took `before`'s place."""
+        if self.served is before:
+            self.served = served
+            self.metrics.adapted(*served.factors)
+
     def refuse(self, reason: str) -> None:
         """Note why the version that should be served cannot be."""
         if self.served is None:

@@ -37,12 +37,14 @@ class Answer(msgspec.Struct, gc=False):
 class Served(msgspec.Struct, frozen=True):
     """A version whose file hash and golden rows were checked, ready to score.
 
-    `intervals` is `None` for versions that carry none.
+    `intervals` is `None` for versions that carry none. factors: what the offsets of their ends were
+    multiplied with, after what recent labels say (`adapter.py`).
     """
 
     version: Version
     model: CompiledModel
     intervals: IntervalModel | None
+    factors: tuple[float, float] = (1.0, 1.0)
 
     @property
     def name(self) -> str:
@@ -74,6 +76,13 @@ class Served(msgspec.Struct, frozen=True):
                 for price, key, pair in zip(prices, ids, ends, strict=True)
             ]
         return msgspec.json.encode({"predictions": answers})
+
+    def adapted(self, low: float, high: float) -> Served:
+        """Return a version as it was loaded, with other factors."""
+        if self.intervals is None:
+            return self
+        intervals = self.intervals.stretched(low, high)
+        return msgspec.structs.replace(self, intervals=intervals, factors=(low, high))
 
     @property
     def schema(self) -> FeatureSchema:

@@ -151,6 +151,7 @@ class Serve(Struct, frozen=True, forbid_unknown_fields=True):
     header_timeout: Seconds = 10.0
     request_timeout: Seconds = 30.0
     access_log: bool = False
+    adapt_intervals: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

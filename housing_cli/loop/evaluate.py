@@ -185,12 +185,14 @@ def evaluate(
     if whom.silent and verdict.verdict == "healthy":
         reasons.append("unlabeled")
         verdict = replace(verdict, verdict="insufficient")
+    adapted = settings.serve.adapt_intervals
+    answered = answered_coverage(registry, version, recent.looked, adapted=adapted)
     prices = quantiles(recent.sums, price, SHARES, version.name) or ()
     return Evaluation(
         version=version,
         verdict=verdict,
         window=window,
-        recent=recent.figures(target, answered_coverage(registry, version, recent.looked)),
+        recent=recent.figures(target, answered),
         labels=replace(_labels(recent), late=late),
         versions=_versions(settings, registry, version, recent.versions),
         drift=drift,

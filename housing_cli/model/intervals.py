@@ -94,8 +94,16 @@ class IntervalModel:
 
         spreads: (n,), or one for all.
         """
+        ends = prices[:, None] + self.offsets(prices, spreads)
+        ends[:, 0] = np.maximum(ends[:, 0], 0.0)
+        return ends
+
+    def offsets(
+        self, prices: NDArray[np.float64], spreads: NDArray[np.float64] | float = 1.0
+    ) -> NDArray[np.float64]:
+        """Return how far from `prices` (n,) the ends (n, 2) lie, also where that is below 0."""
         if self.scaled is not None:
-            return self.scaled.intervals(prices, spreads)
+            return self.scaled.offsets(prices, spreads)
         knots = np.array(self._prices)
         offsets = np.array([self._low, self._high])
         at = np.searchsorted(knots, prices, side="right")
@@ -104,6 +112,16 @@ class IntervalModel:
         share = np.divide(
             prices - knots[before], width, out=np.zeros(len(prices)), where=width > 0.0
         )
-        ends = offsets[:, before] + share * (offsets[:, after] - offsets[:, before])
-        ends = prices + spreads * ends
-        return np.stack([np.maximum(ends[0], 0.0), ends[1]], axis=1)
+        found = offsets[:, before] + share * (offsets[:, after] - offsets[:, before])
+        ends: NDArray[np.float64] = (spreads * found).T
+        return ends
+
+    def stretched(self, low: float, high: float) -> IntervalModel:
+        """Return intervals whose offsets are multiplied with `low` and `high`, each its own."""
+        return IntervalModel(
+            self.coverage,
+            self._prices,
+            [offset * low for offset in self._low],
+            [offset * high for offset in self._high],
+            self.scaled and self.scaled.stretched(low, high),
+        )

@@ -20,6 +20,7 @@ NAMES = {
     "housing_feedback": "counter",
     "housing_predicted_price": "histogram",
     "housing_feedback_lag_seconds": "histogram",
+    "housing_interval_factor": "gauge",
     "housing_live_rows": "gauge",
     "housing_live_absolute_error_sum": "gauge",
     "housing_live_squared_error_sum": "gauge",

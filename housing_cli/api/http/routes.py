@@ -143,6 +143,7 @@ def operations_router(predictor: Predictor) -> APIRouter:
             "files": metadata.files,
             "git_commit": metadata.git.commit,
             "git_dirty": metadata.git.dirty,
+            "interval_factors": None if served.intervals is None else list(served.factors),
         }
 
     return router

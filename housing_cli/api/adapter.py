@@ -1,0 +1,116 @@
+"""Adapter: keeps the served version's intervals at what recent labels say.
+
+Off the request path: a thread reads the newest labels of the version as often as `SECONDS` says,
+and one reference is swapped. What is answered is a function of version and log, so that every
+worker, machine and restart comes to the same intervals, and `evaluate` to what was answered. A log
+that fails or hangs leaves the intervals as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from housing_cli.model.adapting import WINDOW, newest_factors
+from housing_cli.prediction_log import open_log
+
+if TYPE_CHECKING:
+    from housing_cli.api.predictor import Predictor
+    from housing_cli.api.served import Served
+    from housing_cli.config import Settings
+    from housing_cli.prediction_log import PredictionLog
+
+logger = logging.getLogger("housing.serve")
+
+SECONDS = 30.0
+"""How often the labels are read: a small part of the time in which ten more come in."""
+REST = 50
+"""After reading, times the seconds that it took: no more than 2 % of the time is spent on it."""
+
+
+class Adapter:
+    """Adapts what `predictor` serves, where `serve.adapt_intervals` asks for it."""
+
+    def __init__(self, predictor: Predictor, settings: Settings) -> None:
+        self._predictor = predictor
+        self._settings = settings
+        self._loaded: Served | None = None
+        self._adapted: Served | None = None
+
+    async def watch(self) -> None:
+        """Adapt until canceled."""
+        if not self._settings.serve.adapt_intervals:
+            return
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                await self.refresh()
+            except Exception as error:  # intervals stay as they are, and answers do not wait
+                logger.warning("intervals_not_adapted", extra={"reason": str(error)})
+            await asyncio.sleep(max(SECONDS, REST * (loop.time() - started)))
+
+    async def refresh(self) -> None:
+        """Read the labels and swap the intervals. Raises `LogError`."""
+        before = self._predictor.served
+        if before is not self._adapted:  # another version, as it was loaded
+            self._loaded = before
+        loaded = self._loaded
+        if before is None or loaded is None or loaded.intervals is None:
+            return
+        factors = await self._factors(loaded)
+        if factors != before.factors:
+            self._adapted = loaded.adapted(*factors)
+            self._predictor.adapt(before, self._adapted)
+
+    async def _factors(self, loaded: Served) -> tuple[float, float]:
+        """Return the factors, read in a thread of its own: one that hangs must hold no exit."""
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[tuple[float, float]] = loop.create_future()
+
+        def settle(factors: tuple[float, float] | None, error: Exception | None) -> None:
+            if found.done():
+                return
+            if error is not None:
+                found.set_exception(error)
+            elif factors is not None:
+                found.set_result(factors)
+
+        def read() -> None:
+            factors, error = None, None
+            try:
+                factors = self._read(loaded)
+            except Exception as problem:
+                error = problem
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
+                loop.call_soon_threadsafe(settle, factors, error)
+
+        threading.Thread(target=read, name="adapt", daemon=True).start()
+        return await found
+
+    def _read(self, loaded: Served) -> tuple[float, float]:
+        """Return the factors after a look into the log, over a connection of its own."""
+        settings = self._settings.log
+        log = open_log(settings.url, loaded.schema, fsync=settings.fsync)
+        try:
+            return factors_of(loaded, log)
+        finally:
+            log.close()
+
+
+def factors_of(loaded: Served, log: PredictionLog) -> tuple[float, float]:
+    """Return what the newest labels of a version, as it was loaded, make of its intervals."""
+    rows = log.labeled(version=loaded.name, newest=WINDOW)
+    intervals = loaded.intervals
+    if intervals is None or not len(rows):
+        return 1.0, 1.0
+    spreads = loaded.model.scored(rows.features)[1]
+    offsets = intervals.offsets(rows.predicted, spreads)
+    order = np.argsort(rows.labeled_at, kind="stable")
+    residuals = rows.real - rows.predicted
+    return newest_factors(residuals[order], offsets[order], intervals.coverage)
