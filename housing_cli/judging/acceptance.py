@@ -6,10 +6,14 @@ A challenger is accepted where all of this holds:
 2. The real prices are plausible: no more than a few are so far off that neither model explains
    them (`unexplained`); the price level did not jump by more than `max_level` times, which is what
    a change of the unit looks like and no market does; and they are not one number over and over
-   (`repeated`), as from a stuck feed.
+   (`repeated`), as from a stuck feed; nor do they scatter more widely than training prices in a
+   way that no feature explains (`scatter`), as where every second one is 30 % too low.
 3. Either significantly more than half of the comparison rows got better (sign test), or, on base
    data that both have not seen, it is not worse than the champion by more than the threshold
-   (and by more than chance).
+   (and by more than chance). Where prices of some houses moved and it learned for which, their old
+   prices are no yardstick: there the scatter is (`Scatter.learned`).
+4. It ruins no part of the stock: of houses whose like nobody has sold since, it is in no segment
+   worse than the champion at old prices, by more than the threshold and beyond chance (`stock`).
 
 RMSE alone would accept poison: where half of the prices are a fifth of what they should be, any
 model that was dragged down halves the largest errors. But the rows that are right get worse then,
@@ -65,7 +69,9 @@ def reasons_against(
         # One alone, a typing error or another unit, would spoil the baseline of whoever learns it.
         *(() if misses is None else _absurd(misses, limits.max_level * found.factor, named)),
         *_stuck(found, limits),
+        *_scattered(found),
         *_harmful(found, limits),
+        *_ruinous(found),
     ]
 
 
@@ -105,10 +111,20 @@ def _stuck(found: Comparison, limits: Limits) -> Iterator[str]:
         yield f"{found.repeated:.0%} of the recent real prices are one and the same: a stuck feed?"
 
 
+def _scattered(found: Comparison) -> Iterator[str]:
+    scatter = found.scatter
+    if scatter is not None and scatter.wild:
+        yield (
+            f"the {scatter.n} real prices scatter {scatter.ratio:.2f} times as widely around their "
+            f"estimates as training prices do, and the challenger explains "
+            f"{max(scatter.explained, 0):.0%} of it: are some of them wrong?"
+        )
+
+
 def _harmful(found: Comparison, limits: Limits) -> Iterator[str]:
     """No majority got better, and base data that neither has seen shows harm."""
     base = found.base
-    if base is None or found.p_improved <= SURE:
+    if base is None or found.p_improved <= SURE or (found.scatter and found.scatter.learned):
         return
     if base.challenger > base.champion * (1 + limits.threshold) and base.interval[0] > 0:
         yield (
@@ -116,3 +132,14 @@ def _harmful(found: Comparison, limits: Limits) -> Iterator[str]:
             f"{base.n} held-out rows of base data, and only {found.improved:.0%} of the recent "
             "rows got better"
         )
+
+
+def _ruinous(found: Comparison) -> Iterator[str]:
+    stock = found.stock
+    if stock is None or stock.old is None or not stock.ruined:
+        return
+    worst = stock.old
+    yield (
+        f"{METRICS[found.metric].label} {worst.challenger:.3f} against {worst.champion:.3f} on "
+        f"{worst.n} old rows of {worst.bounds}, whose like nobody has sold since"
+    )

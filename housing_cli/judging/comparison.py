@@ -12,6 +12,8 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.judging.acceptance import Limits, reasons_against
 from housing_cli.judging.gate import INTERVAL
 from housing_cli.judging.resampling import interval_of, p_at_least, paired_draws
+from housing_cli.judging.scatter import Scatter
+from housing_cli.judging.stock import Stock
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +42,8 @@ class Comparison:
     p_improved: the chance of so many improved rows if none were better. unexplained: share of
     recent rows that both models miss by more than `factor` times. repeated: share of the most
     frequent real price among them. level: the price level now against the base data's. base: the
-    same on held-out base data, `None` where there is none.
+    same on held-out base data, `None` where there is none. scatter: how widely the real prices
+    scatter, `None` for too few. stock: the segments in which the challenger is worse.
     wins: accepted. reasons: why not.
     """
 
@@ -59,6 +62,8 @@ class Comparison:
     base: Paired | None
     wins: bool
     reasons: tuple[str, ...]
+    scatter: Scatter | None = None
+    stock: Stock | None = None
 
 
 def paired(
@@ -85,6 +90,8 @@ def compare(
     limits: Limits,
     misses: Floats | None = None,
     named: Sequence[str] = (),
+    scatter: Scatter | None = None,
+    stock: Stock | None = None,
 ) -> Comparison:
     """Compare on recent rows and on base data, and decide.
 
@@ -92,6 +99,7 @@ def compare(
     at the base data's own level. levels: the level of each row of feedback (n,), oldest first.
     factor: a price this many times off is far off. misses: how many times off each real price of
     the feedback is from what was predicted (n,); named: the worst of these in words, worst first.
+    scatter, stock: of all rows.
     """
     found = paired(*recent, metric=metric)
     nearest = np.minimum(_distance(recent[0], recent[1]), _distance(recent[0], recent[2]))
@@ -111,6 +119,8 @@ def compare(
         base=paired(*base, metric=metric) if base is not None else None,
         wins=False,
         reasons=(),
+        scatter=scatter,
+        stock=stock,
     )
     extreme = float(np.exp(np.abs(np.log(levels)).max(initial=0.0)))
     reasons = reasons_against(compared, limits, extreme, misses, named)

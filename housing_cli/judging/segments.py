@@ -71,10 +71,7 @@ class SegmentError:
     @property
     def bounds(self) -> str:
         """Return the segment in words, as `LSTAT 17.1 to 21`."""
-        ends = [None if end is None else f"{end:.4g}" for end in (self.low, self.high)]
-        if ends[0] is None:
-            return f"{self.axis} below {ends[1]}"
-        return f"{self.axis} {ends[0]} " + ("and more" if ends[1] is None else f"to {ends[1]}")
+        return in_words(self.axis, self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +95,11 @@ class SegmentContest:
     def worse(self) -> bool:
         """Return whether the challenger is worse there beyond chance."""
         return self.p_value is not None and self.p_value <= SURE
+
+    @property
+    def bounds(self) -> str:
+        """Return the segment in words, as `SegmentError` does."""
+        return in_words(self.axis, self.low, self.high)
 
 
 def compare_segments(
@@ -257,6 +259,14 @@ class _Training:
 def _ends(axis: Axis, band: int) -> tuple[str, float | None, float | None]:
     ends = (None, *axis.edges, None)
     return axis.name, ends[band], ends[band + 1]
+
+
+def in_words(axis: str, low: float | None, high: float | None) -> str:
+    """Return a segment in words, as `LSTAT 17.1 to 21`."""
+    ends = [None if end is None else f"{end:.4g}" for end in (low, high)]
+    if ends[0] is None:
+        return f"{axis} below {ends[1]}"
+    return f"{axis} {ends[0]} " + ("and more" if ends[1] is None else f"to {ends[1]}")
 
 
 def _evidence(segment: SegmentError) -> tuple[float, float]:

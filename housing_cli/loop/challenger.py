@@ -21,6 +21,8 @@ from housing_cli.judging.label_rule import far_factor
 from housing_cli.judging.labels import misses, worst
 from housing_cli.judging.price_level import price_levels
 from housing_cli.judging.reference import Reference
+from housing_cli.judging.scatter import Scatter
+from housing_cli.judging.stock import Stock
 from housing_cli.learning.fitting import Progress, fit, predict, silent
 from housing_cli.learning.overlap import Overlap, overlap_of
 from housing_cli.model.compiled import CompiledModel
@@ -106,17 +108,26 @@ def assemble(
     different houses look alike. without: `Material.keys` of houses to leave out.
     """
     features = np.vstack([material.base.features, material.feedback.features[:n]])
+    kept = learned_rows(material, n, without)
     found, alike = levels_of(material, n), material.alike(n)
     level = float(found[alike][-1]) if alike.any() else 1.0
     moved = np.concatenate([material.levels_of_base(level), np.where(alike, level / found, 1.0)])
     target = np.concatenate([material.base.target, material.feedback.real[:n]])
+    return features[kept], (target * moved)[kept], level
+
+
+def learned_rows(
+    material: Material, n: int | None = None, without: Iterable[bytes] = ()
+) -> NDArray[np.bool_]:
+    """Return which base rows and then oldest n rows of feedback `assemble` returns, (m + n,)."""
+    features = np.vstack([material.base.features, material.feedback.features[:n]])
+    target = np.concatenate([material.base.target, material.feedback.real[:n]])
     keys, left_out = material.keys(features, target), set(without)
     last = {key: place for place, key in enumerate(keys)}
-    kept = np.array([
+    return np.array([
         key not in left_out and (material.look_alike or last[key] == place)
         for place, key in enumerate(keys)
     ])  # fmt: skip
-    return features[kept], (target * moved)[kept], level
 
 
 def contest(
@@ -125,8 +136,13 @@ def contest(
     champion: CompiledModel,
     reference: Reference,
     progress: Progress = silent,
+    *,
+    scatter: Scatter | None = None,
+    stock: Stock | None = None,
 ) -> Comparison:
     """Compare a challenger with the champion.
+
+    scatter, stock: what its cross-validated prices of all rows say (`loop.all_rows`).
 
     On the newest `retrain.holdout` of the feedback, block by block: each block is priced by a
     challenger that has seen only what is older than it (prequential evaluation, Dawid 1984), so it
@@ -156,7 +172,7 @@ def contest(
     far, floor = far_factor(reference.target, reference.out_of_fold[0])
     off = misses(feedback.real, feedback.predicted, floor)
     return compare(
-        (feedback.real[rows], _unseen(champion.score(recent), recent, reference), prices),
+        (feedback.real[rows], unseen(champion.score(recent), recent, reference), prices),
         on_base,
         levels_of(material)[material.alike()],
         metric=settings.evaluate.metric,
@@ -169,13 +185,15 @@ def contest(
         ),
         misses=off,
         named=worst(feedback, off),
+        scatter=scatter,
+        stock=stock,
     )
 
 
-def _unseen(prices: Floats, features: Floats, reference: Reference) -> Floats:
+def unseen(prices: Floats, features: Floats, reference: Reference) -> Floats:
     """Return the champion's prices, out of fold for rows that its reference has."""
     known = {key: place for place, key in enumerate(keys_of(reference.features))}
-    places = np.array([known.get(key, -1) for key in keys_of(features)])
+    places = np.array([known.get(key, -1) for key in keys_of(features)], dtype=np.intp)
     return np.where(places < 0, prices, reference.out_of_fold[0, places])
 
 

@@ -16,8 +16,9 @@ from housing_cli.data.table import read_table
 from housing_cli.errors import ExportError, GateRefused, SchemaMismatch
 from housing_cli.judging.comparison import Comparison
 from housing_cli.judging.reference import load_reference
-from housing_cli.learning.fitting import Progress, silent
+from housing_cli.learning.fitting import Progress, measure, silent
 from housing_cli.learning.tuning import inherited
+from housing_cli.loop.all_rows import scatter_in, stock_in
 from housing_cli.loop.challenger import Material, assemble, contest, gather
 from housing_cli.loop.evaluate import Evaluation, evaluate
 from housing_cli.loop.feedback import read_feedback
@@ -86,7 +87,15 @@ def retrain(
     reused = version is not None
     if version is None:
         material = gather(settings, base, feedback.rows)
-        comparison = contest(settings, material, compiled, reference, progress)
+        rows = _rows(material, info)
+        measured = measure(settings, rows.features, rows.target, progress)
+        told = (material, compiled, reference, measured.prices)
+        comparison = contest(
+            settings, material, compiled, reference, progress,
+            scatter=scatter_in(*told),
+            stock=stock_in(*told, reference.axes(champion), metric=settings.evaluate.metric,
+                           threshold=settings.evaluate.threshold),
+        )  # fmt: skip
         evidence: dict[str, object] = {
             "champion": champion.name,
             "comparison": asdict(comparison),
@@ -97,7 +106,7 @@ def retrain(
         }
         build = partial(build_version, tag=tag, parent=champion.name, evidence=evidence)
         with _refusing_beyond_reason(champion, comparison, force):
-            metadata, files, _ = build(settings, _rows(material, info), progress=progress)
+            metadata, files, _ = build(settings, rows, measured=measured, progress=progress)
         version = registry.add(metadata, files, promote=False, why="retrain")
     done = Retrained(version, champion, version.metadata.evidence, promote, reused)
     _require_win(registry, done, force)

@@ -111,10 +111,12 @@ def build_version(
     evidence: dict[str, object] | None = None,
     progress: Progress = silent,
     tuned: Tuned | None = None,
+    measured: OutOfFold | None = None,
 ) -> tuple[Metadata, dict[str, bytes], float]:
     """Cross-validate, fit and compile; return the metadata and files of an unregistered version.
 
-    The third value is the largest difference between compiled and fitted prices.
+    measured: what a cross-validation of these rows saw, where there was one already. The third
+    value is the largest difference between compiled and fitted prices.
     """
     schema, seed = settings.schema(), settings.train.seed
     outer, libraries = None, list(LIBRARIES)
@@ -122,7 +124,8 @@ def build_version(
         settings = msgspec.structs.replace(settings, model=tuned.model)
         evidence = {**(evidence or {}), "tuning": tuned.evidence}
         outer, libraries = tuned.outer, [*LIBRARIES, "optuna"]
-    measured = measure(settings, rows.features, rows.target, progress, outer)
+    if measured is None:
+        measured = measure(settings, rows.features, rows.target, progress, outer)
     out_of_fold = measured.prices
     pipeline = fit(settings, rows.features, rows.target)
     spread, intervals = _intervals(pipeline, rows, out_of_fold, seed)

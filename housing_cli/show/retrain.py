@@ -84,6 +84,7 @@ def _notes(done: Retrained) -> list[str]:
             f"note: {1 - overlap['share']:.0%} of the real prices are of houses unlike any in the "
             f"base data (AUC {overlap['auc']:.2f}): they say nothing of the price level"
         )
+    notes += _parts(found)
     if done.equal:
         notes.append(
             f"warning: {done.equal} real prices are the predicted price sent back; they were not "
@@ -93,6 +94,24 @@ def _notes(done: Retrained) -> list[str]:
         notes.append(f"note: {name} was already made of the same real prices")
     notes += tuning_notes(done.version.metadata.evidence)
     return notes if done.promoted else [*notes, f"next: housing promote {name}"]
+
+
+def _parts(found: Mapping[str, Any]) -> list[str]:
+    """Return in which part of the stock the challenger is worse, beyond chance and the threshold.
+
+    A part that refuses a challenger stands among the reasons.
+    """
+    stock = found.get("stock")
+    if not stock or not stock["worse"]:
+        return []
+    from housing_cli.judging.segments import in_words
+
+    part = stock["recent"]
+    return [
+        f"note: worse on {part['n']} recent rows of "
+        f"{in_words(part['axis'], part['low'], part['high'])}: {METRICS[found['metric']].label} "
+        f"{part['challenger']:.3f} against {part['champion']:.3f}"
+    ]
 
 
 def comparison_rows(found: Mapping[str, Any]) -> list[list[Cell]]:

@@ -129,6 +129,17 @@ def test_poison_is_refused(tmp_path: Path, seed: int, n: int, known: int) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_mild_poison_is_refused(tmp_path: Path, seed: int) -> None:
+    """Prices x 0.7 on a random half; `tests/benchmarks/bench_poison.py` does 20 seeds."""
+    rows = shuffled(seed)
+    loop = Loop(tmp_path, rows[:250])
+    loop.live(rows[250:], np.where(np.random.default_rng(seed).permutation(256) < 128, 0.7, 1.0))
+    with pytest.raises(GateRefused, match="scatter"):
+        loop.retrain(promote=True)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [slice(0, 53), slice(53, None)], ids=["older", "newer"])
 def test_poison_in_one_half_of_the_time_is_refused(tmp_path: Path, half: slice) -> None:
     rows = shuffled(0)

@@ -41,3 +41,14 @@ def test_real_prices_of_houses_unlike_the_base_data_are_said() -> None:
     assert result.data["overlap"] == new
     for usual in ({"auc": 0.5, "share": 1.0}, None):
         assert result_of(cast("Any", retrained(usual))).notes == []
+
+
+def test_the_part_of_the_stock_that_got_worse_is_said() -> None:
+    part = {"axis": "RM", "low": 5.85, "high": 6.08, "n": 44, "champion": 1.79, "challenger": 3.57}
+    done = retrained(None)
+    done.comparison["stock"] = {"recent": part, "worse": True}
+    assert result_of(cast("Any", done)).notes == [
+        "note: worse on 44 recent rows of RM 5.85 to 6.08: RMSE 3.570 against 1.790"
+    ]
+    done.comparison["stock"] = {"recent": part, "worse": False}
+    assert result_of(cast("Any", done)).notes == []
