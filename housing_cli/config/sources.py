@@ -80,6 +80,8 @@ def load_settings(
 
 def _option(dotted: str) -> str:
     """Return `--min-samples` for `evaluate.min_samples`."""
+    if dotted == "evaluate.false_alarms_per_year":
+        return "--budget"
     name = dotted if dotted == "data.path" else dotted.partition(".")[2]
     return "--" + name.replace("_", "-").replace(".", "-")
 

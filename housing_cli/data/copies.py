@@ -13,12 +13,18 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 _FEWEST_HOUSES = 0.5
+_HIGHEST = float(np.finfo(np.float32).max)
 
 
 def keys_of(features: Floats) -> list[bytes]:
-    """Return what tells the houses in features (n, k) apart, one key a row."""
+    """Return what tells the houses in features (n, k) apart, one key a row.
+
+    In float32, as the model sees them: a client whose numbers went through float32 asks for the
+    same house, though it sends 396.8999939 for 396.9.
+    """
     # One kind of missing, and adding zero makes -0.0 the same as 0.0.
-    return [row.tobytes() for row in np.where(np.isnan(features), np.nan, features + 0.0)]
+    seen = np.clip(features, -_HIGHEST, _HIGHEST).astype(np.float32) + np.float32(0.0)
+    return [row.tobytes() for row in np.where(np.isnan(seen), np.float32(np.nan), seen)]
 
 
 def houses_of(features: Floats) -> Rows:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from housing_cli.judging.houses import as_served
 from housing_cli.judging.reference import Reference
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,7 @@ class Scale:
     @classmethod
     def of(cls, columns: Floats) -> Scale:
         """Return the scale of the columns of n rows, at least one."""
+        columns = as_served(columns)
         known = ~np.isnan(columns)
         median = np.array([
             np.median(column[own]) if own.any() else 0.0
@@ -46,6 +48,7 @@ class Scale:
 
     def of_rows(self, columns: Floats) -> Floats:
         """Return columns (n, k), standardized."""
+        columns = as_served(columns)  # float64's own range would overflow when it is squared
         filled = np.where(np.isnan(columns), self.median, columns)
         return np.clip((filled - self.mean) / self.spread, -FAR, FAR)
 

@@ -26,7 +26,7 @@ def budget_payload(budget: BudgetVerdict) -> dict[str, Any]:
 
 def alarm_lines(judged: Evaluation) -> list[str]:
     """Return what the alarms say in words, most evidence first."""
-    if judged.budget is None:
+    if judged.budget is None or judged.verdict.verdict == "insufficient":
         return []
     return [_line(judged.version.name, finding) for finding in judged.budget.alarms]
 

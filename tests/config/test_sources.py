@@ -33,6 +33,11 @@ def test_the_built_in_defaults_need_no_file(
     assert load_settings(environ={}).data.target == "MEDV"
 
 
+def test_a_wrong_budget_is_named_as_the_option_is() -> None:
+    with pytest.raises(HousingError, match="`--budget`"):
+        load_settings(None, {"evaluate.false_alarms_per_year": 0.0}, (), {})
+
+
 def test_a_variable_names_the_file(tmp_path: Path) -> None:
     file = tmp_path / "s.toml"
     file.write_text("[train]\nseed = 5\n")

@@ -20,6 +20,13 @@ def test_missing_values_and_signed_zeros_make_no_other_house() -> None:
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_values_that_went_through_float32_are_the_same_house() -> None:
+    exact = np.array([[396.9, 0.1], [1e39, -1e300]])
+    seen = np.array([[396.9, 0.1]]).astype(np.float32).astype(np.float64)
+    assert keys_of(seen)[0] == keys_of(exact)[0]
+    assert len(set(keys_of(exact))) == 2
+
+
 def test_where_each_row_is_a_house_there_are_no_copies() -> None:
     features = np.random.default_rng(0).normal(size=(50, 3))
     assert houses_of(features).tolist() == list(range(50))

@@ -62,3 +62,8 @@ def test_a_scale_takes_missing_and_constant_columns() -> None:
     scaled = Scale.of(columns).of_rows(np.array([[2.0, np.nan, 5.0], [1e9, 7.0, 6.0]]))
     assert scaled[0].tolist() == [0.0, 0.0, 0.0]
     assert scaled[1].tolist() == [FAR, FAR, 1.0]
+
+
+def test_the_scale_of_absurd_values_is_finite() -> None:
+    columns = np.array([[1.0, 1.7e308], [2.0, -1.7e308], [3.0, np.nan]])
+    assert np.isfinite(Scale.of(columns).of_rows(columns)).all()

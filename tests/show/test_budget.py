@@ -7,7 +7,7 @@ from pathlib import Path
 
 from housing_cli.errors import ExitCode
 from housing_cli.judging.budget import Finding
-from housing_cli.show.budget import _line
+from housing_cli.show.budget import _line, alarm_lines
 from housing_cli.show.evaluate import payload, result_of
 from tests.in_process import Loop, shuffled
 
@@ -25,6 +25,16 @@ def test_an_alarm_is_a_plain_line_and_exit_code_2(tmp_path: Path) -> None:
     assert set(budget["channels"]) == {"error", "bias up", "bias down", "coverage", "segment"}
     assert budget["alarms"][0]["since"] == budget["since"]
     assert budget["statistic"] >= budget["limit"]
+
+
+def test_what_is_not_judged_names_no_alarm(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, shuffled(0)[:350])
+    loop.live(shuffled(0)[350:379], 1.6)
+    judged = loop.evaluate(false_alarms_per_year=0.05)
+    assert judged.verdict.verdict == "insufficient"
+    assert judged.budget is not None
+    assert judged.budget.alarm
+    assert alarm_lines(judged) == []
 
 
 def test_without_a_budget_json_says_null(tmp_path: Path) -> None:
