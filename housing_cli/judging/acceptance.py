@@ -14,6 +14,8 @@ A challenger is accepted where all of this holds:
    prices are no yardstick: there the scatter is (`Scatter.learned`).
 4. It ruins no part of the stock: of houses whose like nobody has sold since, it is in no segment
    worse than the champion at old prices, by more than the threshold and beyond chance (`stock`).
+   Where the level of houses that both have moved by more than the threshold, the others' old prices
+   are no yardstick: whether they moved too nobody knows.
 
 RMSE alone would accept poison: where half of the prices are a fifth of what they should be, any
 model that was dragged down halves the largest errors. But the rows that are right get worse then,
@@ -71,7 +73,7 @@ def reasons_against(
         *_stuck(found, limits),
         *_scattered(found),
         *_harmful(found, limits),
-        *_ruinous(found),
+        *_ruinous(found, limits),
     ]
 
 
@@ -134,9 +136,11 @@ def _harmful(found: Comparison, limits: Limits) -> Iterator[str]:
         )
 
 
-def _ruinous(found: Comparison) -> Iterator[str]:
+def _ruinous(found: Comparison, limits: Limits) -> Iterator[str]:
     stock = found.stock
     if stock is None or stock.old is None or not stock.ruined:
+        return
+    if max(found.level, 1 / found.level) > 1 + limits.threshold:
         return
     worst = stock.old
     yield (

@@ -101,17 +101,20 @@ def _parts(found: Mapping[str, Any]) -> list[str]:
 
     A part that refuses a challenger stands among the reasons.
     """
-    stock = found.get("stock")
-    if not stock or not stock["worse"]:
-        return []
+    stock = found.get("stock") or {}
     from housing_cli.judging.segments import in_words
 
-    part = stock["recent"]
-    return [
-        f"note: worse on {part['n']} recent rows of "
-        f"{in_words(part['axis'], part['low'], part['high'])}: {METRICS[found['metric']].label} "
-        f"{part['challenger']:.3f} against {part['champion']:.3f}"
-    ]
+    notes = []
+    for rows, named in (("recent", stock.get("worse")), ("old", stock.get("ruined"))):
+        if not named or (rows == "old" and not found["wins"]):
+            continue
+        part = stock[rows]
+        where = in_words(part["axis"], part["low"], part["high"])
+        notes.append(
+            f"note: worse on {part['n']} {rows} rows of {where}: {METRICS[found['metric']].label} "
+            f"{part['challenger']:.3f} against {part['champion']:.3f}"
+        )
+    return notes
 
 
 def comparison_rows(found: Mapping[str, Any]) -> list[list[Cell]]:

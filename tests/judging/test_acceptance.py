@@ -87,6 +87,16 @@ def test_a_ruined_part_of_the_stock_is_named() -> None:
         assert reasons(replace(BETTER, stock=fine)) == []
 
 
+def test_old_prices_of_a_market_that_moved_refuse_nothing() -> None:
+    """Labels of some houses only, all 45 % dearer: whether the others moved too nobody knows."""
+    stock = Stock(
+        300, SegmentContest("RAD", 8.0, None, 45, 2.6, 4.9, 2.3, 0.002), True, None, False
+    )
+    for level in (1.45, 0.7):
+        assert reasons(replace(BETTER, stock=stock, level=level)) == []
+    assert len(reasons(replace(BETTER, stock=stock, level=1.05))) == 1
+
+
 def test_harm_that_may_be_chance_or_is_small_is_none() -> None:
     for harmless in (replace(BASE, interval=(-0.1, 2.1)), replace(BASE, challenger=3.3)):
         assert reasons(replace(BETTER, base=harmless)) == []
