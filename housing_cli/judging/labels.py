@@ -115,7 +115,9 @@ def doubts_of(counts: Counts, rows: Labeled, rule: Rule, crowd: float = 1.0) -> 
     found = kinds(rows.real, rows.predicted, rule.kinds)
     off = np.flatnonzero(found == Kind.FAR)
     miss = misses(rows.real[off], rows.predicted[off], rule.kinds.floor)
-    mistyped = far_suspects(n, far, _examples(rows, off[np.argsort(-miss, kind="stable")]))
+    mistyped = None
+    if not (far == len(off) and _of_the_level(rows, found != Kind.FAR, off, rule.kinds)):
+        mistyped = far_suspects(n, far, _examples(rows, off[np.argsort(-miss, kind="stable")]))
     equals = None
     if sent:
         count = int(counts[list(sent)].sum())
@@ -202,6 +204,22 @@ def far_suspects(n: int, count: int, examples: tuple[Example, ...] = ()) -> Susp
         return None
     most = math.ceil(n / ISOLATED)
     return Suspects(count, count / n, count <= most, most, examples)
+
+
+def _of_the_level(
+    rows: Labeled, near: NDArray[np.bool_], off: NDArray[np.intp], told: LabelKinds
+) -> bool:
+    """Return whether far prices, at the places `off`, are what the level of the `near` ones says.
+
+    Where all prices doubled, the one that is 2.6 times its prediction is no typing error.
+    """
+    if not (near.any() and len(off)):
+        return False
+    size = np.maximum(rows.predicted, told.floor)
+    level = float(np.median(rows.real[near] / size[near]))
+    if level <= 0:
+        return False
+    return bool((misses(rows.real[off], size[off] * level, 0.0) <= told.far).all())
 
 
 def counts_of(rows: Labeled, rule: Rule) -> Counts:

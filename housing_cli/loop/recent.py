@@ -95,17 +95,14 @@ def read_recent(
     if newest is None and len(rows) == few:
         query = SumsQuery(since=since, axes=(price,), knots=knots, kinds=rule.kinds)
         return _by_sums(log.sums(query), version, (rows, looked), seen, rule)
-    doubts = doubts_of(counts_of(rows, rule), rows, rule, crowding(looked.features))
+    crowd = crowding(looked.features)
+    doubts = doubts_of(counts_of(rows, rule), rows, rule, crowd)
     rows, looked = (counting(some, doubts, rule) for some in (rows, looked))
     lately = log.labeled(newest=min(newest or LOOKED_AT, LOOKED_AT), since=since, features=False)
-    lately = counting(lately, doubts, rule)
-    names = np.array(lately.versions, dtype=object)
-    made = {
-        name: (int(own.sum()), gate.metrics(lately.real[own], lately.predicted[own]))
-        for name in sorted(set(lately.versions))
-        for own in [names == name]
-    }
     sums = sums_of(rows, [(price, rows.predicted)], knots)
+    made = _by_version(lately, rule, crowd)
+    if len(rows):  # maybe more of them than are read of all versions
+        made[version.name] = len(rows), gate.metrics(rows.real, rows.predicted)
     known = int(seen.labeled.sum())
     return Recent(rows, seen, looked, sums, total(sums), made, False, len(seen), known, doubts)
 
@@ -118,16 +115,42 @@ def _by_sums(
     crowd = crowding(newest[1].features)
     doubts = doubts_of(count_kinds(every, version.name), newest[0], rule, crowd)
     sums = of_kinds(every, doubts.excluded)
-    made = {
-        str(name): (int(own.labeled), own.figures())
-        for name, own in totals_by(sums, "versions").items()
-        if own.labeled
-    }
     rows, looked = (counting(some, doubts, rule) for some in newest)
     rows = msgspec.structs.replace(rows, skipped=sums.skipped)
     counts = int(before.n), int(before.labeled)
     whole = total(sums, version.name)
+    nothing = rows.where(np.zeros(len(rows), dtype=bool))
+    made = _by_version_sums(every, nothing, version.name, doubts, rule, crowd)
     return Recent(rows, seen, looked, sums, whole, made, True, *counts, doubts)
+
+
+def _by_version(rows: Labeled, rule: Rule, crowd: float) -> dict[str, tuple[int, dict[str, float]]]:
+    """Return how many labels that count each version has, and their metrics.
+
+    Which labels of a version are doubtful, its own labels say; the rule is about prices, and the
+    same.
+    """
+    names, found = np.array(rows.versions, dtype=object), {}
+    for name in sorted(set(rows.versions)):
+        own = rows.where(names == name)
+        own = counting(own, doubts_of(counts_of(own, rule), own, rule, crowd), rule)
+        if len(own):
+            found[name] = len(own), gate.metrics(own.real, own.predicted)
+    return found
+
+
+def _by_version_sums(
+    every: Sums, nothing: Labeled, judged: str, doubts: Doubts, rule: Rule, crowd: float
+) -> dict[str, tuple[int, dict[str, float]]]:
+    """Return what `_by_version` does, from the sums of all labels; nothing: no rows to name."""
+    found = {}
+    for name in map(str, totals_by(every, "versions")):
+        counts = count_kinds(every, name)
+        said = doubts if name == judged else doubts_of(counts, nothing, rule, crowd)
+        own = total(of_kinds(every, said.excluded), name)
+        if own.labeled:
+            found[name] = int(own.labeled), own.figures()
+    return found
 
 
 def intervals_of(registry: ModelRegistry, version: Version) -> tuple[float | None, Knots | None]:

@@ -223,6 +223,26 @@ def test_doubtful_labels_are_named_the_worst_and_the_newest_first() -> None:
     assert doubts_of(counts, rows, RULE).excluded == ()
 
 
+def test_a_price_far_off_is_no_typing_error_where_all_prices_moved_as_far() -> None:
+    predicted = np.full(100, 20.0) + np.arange(100) / 7
+    off = np.random.default_rng(0).lognormal(0, 0.1, 100)
+
+    def far(level: float, **typed: float) -> bool:
+        real = predicted * off * level
+        for at, times in typed.items():
+            real[int(at[1:])] = predicted[int(at[1:])] * times
+        rows = labeled(real, predicted)
+        doubts = doubts_of(counts_of(rows, RULE), rows, RULE)
+        return doubts.far is not None and doubts.far.excluded
+
+    assert far(1.0, k5=3.5)
+    assert not far(2.0, k5=3.5)  # all doubled: one that is at 3.5 times is 1.75 times off
+    assert not far(0.5, k5=0.3)
+    assert far(2.0, k5=2000.0)
+    assert far(2.0, k5=3.5, k8=2000.0)  # one that is to be kept out, and the kind is one
+    assert far(2.0, k5=0.3)
+
+
 def test_repeated_houses_are_counted_and_missing_values_are_one_kind() -> None:
     rows = np.array([[1.0, np.nan], [1.0, np.nan], [1.0, 2.0], [0.0, 2.0], [-0.0, 2.0]])
     assert repeated(rows) == 2

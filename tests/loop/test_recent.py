@@ -11,11 +11,14 @@ import pytest
 
 from housing_cli.config import Settings
 from housing_cli.config.settings import Log
+from housing_cli.config.window import parse_window
 from housing_cli.data.metrics import METRICS
+from housing_cli.judging.reference import load_reference
 from housing_cli.loop.evaluate import Evaluation
-from housing_cli.loop.recent import LOOKED_AT
+from housing_cli.loop.recent import LOOKED_AT, read_recent
 from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.records import CLASS, Kind
+from housing_cli.registry import open_registry
 from tests.in_process import Loop, shuffled
 from tests.prediction_log.conftest import BACK_ENDS, fresh_url
 
@@ -39,11 +42,14 @@ class Wide(Loop):
         predicted = (real * np.exp(0.15 * rng.standard_t(5, N))).round(3)
         real[::200] = predicted[::200]  # the model's own price sent back
         real[100::3000] *= 1000  # mistyped
+        told = real[:40].copy()
+        told[::2] = predicted[:40:2]  # v2's are sent back far more often
         log = open_log(url, self.settings().schema())
         try:
-            for version, some in (("v1", slice(None)), ("v2", slice(0, 40))):
+            for version, prices in (("v1", real), ("v2", told)):
+                some = slice(0, len(prices))
                 ids = log.append(version, rows[some].tolist(), predicted[some].tolist())
-                for prediction_id, price in zip(ids, real[some].tolist(), strict=True):
+                for prediction_id, price in zip(ids, prices.tolist(), strict=True):
                     log.feedback(prediction_id, price)
         finally:
             log.close()
@@ -124,3 +130,30 @@ def test_what_does_not_count_is_the_same(both: tuple[Evaluation, Evaluation]) ->
     assert sums.equal is not None and sums.far is not None
     assert (sums.n, sums.equal.count, sums.far.count) == (N, rows.equal.count, rows.far.count)
     assert sums.equal.examples == rows.equal.examples
+
+
+def test_the_labels_of_each_version_have_doubts_of_their_own(loop: Wide) -> None:
+    settings = loop.settings()
+    registry = open_registry(settings)
+    version = registry.get("v1")
+    reference = load_reference(registry, version)
+    told = (
+        settings.evaluate.metric,
+        reference.axes(version)[-1],
+        None,
+        reference.label_rule(settings.retrain.max_level),
+    )
+    log = open_log(loop.url, version.metadata.schema)
+    try:
+        rows, sums = (
+            read_recent(log, version, parse_window(window), *told) for window in (str(N), "30d")
+        )
+    finally:
+        log.close()
+    assert not rows.wide and sums.wide
+    for found in (rows, sums):
+        n, figures = found.versions["v2"]
+        assert n == 20
+        assert figures["mae"] > 1
+        assert found.versions["v1"][0] == found.totals.labeled
+    assert sums.versions["v2"][1]["mae"] == pytest.approx(rows.versions["v2"][1]["mae"])
