@@ -34,7 +34,8 @@ MIN_ROWS = 20
 LEAST_CHANCE = 0.02
 """No label counts for more than one over it."""
 FEWEST_LABELS = 5
-"""A segment with fewer may be one without labels."""
+"""A segment with fewer may be one without labels; a large one may with fewer than `LEAST_CHANCE` of
+its rows: its labels cannot count for all of them."""
 FAR_FEWER = 0.2
 """It is one where fewer than this part of the usual labels come, at `RATHER_SURE`: where labels are
 rare, not absent, they can be weighted."""
@@ -173,34 +174,41 @@ def unlabeled_segment(rows: Rows, axes: Sequence[tuple[Axis, Floats]]) -> Unlabe
     """Return the largest segment that labels say nothing of, `None` where there is none.
 
     axes: each with its value for every row (N,). Segments are all runs of bands of an axis. One
-    counts as unlabeled if it has fewer than `FEWEST_LABELS` labels, if so few are beyond chance for
-    all segments together, and are even where a label is `FAR_FEWER` times as likely as elsewhere.
+    counts as unlabeled if it has fewer than `FEWEST_LABELS` labels or than `LEAST_CHANCE` of its
+    rows, if so few are beyond chance for all segments together, and are even where a label is
+    `FAR_FEWER` times as likely as elsewhere. It neither begins nor ends with a band that has more.
     """
     labeled, total = rows.labeled, float(rows.weights.sum())
     if not labeled.any() or labeled.all():
         return None
     rate = float(labeled.mean())
-    runs = sum((len(axis.edges) + 1) * (len(axis.edges) + 2) // 2 for axis, _ in axes)
+    sure = SURE / sum((len(axis.edges) + 1) * (len(axis.edges) + 2) // 2 for axis, _ in axes)
     best: Unlabeled | None = None
     for axis, values in axes:
         bands = np.searchsorted(np.array(axis.edges), values, side="right")
         bands[np.isnan(values)] = len(axis.edges) + 1  # a missing value is in no segment
-        width = len(axis.edges) + 2
         n, own, weight = (
-            np.bincount(bands, counted, width)
+            np.bincount(bands, counted, len(axis.edges) + 2)[:-1]
             for counted in (np.ones(len(bands)), labeled.astype(float), rows.weights)
         )
-        for first in range(width - 1):
-            for last in range(first, width - 1):
-                within = slice(first, last + 1)
-                count, labels = int(n[within].sum()), int(own[within].sum())
-                share = float(weight[within].sum()) / total
-                if labels >= FEWEST_LABELS or (best is not None and share <= best.share):
-                    continue
-                few = bdtr(float(labels), count, np.array([FAR_FEWER * rate, rate]))
-                if few[0] <= 1 - RATHER_SURE and few[1] <= SURE / runs:
-                    ends = [None, *axis.edges, None]
-                    best = Unlabeled(
-                        axis.name, ends[first], ends[last + 1], int(count), int(labels), share
-                    )
+        first, last = np.triu_indices(len(n))
+        counts, labels, shares = (
+            ends[last + 1] - ends[first]
+            for ends in (np.concatenate([[0.0], np.cumsum(of)]) for of in (n, own, weight / total))
+        )
+        may_end = (n > 0) & (own < np.maximum(FEWEST_LABELS, FAR_FEWER * rate * n))
+        named = may_end[first] & may_end[last] & _so_few(labels, counts, rate, sure)
+        at = int(np.argmax(np.where(named, shares, -1.0)))
+        if named[at] and (best is None or shares[at] > best.share):
+            low, high = [None, *axis.edges][first[at]], [*axis.edges, None][last[at]]
+            share = float(shares[at])
+            best = Unlabeled(axis.name, low, high, int(counts[at]), int(labels[at]), share)
     return best
+
+
+def _so_few(labels: Floats, counts: Floats, rate: float, sure: float) -> Mask:
+    """Return where `labels` among `counts` rows are none to speak of, if `rate` is usual."""
+    few = labels < np.maximum(FEWEST_LABELS, LEAST_CHANCE * counts)
+    whole = counts.astype(np.int64)
+    far_fewer = bdtr(labels, whole, FAR_FEWER * rate) <= 1 - RATHER_SURE
+    return np.asarray(few & far_fewer & (bdtr(labels, whole, rate) <= sure))

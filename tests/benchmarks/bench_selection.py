@@ -8,7 +8,8 @@ feature, or by the size of the error itself (a logit of the rank: 77 % at the lo
 high one); or `cheapest 30 %`, which alone have labels, and the dear fifth is off by 30 %.
 Bias: mean estimate over worlds against the mean of the error of all the window's predictions.
 Coverage: how often the interval at 95 % holds that of the population. No overlap: how often
-a segment is named; silent: how often it has a tenth of the predictions, which takes the verdict.
+a segment is named; silent: how often it has a tenth of the predictions, which takes the verdict;
+of labels at random, rare ones too, in five times as many worlds.
 The last table asks before there is any label: predictions are drawn with the dear, or a feature's
 high end, seven times as often, and the error expected of them is compared with what it is.
 """
@@ -127,6 +128,19 @@ def selection(pool: Population, n: int, how: str, metric: str, worlds: int, seed
     )
 
 
+def at_random(pool: Population, n: int, how: str, worlds: int, seed: int) -> str:
+    """Return how often labels at random seem to leave a segment out."""
+    named = silent = 0
+    for number in range(seed, seed + worlds):
+        world = World(pool, n, number)
+        rows = world.rows(world.labeled(how), METRICS["mae"].loss)
+        values = [*world.features.T, world.predicted]
+        segment = unlabeled_segment(rows, list(zip(world.axes, values, strict=True)))
+        named += segment is not None
+        silent += segment is not None and segment.share >= RELEVANT
+    return f"segment named {named / worlds:.2%}, silent {silent / worlds:.2%} of {worlds}"
+
+
 def expected(pool: Population, n: int, how: str, metric: str, worlds: int, seed: int) -> str:
     """Return bias and spread of the error expected without labels: regression, intervals' width."""
     loss, value = METRICS[metric].loss, METRICS[metric].value
@@ -174,6 +188,10 @@ def main() -> None:
                     said = selection(pool, n, how, metric, asked.worlds, asked.seed)
                     took = (time.monotonic() - began) / asked.worlds
                     print(f"{name}, n={n}, {how}, {metric}: {said} [{took:.3f} s]", flush=True)
+        for n in (300, 1000, 5000):
+            for how in ("random 0.02", "random 0.05", "random 0.3"):
+                said = at_random(pool, n, how, 5 * asked.worlds, asked.seed)
+                print(f"{name}, n={n}, {how}: {said}", flush=True)
         for how in ("price", *features):
             for metric in METRICS:
                 said = expected(pool, 300, how, metric, asked.worlds, asked.seed)

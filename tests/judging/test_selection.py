@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from housing_cli.judging.selection import MIN_ROWS, Rows, corrected, unlabeled_segment
+from housing_cli.judging.selection import (
+    FEWEST_LABELS,
+    MIN_ROWS,
+    Rows,
+    corrected,
+    unlabeled_segment,
+)
 from housing_cli.prediction_log.records import PREDICTED, Axis
 
 EDGES = (12.0, 15.0, 18.0, 20.0, 22.0, 25.0, 28.0, 32.0, 40.0)
@@ -118,12 +124,57 @@ def test_a_segment_between_others_is_named_and_a_label_or_two_do_not_hide_it() -
     assert (found.axis, found.low, found.high, found.labeled) == ("x", 0.0, 1.0, 2)
 
 
-@pytest.mark.parametrize("rate", [0.05, 0.6, 0.95])
-def test_labels_at_random_leave_no_segment(rate: float) -> None:
+@pytest.mark.parametrize("few", [FEWEST_LABELS + 1, 12])
+def test_some_labels_do_not_hide_a_large_segment(few: int) -> None:
+    """They would have to count for 70 and more houses each."""
+    features, predicted, losses, rng = world(1_700, 2)
+    without = predicted >= 20.0
+    n = int(without.sum())
+    assert n == 840
+    labeled = ~without & (rng.random(1_700) < 0.6)
+    labeled[rng.choice(np.flatnonzero(without), few, replace=False)] = True
+    found = unlabeled_segment(rows(features, predicted, losses, labeled), axes(features, predicted))
+    assert found is not None
+    assert (found.axis, found.low, found.high) == (PREDICTED, 20.0, None)
+    assert (found.n, found.labeled) == (n, few)
+    labeled[rng.choice(np.flatnonzero(without), 80, replace=False)] = True  # now they can be heard
+    known = rows(features, predicted, losses, labeled)
+    assert unlabeled_segment(known, axes(features, predicted)) is None
+
+
+def test_a_large_band_with_six_labels_is_not_passed_over_in_silence() -> None:
+    predicted = np.concatenate([np.full(844, 30.0), np.full(600, 14.0)])
+    labeled = predicted < 20.0
+    labeled[:6] = True
+    known = rows(np.zeros((1_444, 1)), predicted, np.ones(1_444), labeled)
+    found = unlabeled_segment(known, [(Axis(PREDICTED, EDGES), predicted)])
+    assert found is not None
+    assert (found.low, found.high, found.n, found.labeled) == (28.0, 32.0, 844, 6)
+    labeled[:17] = True  # one in fifty, which can be weighted
+    known = rows(np.zeros((1_444, 1)), predicted, np.ones(1_444), labeled)
+    assert unlabeled_segment(known, [(Axis(PREDICTED, EDGES), predicted)]) is None
+
+
+def test_a_segment_does_not_reach_into_bands_that_have_labels() -> None:
+    """800 rows without labels, beside 100 with 15: fewer than one in fifty of both together."""
+    predicted = np.concatenate([np.full(800, 30.0), np.full(100, 26.0), np.full(600, 14.0)])
+    labeled = predicted < 20.0
+    labeled[800:815] = True
+    known = rows(np.zeros((1_500, 1)), predicted, np.ones(1_500), labeled)
+    found = unlabeled_segment(known, [(Axis(PREDICTED, EDGES), predicted)])
+    assert found is not None
+    assert (found.low, found.n, found.labeled) == (28.0, 800, 0)
+
+
+@pytest.mark.parametrize(
+    ("rate", "n", "worlds"),
+    [(0.05, 300, 300), (0.6, 300, 300), (0.95, 300, 300), (0.02, 2_000, 200), (0.1, 2_000, 200)],
+)
+def test_labels_at_random_leave_no_segment(rate: float, n: int, worlds: int) -> None:
     named = 0
-    for seed in range(300):
-        features, predicted, losses, rng = world(300, seed)
-        labeled = rng.random(300) < rate
+    for seed in range(worlds):
+        features, predicted, losses, rng = world(n, seed)
+        labeled = rng.random(n) < rate
         known = rows(features, predicted, losses, labeled)
         named += unlabeled_segment(known, axes(features, predicted)) is not None
     assert named <= 3
