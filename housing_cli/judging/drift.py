@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from housing_cli.judging.column_tests import Tested, holm, missing_test, values_test
 from housing_cli.judging.houses import as_served
 from housing_cli.judging.sums import band_edges
+from housing_cli.words import share
 
 Floats = NDArray[np.float64]
 
@@ -32,8 +34,22 @@ BEGINS_MISSING = 0.01
 was never missing."""
 SURE = 0.01
 MIN_ROWS = 20
+VISIBLE = 0.1
+"""A mean that moved by less, in standard deviations, has not moved for a reader."""
 # A share of nothing would make the index infinite: as if half a row were there.
 HALF_A_ROW = 0.5
+
+
+class Change(NamedTuple):
+    """One thing that drifted in a column, and the test that says so.
+
+    reading: in a few words, without the column's name. effect, p_value, test: of this change alone.
+    """
+
+    reading: str
+    effect: float
+    p_value: float
+    test: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,9 @@ class Drift:
     then. drifted: large and beyond chance, in its values or its missing rate. reading: the same in
     words. test: of the values, by name. effect: share of houses that moved, 0 to 1, as in
     `column_tests.Tested`; so is cohens_h. values_p_value, missing_p_value: of each test. n: recent
-    rows that were compared.
+    rows that were compared. missing_before, missing_now: share of missing values, 0 to 1.
+    missing_test: the test of the missing rate, by name. values_drifted, missing_drifted: which of
+    the two drifted.
     """
 
     name: str
@@ -62,6 +80,24 @@ class Drift:
     values_p_value: float
     missing_p_value: float
     n: int
+    missing_before: float
+    missing_now: float
+    missing_test: str
+    values_drifted: bool
+    missing_drifted: bool
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Return what drifted, each with the figures of its own test: values, missing rate."""
+        found = []
+        if self.values_drifted:
+            said = _values_in_short(self.shift)
+            found.append(Change(said, self.effect, self.values_p_value, self.test))
+        if self.missing_drifted:
+            said = f"missing {share(self.missing_now)} (was {share(self.missing_before)})"
+            effect, test = abs(self.missing), self.missing_test
+            found.append(Change(said, effect, self.missing_p_value, test))
+        return tuple(found)
 
 
 def compare_columns(names: Sequence[str], before: Floats, now: Floats) -> tuple[Drift, ...]:
@@ -83,9 +119,9 @@ def compare_columns(names: Sequence[str], before: Floats, now: Floats) -> tuple[
         for group in (values, missing)
     )
     return tuple(
-        _drift(name, old, new, found._replace(p_value=p_value), p_lost)
-        for name, (old, new), found, p_value, p_lost in zip(
-            names, pairs, values, p_values, p_missing, strict=True
+        _drift(name, old, new, found._replace(p_value=p_value), gone._replace(p_value=p_gone))
+        for name, (old, new), found, p_value, gone, p_gone in zip(
+            names, pairs, values, p_values, missing, p_missing, strict=True
         )
     )
 
@@ -106,30 +142,38 @@ def psi(before: Floats, now: Floats) -> float:
     return float(((new - old) * np.log(new / old))[used].sum())
 
 
-def _drift(name: str, before: Floats, now: Floats, values: Tested, p_missing: float) -> Drift:
-    """Return what is said of one column; values: their test, its p value corrected."""
+def _drift(name: str, before: Floats, now: Floats, values: Tested, gone: Tested) -> Drift:
+    """Return what is said of one column; values, gone: of its values and of its missing rate, the
+    p values corrected.
+    """
     index = psi(before, now)
     old, new = before[~np.isnan(before)], now[~np.isnan(now)]
-    missing = float(np.isnan(now).mean() - np.isnan(before).mean())
+    missing_before, missing_now = float(np.isnan(before).mean()), float(np.isnan(now).mean())
+    missing = missing_now - missing_before
     least = LARGE_MISSING if len(old) < len(before) else BEGINS_MISSING
-    lost = abs(missing) >= least and p_missing <= SURE
+    lost = abs(missing) >= least and gone.p_value <= SURE
     large = (index / LARGE_PSI, values.effect / LARGE_EFFECT, values.cohens_h / LARGE_H)
     moved = max(large) >= 1 and values.p_value <= SURE
     shift = _shift(old, new)
     return Drift(
         name=name,
         psi=index,
-        p_value=min(values.p_value, p_missing),
+        p_value=min(values.p_value, gone.p_value),
         shift=shift,
         missing=missing,
         drifted=moved or lost,
-        reading=_reading(name, shift, missing, lost=lost),
+        reading=f"{name} " + _reading(shift, (missing_before, missing_now), moved=moved, lost=lost),
         test=values.test,
         effect=values.effect,
         cohens_h=values.cohens_h,
         values_p_value=values.p_value,
-        missing_p_value=p_missing,
+        missing_p_value=gone.p_value,
         n=len(now),
+        missing_before=missing_before,
+        missing_now=missing_now,
+        missing_test=gone.test,
+        values_drifted=moved,
+        missing_drifted=lost,
     )
 
 
@@ -141,11 +185,23 @@ def _shift(old: Floats, new: Floats) -> float:
     return moved / spread if spread > 0 else float(np.sign(moved)) * (moved != 0)
 
 
-def _reading(name: str, shift: float, missing: float, *, lost: bool) -> str:
-    if lost or abs(missing) >= LARGE_MISSING:
-        more = "more" if missing > 0 else "fewer"
-        return f"{name} has {abs(missing):.0%} {more} missing values"
-    if abs(shift) >= 0.1:  # noqa: PLR2004 - less cannot be seen
-        way = "up" if shift > 0 else "down"
-        return f"{name} moved {way} by {abs(shift):.1f} standard deviations"
-    return f"{name} has about the same mean; its distribution may have another shape"
+def _reading(shift: float, missing: tuple[float, float], *, moved: bool, lost: bool) -> str:
+    """Return what changed in words; missing: the share before and now."""
+    before, now = missing
+    gone = f"is missing {share(now)} of the time ({share(before)} in training)"
+    if lost or (not moved and abs(now - before) >= LARGE_MISSING):
+        return f"{gone} and {_values_in_words(shift)}" if moved else gone
+    return _values_in_words(shift)
+
+
+def _values_in_words(shift: float) -> str:
+    if abs(shift) < VISIBLE:
+        return "has about the same mean; its distribution may have another shape"
+    return f"moved {'up' if shift > 0 else 'down'} by {abs(shift):.1f} standard deviations"
+
+
+def _values_in_short(shift: float) -> str:
+    """Return how values changed, in the width of a table's column."""
+    if abs(shift) < VISIBLE:
+        return "another shape"
+    return f"mean {'up' if shift > 0 else 'down'} by {abs(shift):.1f} SD"

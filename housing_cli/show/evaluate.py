@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.budget import alarm_lines, budget_payload
+from housing_cli.show.drift import drift_table
 from housing_cli.show.labels import payload as labels_payload
 from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
@@ -53,11 +54,7 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
         columns = ["version", "aliases", "newest rows", "baseline", "current", "ratio", "bias"]
         show.append(Table(columns, version_rows(judged), "by version"))
     if judged.drifted:
-        drifted: list[list[Cell]] = [
-            [d.name, d.psi, f"{d.effect:.1%}", d.p_value, d.test, d.reading] for d in judged.drifted
-        ]
-        columns = ["column", "PSI", "moved", "p", "test", "reading"]
-        show.append(Table(columns, drifted, "drift"))
+        show.append(drift_table(judged.drifted))
     if power:
         show.append(_power_table(judged.power))
     if report is not None:

@@ -1,7 +1,7 @@
 """The only printer: results for people and as `--json`, progress, and what is said beside them.
 
-Data goes to stdout, everything else to stderr. On a terminal tables are drawn by Rich; into a pipe
-they are plain columns that nothing cuts off.
+Data goes to stdout, everything else to stderr. On a terminal tables are drawn by Rich; into a pipe,
+and where the drawing is wider than the terminal, they are plain columns that nothing cuts off.
 """
 
 from __future__ import annotations
@@ -104,8 +104,9 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 def _drawn(table: Table) -> str:
     rows = [[text_of(cell) for cell in row] for row in table.rows]
+    plain = _columns([table.columns, *rows], table.title)
     if not sys.stdout.isatty():
-        return _columns([table.columns, *rows], table.title)
+        return plain
     from rich.console import Console
     from rich.table import Table as Drawing
     from rich.text import Text
@@ -118,6 +119,10 @@ def _drawn(table: Table) -> str:
     for row in rows:
         drawing.add_row(*map(Text, row))
     console = Console(force_terminal=True)
+    widest = max(map(len, plain.splitlines()))
+    boxed = console.measure(drawing, options=console.options.update(width=10 * widest)).maximum
+    if widest <= console.width < boxed:
+        return plain  # better than words that are cut into three lines
     with console.capture() as drawn:
         console.print(drawing)
     return drawn.get().rstrip("\n")

@@ -13,6 +13,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.judging.drift import LARGE_PSI
 from housing_cli.pages import charts, page
 from housing_cli.show import figures
+from housing_cli.show.drift import drift_rows
 from housing_cli.show.evaluate import version_rows
 from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
@@ -136,15 +137,8 @@ def _drift(columns: Sequence[Drift]) -> dict[str, Any]:
     limit = charts.Line(LARGE_PSI, "large", "limit")
     return {
         "chart": charts.bars([(d.name, d.psi, f"{d.psi:.2f}", d.drifted) for d in ordered], limit),
-        "rows": [
-            [_read(d), round(d.psi, 3), f"{d.effect:.1%}", _chance(d.p_value), d.test, d.n]
-            for d in ordered
-        ],
+        "rows": drift_rows(ordered),
     }
-
-
-def _read(column: Drift) -> str:
-    return column.reading if column.drifted else f"{column.name}: no drift"
 
 
 def _labels(judged: Evaluation) -> list[list[object]]:

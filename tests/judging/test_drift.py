@@ -56,7 +56,7 @@ def test_more_missing_values_are_drift() -> None:
     now[:150] = np.nan
     (column,) = compare_columns(["AGE"], before, now)
     assert column.drifted
-    assert column.reading == "AGE has 50% more missing values"
+    assert column.reading == "AGE is missing 50% of the time (0% in training)"
 
 
 def test_a_tiny_shift_on_many_rows_is_no_drift() -> None:
@@ -131,9 +131,35 @@ def test_a_column_that_begins_to_be_missing_is_seen() -> None:
     now[:12, 3] = np.nan
     found = compare_columns([*map(str, range(14))], before, now)
     assert [column.name for column in found if column.drifted] == ["3"]
-    assert found[3].reading == "3 has 4% more missing values"
+    assert found[3].reading == "3 is missing 4% of the time (0% in training)"
     assert found[3].missing_p_value <= 0.01 < found[3].values_p_value
     assert found[3].p_value == found[3].missing_p_value
+
+
+def test_each_change_stands_beside_the_figures_of_its_own_test() -> None:
+    rng = RNG(0)
+    before, now = rng.normal(size=(506, 3)), rng.normal(size=(300, 3))
+    before[:3, 1] = np.nan
+    now[:, 0], now[:200, 1], now[:, 2] = np.nan, np.nan, np.where(np.arange(300) < 99, np.nan, 2)
+    lost, more, both = compare_columns(["a", "b", "c"], before, now)
+    (change,) = lost.changes
+    assert (change.reading, change.test, change.effect) == ("missing 100% (was 0%)", "Fisher", 1.0)
+    assert change.p_value == lost.missing_p_value < 0.01 < lost.values_p_value
+    # The values that are left did not move: their test stands nowhere.
+    (change,) = more.changes
+    assert (change.reading, change.test) == ("missing 67% (was under 1%)", "Fisher")
+    assert more.reading == "b is missing 67% of the time (under 1% in training)"
+    values, missing = both.changes
+    assert (values.test, missing.test) == ("Kolmogorov-Smirnov", "Fisher")
+    assert values[1:3] == (both.effect, both.values_p_value)
+    assert missing[1:3] == (pytest.approx(0.33), both.missing_p_value)
+    assert values.reading.startswith("mean up by ")
+    assert both.reading.startswith("c is missing 33% of the time (0% in training) and moved up by")
+
+
+def test_what_did_not_drift_has_no_change() -> None:
+    rows = RNG(0).normal(size=(500, 1))
+    assert compare_columns(["x"], rows, rows)[0].changes == ()
 
 
 def test_a_column_that_is_no_longer_missing_is_no_harm() -> None:

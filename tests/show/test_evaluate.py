@@ -17,11 +17,15 @@ from housing_cli.show.result import Result, Table
 from tests.in_process import Loop, shuffled
 
 DRIFTED = (
-    Drift("RM", 1.5, 0.001, 2.0, 0.0, True, "higher", "Kolmogorov-Smirnov", 0.6, 0, 0.001, 1, 99),
     Drift(
-        "AGE", 0.01, 0.9, 0.1, 0.0, False, "as before", "Kolmogorov-Smirnov", 0.03, 0, 0.9, 1, 99
+        "RM", 1.5, 0.001, 2.0, 0.0, True, "higher", "Kolmogorov-Smirnov", 0.6, 0, 0.001, 1, 99,
+        0.0, 0.0, "none", True, False,
     ),
-)
+    Drift(
+        "AGE", 0.01, 0.9, 0.1, 0.0, False, "as before", "Kolmogorov-Smirnov", 0.03, 0, 0.9, 1, 99,
+        0.0, 0.0, "none", False, False,
+    ),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +134,8 @@ def test_one_version_needs_no_table_of_versions(healthy: Evaluation) -> None:
 
 def test_drift_is_shown_and_warned_of_unless_it_decided(healthy: Evaluation) -> None:
     moved = replace(healthy, drift=DRIFTED, reasons=())
-    assert tables(shown(moved))["drift"].rows == [
-        ["RM", 1.5, "60.0%", 0.001, "Kolmogorov-Smirnov", "higher"]
-    ]
+    (drift,) = [table for title, table in tables(shown(moved)).items() if title.startswith("drift")]
+    assert drift.rows == [["RM", "mean up by 2.0 SD", "60%", "0.001", "Kolmogorov-Smirnov", "1.50"]]
     assert "warning: drift in RM; `--drift` makes it decide" in shown(moved).notes
     decided = verdict(replace(moved, reasons=("drift",)), "degraded")
     assert shown(decided).notes == ["next: housing retrain --promote"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import pytest
 
@@ -50,3 +51,19 @@ def test_no_terminal_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bars() as progress:
         progress("folds", 1, 5)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("columns", "boxed"), [("40", False), ("80", True), ("20", True)])
+def test_a_drawing_that_is_wider_than_the_terminal_is_plain_where_that_fits(
+    columns: str,
+    boxed: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    table = Table(["a", "b", "c"], [["x" * 10, "y" * 10, "z" * 12]])
+    emit(Result("x", {}, show=[table]), as_json=False)
+    out = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    assert ("┃" in out) == boxed
+    assert max(map(len, out.splitlines())) <= int(columns)

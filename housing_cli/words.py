@@ -1,0 +1,45 @@
+"""Figures in words, as people read them: counts, shares, chances, and lines of a readable width."""
+
+from __future__ import annotations
+
+import textwrap
+
+WIDTH = 80
+"""Characters of a line: what the narrowest usual terminal shows, and a mail of a night job."""
+
+_PERCENT = 0.01
+_SMALL_CHANCE = 0.001
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: `1 label`, `4 labels`; many: the plural that has no `s`."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def share(value: float) -> str:
+    """Return a share, 0 to 1, in percent; what is not none is not called 0%, nor 100% not all."""
+    if 0 < value < _PERCENT:
+        return "under 1%"
+    if 1 - _PERCENT < value < 1:
+        return "over 99%"
+    return f"{value:.0%}"
+
+
+def chance(p_value: float) -> str:
+    """Return a p-value: `0.004`, `<0.001`."""
+    return "<0.001" if p_value < _SMALL_CHANCE else f"{p_value:.3f}"
+
+
+def folded(text: str, first: str = "", then: str = "  ") -> str:
+    """Return text in lines of at most `WIDTH` characters; a word that is longer stays whole.
+
+    first, then: what the first line and those after it start with.
+    """
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

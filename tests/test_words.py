@@ -1,0 +1,34 @@
+"""Counts, shares and chances in words, and lines that are not too long."""
+
+from __future__ import annotations
+
+import pytest
+
+from housing_cli.words import WIDTH, chance, counted, folded, share
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(n, "label") for n in (0, 1, 4)] == ["0 labels", "1 label", "4 labels"]
+    assert [counted(n, "copy", "copies") for n in (1, 2)] == ["1 copy", "2 copies"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.0, "0%"), (1e-9, "under 1%"), (0.0099, "under 1%"), (0.01, "1%"), (0.425, "42%"),
+     (0.99, "99%"), (0.9951, "over 99%"), (1.0, "100%"), (1.3, "130%")],
+)  # fmt: skip
+def test_a_share_of_some_is_neither_none_nor_all(value: float, words: str) -> None:
+    assert share(value) == words
+
+
+def test_a_chance_has_three_digits() -> None:
+    assert [chance(p) for p in (0.25, 0.001, 3e-127)] == ["0.250", "0.001", "<0.001"]
+
+
+def test_long_text_is_folded_between_words() -> None:
+    lines = folded("word " * 40, "- ").splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= WIDTH
+    assert [line[:3] for line in lines] == ["- w", "  w", "  w"]
+    path = "/tmp/" + "long-name" * 12
+    assert folded(f"see {path}").splitlines() == ["see", f"  {path}"]
