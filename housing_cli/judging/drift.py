@@ -36,6 +36,8 @@ SURE = 0.01
 MIN_ROWS = 20
 VISIBLE = 0.1
 """A mean that moved by less, in standard deviations, has not moved for a reader."""
+# Beyond it, standard deviations are a value of another unit or none at all.
+_ABSURD = 1_000
 # A share of nothing would make the index infinite: as if half a row were there.
 HALF_A_ROW = 0.5
 
@@ -197,11 +199,15 @@ def _reading(shift: float, missing: tuple[float, float], *, moved: bool, lost: b
 def _values_in_words(shift: float) -> str:
     if abs(shift) < VISIBLE:
         return "has about the same mean; its distribution may have another shape"
-    return f"moved {'up' if shift > 0 else 'down'} by {abs(shift):.1f} standard deviations"
+    return f"moved {'up' if shift > 0 else 'down'} by {_far(shift)} standard deviations"
+
+
+def _far(shift: float) -> str:
+    return f"{abs(shift):.1f}" if abs(shift) < _ABSURD else f"more than {_ABSURD:,}"
 
 
 def _values_in_short(shift: float) -> str:
     """Return how values changed, in the width of a table's column."""
     if abs(shift) < VISIBLE:
         return "another shape"
-    return f"mean {'up' if shift > 0 else 'down'} by {abs(shift):.1f} SD"
+    return f"mean {'up' if shift > 0 else 'down'} by {_far(shift)} SD"

@@ -29,7 +29,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from housing_cli.errors import ExportError
 from housing_cli.learning.pipeline import as_served
-from housing_cli.model.compiled import LOG_SPREAD, CompiledModel
+from housing_cli.model.compiled import HIGHEST, LOG_SPREAD, CompiledModel
 
 TOLERANCE = 1e-4
 OPSET = {"": 18, "ai.onnx.ml": 3}
@@ -136,6 +136,7 @@ def random_rows(features: NDArray[np.float64], n: int, seed: int) -> NDArray[np.
     low, high = np.nanmin(features, axis=0), np.nanmax(features, axis=0)
     margin = (high - low) * 0.1
     rows = rng.uniform(low - margin, high + margin, size=(n, features.shape[1]))
+    rows = np.clip(rows, -HIGHEST, HIGHEST)  # where a column goes to the limit itself
     picked = np.take_along_axis(features, rng.integers(0, len(features), rows.shape), axis=0)
     rows = np.where(rng.random(rows.shape) < 0.5, picked, rows)  # noqa: PLR2004
     rows[rng.random(rows.shape) < 0.02] = np.nan  # noqa: PLR2004

@@ -19,6 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from housing_cli.config import Model
 from housing_cli.errors import ModelError
+from housing_cli.model.compiled import prepared
 
 # Regressors whose compiled form is known to equal the fitted one (the export checks it each time).
 REGRESSORS: dict[str, type[Any]] = {
@@ -74,8 +75,7 @@ def as_served(features: NDArray[np.float64]) -> NDArray[np.float64]:
     Other trees do so by themselves, but histogram boosting compares in double: a threshold between
     a value and its rounding would send the two to different leaves.
     """
-    highest = float(np.finfo(np.float32).max)
-    return np.clip(features, -highest, highest).astype(np.float32).astype(np.float64)
+    return prepared(features).astype(np.float64)
 
 
 def _regressor(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -57,6 +57,12 @@ class Retrained:
         """Return how many labels were the predicted price sent back, and were not learned."""
         return int(self.evidence["feedback"].get("equal_to_prediction", 0))
 
+    @property
+    def unfit(self) -> tuple[int, Sequence[str]]:
+        """Return how many labels were of houses with a number beyond float32, and name some."""
+        told = self.evidence["feedback"]
+        return int(told.get("beyond_float32", 0)), told.get("beyond_float32_rows", ())
+
 
 def retrain(
     settings: Settings,
@@ -108,7 +114,9 @@ def retrain(
         with _refusing_beyond_reason(champion, comparison, force):
             metadata, files, _ = build(settings, rows, measured=measured, progress=progress)
         version = registry.add(metadata, files, promote=False, why="retrain")
-    done = Retrained(version, champion, version.metadata.evidence, promote, reused)
+    # What is left out now may be more than when a challenger that waits was made.
+    known = {**version.metadata.evidence, "feedback": feedback.described()}
+    done = Retrained(version, champion, known, promote, reused)
     _require_win(registry, done, force)
     if promote:
         _promote(registry, done, force)

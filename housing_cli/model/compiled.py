@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from housing_cli.errors import VersionCorrupt
 
-# Beyond float32's range a number would become infinite; no tree splits out there.
-_HIGHEST: Final = float(np.finfo(np.float32).max)
+HIGHEST: Final = float(np.finfo(np.float32).max)
+"""Beyond float32's range a number would become infinite; no tree splits out there."""
 
 FEW_ROWS: Final = 64
 """The most rows of one call of `score_few`."""
@@ -174,7 +174,13 @@ class CompiledModel:
 
 def prepared(rows: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return rows as the graph takes them: what float32 cannot hold becomes its limit."""
-    return np.clip(rows, -_HIGHEST, _HIGHEST).astype(np.float32)
+    return np.clip(rows, -HIGHEST, HIGHEST).astype(np.float32)
+
+
+def fits(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which rows (n, k) a model can take as they are; NaN fits, infinities do not."""
+    beyond: NDArray[np.bool_] = np.abs(rows) > HIGHEST
+    return ~np.asarray(beyond.any(axis=1))
 
 
 def shortest(prices: NDArray[np.float32]) -> list[float]:

@@ -50,6 +50,8 @@ def result_of(done: Retrained) -> Result:
             "feedback_left_out": done.left_out,
             "overlap": done.evidence.get("overlap"),
             "feedback_equal_to_prediction": done.equal,
+            "feedback_beyond_float32": done.unfit[0],
+            "feedback_beyond_float32_rows": list(done.unfit[1]),
         },
         show=[
             what,
@@ -89,6 +91,13 @@ def _notes(done: Retrained) -> list[str]:
         notes.append(
             f"warning: {done.equal} real prices are the predicted price sent back; they were not "
             "learned"
+        )
+    unfit, named = done.unfit
+    if unfit:
+        more = f" and {unfit - len(named)} more" if unfit > len(named) else ""
+        notes.append(
+            f"warning: {unfit} real prices are of houses with a number beyond float32, which no "
+            f"model can take; they were not learned: {', '.join(named)}{more}"
         )
     if done.reused:
         notes.append(f"note: {name} was already made of the same real prices")

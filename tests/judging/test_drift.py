@@ -187,3 +187,12 @@ def test_the_test_fits_the_kind_of_column() -> None:
         found[0]
     ).keys()
     assert {column.n for column in found} == {300}
+
+
+def test_a_mean_that_a_few_absurd_numbers_move_is_no_line_of_digits() -> None:
+    rng = RNG(0)
+    before, now = rng.normal(size=(500, 1)), rng.normal(size=(300, 1))
+    now[:100] = 1e39
+    (column,) = compare_columns(["CRIM"], before, now)
+    assert column.drifted
+    assert column.reading == "CRIM moved up by more than 1,000 standard deviations"

@@ -14,7 +14,9 @@ import pytest
 from housing_cli.api.served import load_served
 from housing_cli.errors import UsageError, VersionNotFound
 from housing_cli.loop.promote import promote
+from housing_cli.loop.replay import replay
 from housing_cli.loop.train import train
+from housing_cli.model.compiled import HIGHEST
 from housing_cli.model.intervals import IntervalModel
 from tests.in_process import Loop, shuffled
 
@@ -271,3 +273,28 @@ def test_coverage_is_of_the_adapted_intervals_where_they_are_answered(tmp_path: 
     adapted = loop.evaluate().recent["interval_coverage"]
     assert as_trained < 0.6
     assert adapted > as_trained + 0.2
+
+
+@pytest.mark.parametrize("written", ["1e39", "1e300", "inf", "-1e39"])
+def test_numbers_beyond_float32_that_another_system_logged_count_as_the_largest_there_is(
+    loop: Loop, written: str
+) -> None:
+    rows = shuffled(0)[350:450]
+    loop.predict(rows[60:])
+    loop.live(rows[:60])
+    file = loop.folder / "logs" / "predictions.csv"
+    judged = []
+    for value in (repr(HIGHEST if float(written) > 0 else -HIGHEST), written):
+        header, *lines = file.read_text().splitlines()
+        for k in range(0, 100, 5):
+            fields = lines[k].split(",")
+            fields[3] = value  # CRIM
+            lines[k] = ",".join(fields)
+        file.write_text("\n".join([header, *lines]) + "\n")
+        judged.append((loop.evaluate(false_alarms_per_year=0.05), replay(loop.settings(), "v1")))
+    (before, replayed), (after, replayed_after) = judged
+    assert after.verdict == before.verdict
+    assert (after.whom, after.drift) == (before.whom, before.drift)
+    assert (after.selection, after.segment_errors) == (before.selection, before.segment_errors)
+    assert after.labels.repeated == before.labels.repeated
+    assert (after.rows.skipped, replayed_after) == (0, replayed)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 
 from housing_cli.config import Settings
@@ -15,6 +16,7 @@ from housing_cli.judging.label_rule import Rule
 from housing_cli.loop.feedback import Feedback
 from housing_cli.loop.feedback import read_feedback as read
 from housing_cli.loop.retrain import retrain
+from housing_cli.model.compiled import HIGHEST
 from housing_cli.prediction_log.records import LabelKinds
 from housing_cli.show.retrain import result_of
 from tests.in_process import Loop, shuffled
@@ -133,3 +135,58 @@ def test_a_challenger_learns_the_market_from_what_self_labels_leave(tmp_path: Pa
     result = result_of(done)
     assert result.data["feedback_equal_to_prediction"] == 94
     assert "94 real prices are the predicted price sent back" in " ".join(result.notes)
+
+
+def with_value(rows: pd.DataFrame, value: float, count: int) -> pd.DataFrame:
+    """Return rows, the first `count` of them with a value for CRIM."""
+    changed = rows.copy()
+    changed.iloc[:count, list(rows.columns).index("CRIM")] = value
+    return changed
+
+
+def test_rows_that_no_model_can_take_are_left_out_and_named(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, shuffled(0)[:350])
+    ids = loop.live(with_value(ROWS[:120], 1e39, 7), 1.3)
+    feedback = read_feedback(loop.settings())
+    assert (len(feedback.rows), feedback.unfit, feedback.left_out) == (113, 7, 0)
+    assert feedback.unfit_named == tuple(f"{ids[k]} (CRIM 1e+39)" for k in (6, 5, 4, 3, 2))
+    done = retrain(loop.settings())
+    assert done.comparison["level"] == pytest.approx(1.3, abs=0.08)
+    for again in (done, retrain(loop.settings())):
+        result = result_of(again)
+        assert result.data["feedback_rows"] == 113
+        assert result.data["feedback_beyond_float32"] == 7
+        assert result.data["feedback_beyond_float32_rows"] == list(feedback.unfit_named)
+        assert (
+            "warning: 7 real prices are of houses with a number beyond float32, which no model can "
+            f"take; they were not learned: {', '.join(feedback.unfit_named)} and 2 more"
+        ) in result.notes
+
+
+def test_rows_that_come_after_a_challenger_was_made_are_named_where_it_waits(
+    tmp_path: Path,
+) -> None:
+    loop = Loop(tmp_path, shuffled(0)[:350])
+    loop.live(ROWS[:120], 1.3)
+    assert not any("float32" in note for note in result_of(loop.retrain()).notes)
+    loop.live(with_value(ROWS[120:121], -1e300, 1), 1.3)
+    waits = loop.retrain()
+    assert waits.reused
+    assert result_of(waits).data["feedback_beyond_float32"] == 1
+
+
+def test_what_is_too_little_without_them_names_them(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, shuffled(0)[:350])
+    (first, *_) = loop.live(with_value(ROWS[:30], 1e39, 1), 1.3)
+    with pytest.raises(InsufficientEvidence) as few:
+        read_feedback(loop.settings())
+    assert few.value.message == (
+        "29 labeled predictions are too few to retrain on: 30 are needed (1 more are of houses "
+        f"with a number beyond float32: {first} (CRIM 1e+39))"
+    )
+
+
+def test_the_largest_number_that_fits_is_learned(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, shuffled(0)[:350])
+    loop.live(with_value(ROWS[:120], HIGHEST, 2), 1.3)
+    assert loop.retrain().version.metadata.data.feedback_rows == 120

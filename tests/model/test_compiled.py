@@ -16,7 +16,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from housing_cli.errors import VersionCorrupt
-from housing_cli.model.compiled import CHUNK_ROWS, CompiledModel, shortest
+from housing_cli.model.compiled import CHUNK_ROWS, HIGHEST, CompiledModel, fits, shortest
 
 Array = NDArray[np.float64]
 
@@ -192,3 +192,10 @@ def test_without_a_spread_every_spread_is_one(model: CompiledModel, table: Array
 def test_a_spread_is_asked_only_of_a_graph_that_holds_it(onnx_bytes: bytes) -> None:
     with pytest.raises(VersionCorrupt):
         CompiledModel(onnx_bytes, 4, spreads=True)
+
+
+def test_rows_fit_unless_a_number_is_beyond_float32() -> None:
+    beyond = 3.402823466385289e38
+    pairs = [[1.0, np.nan], [HIGHEST, -HIGHEST], [beyond, 0.0], [0.0, -np.inf], [1e39, np.nan]]
+    rows = np.array(pairs)
+    assert fits(rows).tolist() == [True, True, False, False, False]

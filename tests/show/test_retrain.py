@@ -27,7 +27,8 @@ def retrained(overlap: dict[str, float] | None) -> Any:
     )
     return SimpleNamespace(
         version=version, champion=SimpleNamespace(name="v1"), comparison=found, left_out=0, equal=0,
-        promoted=True, reused=False, evidence={} if overlap is None else {"overlap": overlap},
+        unfit=(0, ()), promoted=True, reused=False,
+        evidence={} if overlap is None else {"overlap": overlap},
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from housing_cli.model.compiled import HIGHEST
 from housing_cli.prediction_log import HIGHEST_PRICE
 
 if TYPE_CHECKING:
@@ -66,10 +67,23 @@ def feedback(body: bytes) -> FeedbackBody | None:
         return None
 
 
+def bounds(schema: FeatureSchema, name: str) -> tuple[float, float]:
+    """Return the least and the highest value of a feature that is accepted.
+
+    Within the limits of `schema` it is what float32 holds: a model would calculate with another
+    number than the log keeps, and nothing could be learned from that row.
+    """
+    low, high = schema.limits.get(name, (None, None))
+    return (
+        -HIGHEST if low is None else max(low, -HIGHEST),
+        HIGHEST if high is None else min(high, HIGHEST),
+    )
+
+
 def _row_type(schema: FeatureSchema) -> type[msgspec.Struct]:
     fields: list[tuple[str, Any]] = []
     for position, name in enumerate(schema.features):
-        low, high = schema.limits.get(name, (None, None))
+        low, high = bounds(schema, name)
         number = Annotated[float, Meta(ge=low, le=high)]
         fields.append((f"f{position}", number | None))
     rename = {f"f{position}": name for position, name in enumerate(schema.features)}

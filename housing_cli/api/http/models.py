@@ -16,6 +16,7 @@ from pydantic import (
     create_model,
 )
 
+from housing_cli.api.http.bodies import bounds
 from housing_cli.prediction_log import HIGHEST_PRICE
 
 if TYPE_CHECKING:
@@ -123,11 +124,11 @@ def row_model(schema: FeatureSchema) -> type[BaseModel]:
     """Return the model of one `/predict` body, made from `schema`.
 
     Every feature is required; a number or `null` (missing: imputed). Unknown keys, strings,
-    booleans, NaN and infinities are validation errors.
+    booleans, NaN, infinities and what float32 cannot hold are validation errors.
     """
     fields: dict[str, Any] = {}
     for position, name in enumerate(schema.features):
-        low, high = schema.limits.get(name, (None, None))
+        low, high = bounds(schema, name)
         number = Annotated[float, Strict(), AllowInfNan(False), Field(ge=low, le=high)]
         # Columns of other tables may be no Python identifiers: they are aliases of f0, f1, ...
         fields[f"f{position}"] = (number | None, Field(alias=name))

@@ -37,6 +37,8 @@ def test_a_row_is_made_of_the_schemas_own_names() -> None:
         ({"class": True}, "float_type"),
         ({"class": float("nan")}, "finite_number"),
         ({"class": float("inf")}, "finite_number"),
+        ({"Med Inc": 1e39}, "less_than_equal"),
+        ({"Med Inc": -1e39}, "greater_than_equal"),
         ({"f1": 3}, "extra_forbidden"),
     ],
 )
