@@ -22,6 +22,12 @@ MISSING = frozenset(
 MEND = "mend the value, or leave it empty where it is missing"
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
+OTHER_SHARE, OTHER_ROWS, OTHER_PART = 0.05, 5, 0.25
+"""Prices other than the commonest: at least a twentieth of the rows, and five rows (of tables below
+twenty rows a quarter). With fewer, the thirty labels that a verdict needs hold one on average."""
+SAME_WITHIN = 1e-6
+"""Relative: prices that are closer are one, for models calculate in float32."""
+
 
 def check_header(header: Sequence[str], path: Path, schema: FeatureSchema) -> None:
     """Raise `DataError` where a column of `schema` is missing, or there twice."""
@@ -104,9 +110,9 @@ def check_target(
     path: Path,
     place: Place,
 ) -> None:
-    """Raise `DataError` where no row has a price, one is not above 0, or all are the same.
+    """Raise `DataError` where no row has a price, one is not above 0, or nearly all are the same.
 
-    A model of one price is never wrong at training time: every error later is infinitely more.
+    A model of one price is hardly ever wrong at training time: every error later is more by far.
     """
     if not labeled.any():
         raise DataError(
@@ -117,13 +123,22 @@ def check_target(
             f"`{path}`, {place(row)}: `{schema.target}` is {target[row]:g}, not above 0",
             "mend the value, or remove the row",
         )
-    prices = target[labeled]
-    if len(prices) > 1 and (prices == prices[0]).all():
-        raise DataError(
-            f"`{path}`: `{schema.target}` is {prices[0]:g} in all {len(prices)} rows: there is "
-            "nothing to learn",
-            "name the column that holds the prices as `data.target` in the settings",
-        )
+    check_varies(target[labeled], schema, path)
+
+
+def check_varies(prices: NDArray[np.float64], schema: FeatureSchema, path: Path) -> None:
+    """Raise `DataError` where nearly all known prices (n,) are one, see `OTHER_SHARE`."""
+    n, usual = len(prices), float(np.quantile(prices, 0.5, method="lower"))
+    others = int((np.abs(prices - usual) > SAME_WITHIN * usual).sum())
+    if n < 2 or others >= max(OTHER_SHARE * n, min(OTHER_ROWS, OTHER_PART * n)):  # noqa: PLR2004
+        return
+    rows, learn = (f"{n - others} of {n}", "too little") if others else (f"all {n}", "nothing")
+    digits = "" if (prices == usual).sum() == n - others else ", to six digits,"
+    raise DataError(
+        f"`{path}`: `{schema.target}` is {usual:g}{digits} in {rows} rows: "
+        f"there is {learn} to learn",
+        "name the column that holds the prices as `data.target` in the settings",
+    )
 
 
 def check_columns(features: NDArray[np.float64], schema: FeatureSchema, path: Path) -> None:

@@ -157,3 +157,43 @@ def test_a_target_that_never_changes_is_nothing_to_learn() -> None:
     assert "data.target" in hint
     check_target(np.array([21.0, np.nan, 21.5]), ~np.isnan(same), SCHEMA, PATH, place)
     check_target(np.array([21.0]), np.ones(1, bool), SCHEMA, PATH, place)
+
+
+def varies(prices: list[float]) -> None:
+    check_target(np.array(prices), np.ones(len(prices), bool), SCHEMA, PATH, place)
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        ([21.6] * 505 + [21.7], "21.6 in 505 of 506 rows"),
+        ([21.6] * 482 + [5.0] * 12 + [50.0] * 12, "21.6 in 482 of 506 rows"),
+        ([21.6] * 15 + [20.0, 22.0, 23.0, 24.0], "21.6 in 15 of 19 rows"),
+        ([21.6 + k * 1e-9 for k in range(506)], "21.6, to six digits, in all 506 rows"),
+        (
+            [1e9 + k for k in range(506)],
+            "1e+09, to six digits, in all 506 rows",
+        ),  # one float32, for a model
+    ],
+)
+def test_a_target_that_hardly_ever_changes_is_too_little(prices: list[float], told: str) -> None:
+    message, hint = refused(lambda: varies(prices))
+    much = "nothing" if "all" in told else "too little"
+    assert message == f"`t.csv`: `y` is {told}: there is {much} to learn"
+    assert "data.target" in hint
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        [float(level) for level in range(1, 11) for _ in range(50)],  # ten classes
+        [1.0] * 450 + [float(level) for level in range(2, 11) for _ in range(6)],  # one is common
+        [21.6] * 480 + [50.0] * 26,
+        [100.0] * 5 + [200.0] * 5,
+        [100.0] * 15 + [200.0] * 5,
+        [100_000.0 + 25_000 * (k % 8) for k in range(60)],
+        [1000.0 + k / 100 for k in range(506)],
+    ],
+)
+def test_a_target_on_a_coarse_grid_is_enough(prices: list[float]) -> None:
+    varies(prices)
