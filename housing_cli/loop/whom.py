@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging.expected_error import ExpectedError
 from housing_cli.judging.reference import Reference
 from housing_cli.judging.selection import (
     Corrected,
+    Mask,
     Rows,
     Unlabeled,
     corrected,
     unlabeled_segment,
 )
 from housing_cli.loop.recent import Recent
+from housing_cli.prediction_log.records import Axis
 from housing_cli.registry import Version
 
 RELEVANT = 0.1
 """A segment without labels that has this share of the predictions leaves no healthy verdict."""
 _LATE = 3600.0
+_OLD_ENOUGH = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class CorrectedError:
     """The metric of all predictions, corrected for which of them have labels.
 
     current: the estimate; interval: of it, at 95 %. ratio: to the baseline. plain: the metric of
-    the labeled rows that were read. labels: how many labels the correction is worth. outside: the
+    the labeled ones among these. labels: how many labels the correction is worth. outside: the
     segment that it does not speak of was left out.
     """
 
@@ -46,10 +51,11 @@ class CorrectedError:
 class Speaking:
     """Whom the labels speak for.
 
-    unlabeled: the largest segment that they say nothing of. corrected: the error of the others,
-    `None` where too few are labeled, or too few are not. expected: the metric that the newest
-    predictions, labeled or not, should have by the version's own training errors, `None` without
-    predictions; expected_ratio: to the baseline.
+    unlabeled: the largest segment that they say nothing of. corrected: the error of the others
+    among the newest predictions, `None` where too few of these are labeled, too few are not, or
+    none is old enough. expected: the metric that the newest predictions, labeled or not, should
+    have by the version's own training errors, `None` without predictions; expected_ratio: to the
+    baseline.
     """
 
     unlabeled: Unlabeled | None
@@ -76,24 +82,18 @@ def speaking(
     at: epoch seconds, now unless given. Predictions younger than 95 % of the labels needed are left
     out where labels need an hour and more: nobody knows yet which of them will have one.
     """
-    rows = _rows(recent, metric, time.time() if at is None else at)
-    axes = reference.axes(version)
-    values = list(zip(axes, [*rows.features.T, rows.predicted], strict=True))
-    # The newest of many predictions are too young for labels, and a feature may follow the time.
-    segment = unlabeled_segment(rows, values[-1:] if recent.wide else values)
-    if segment is not None:
-        column = {axis.name: found for axis, found in values}[segment.axis]
-        inside = (column >= (-np.inf if segment.low is None else segment.low)) & (
-            column < (np.inf if segment.high is None else segment.high)
-        )
-        rows = rows.only(~inside)
+    read = _read(recent, metric, time.time() if at is None else at)
+    segment = _segment(read, reference.axes(version))
     metric_of = METRICS[metric]
     losses = metric_of.loss(reference.target, reference.out_of_fold).mean(axis=0)
     model, seen = ExpectedError.fit(reference, losses), recent.seen
     expected = None
     if len(seen):
         expected = metric_of.value(float(model.of_rows(seen.features, seen.predicted).mean()))
-    found = corrected(rows, model.of_rows(rows.features, rows.predicted))
+    found = None
+    if read.old:
+        rows = read.rows.only(read.together & ~_inside(read.rows, segment, reference.axes(version)))
+        found = corrected(rows, model.of_rows(rows.features, rows.predicted))
     return Speaking(
         segment,
         None if found is None else _in_units(found, metric, baseline, segment is not None),
@@ -120,33 +120,69 @@ def _ratio(current: float | None, baseline: float) -> float | None:
     return current / baseline if current is not None and baseline > 0 else None
 
 
-def _rows(recent: Recent, metric: str, at: float) -> Rows:
-    """Return the newest labeled rows, and the newest predictions without a label.
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The newest labeled rows, and the newest predictions without a label.
 
-    Labels that are excluded (`recent.doubts`) are neither. Where the two are not of the same
-    predictions, each side stands for as many as the window has of it.
+    together: (N,), which of `rows` are of the newest predictions, with a label or without; the
+    others are labeled and older, and their weight is 0. old: those without one are old enough.
+    """
+
+    rows: Rows
+    together: Mask
+    old: bool
+
+
+def _read(recent: Recent, metric: str, at: float) -> _Read:
+    """Return the rows that labels are compared in, without labels that do not count.
+
+    Where older predictions than the newest have labels, and hardly any of the newest could have one
+    yet, all of the newest stand for what is asked for.
     """
     looked, seen = recent.looked, recent.seen
-    others = ~seen.labeled
-    labeled = np.ones(len(looked), dtype=bool)
+    known = set(seen.ids)
+    together = np.array([key in known for key in looked.ids], dtype=bool)
     delays = np.maximum(looked.labeled_at - looked.timestamps, 0.0)
     late = float(np.quantile(delays, 0.95)) if len(delays) else 0.0
-    if late >= _LATE and not recent.wide:
-        others &= seen.timestamps <= at - late
-        labeled &= looked.timestamps <= at - late
+    until = at - late if late >= _LATE else np.inf
+    labeled, aged = looked.timestamps <= until, seen.timestamps <= until
+    old = bool(together.all() or aged.mean() >= _OLD_ENOUGH)
+    others = ~seen.labeled & (aged | (not old))
+    together = np.concatenate([together[labeled], np.ones(int(others.sum()), dtype=bool)])
     losses = METRICS[metric].loss(looked.real, looked.predicted)[labeled]
-    n, rest = int(labeled.sum()), int(others.sum())
-    weights = np.ones(n + rest)
-    known = set(seen.ids)
-    if n and rest and any(key not in known for key in looked.ids):
-        share = recent.labeled / max(recent.predictions, 1)
-        weights[:n], weights[n:] = share / n, (1 - share) / rest
-        weights = np.maximum(weights, 1e-12)
-    width = seen.features.shape[1]
-    features = looked.features[labeled].reshape(-1, width)
-    return Rows(
+    features = looked.features[labeled].reshape(-1, seen.features.shape[1])
+    rows = Rows(
         np.concatenate([features, seen.features[others]]),
         np.concatenate([looked.predicted[labeled], seen.predicted[others]]),
-        np.concatenate([losses, np.full(rest, np.nan)]),
-        weights,
+        np.concatenate([losses, np.full(int(others.sum()), np.nan)]),
+        together.astype(float),
     )
+    return _Read(rows, together, old)
+
+
+def _segment(read: _Read, axes: Sequence[Axis]) -> Unlabeled | None:
+    """Return the largest segment that labels say nothing of.
+
+    By any axis among predictions of the same time, else by the price alone: a feature may follow
+    the time.
+    """
+    newest = read.rows.only(read.together)
+    found = unlabeled_segment(newest, _valued(newest, axes)) if read.old else None
+    if found is None and not read.together.all():
+        found = unlabeled_segment(read.rows, _valued(read.rows, axes)[-1:])
+    return found
+
+
+def _valued(rows: Rows, axes: Sequence[Axis]) -> list[tuple[Axis, NDArray[np.float64]]]:
+    """Return each axis with its value for every row."""
+    return list(zip(axes, [*rows.features.T, rows.predicted], strict=True))
+
+
+def _inside(rows: Rows, segment: Unlabeled | None, axes: Sequence[Axis]) -> Mask:
+    """Return which rows are in a segment."""
+    if segment is None:
+        return np.zeros(len(rows.losses), dtype=bool)
+    values = {axis.name: found for axis, found in _valued(rows, axes)}[segment.axis]
+    low = -np.inf if segment.low is None else segment.low
+    high = np.inf if segment.high is None else segment.high
+    return np.asarray((values >= low) & (values < high))

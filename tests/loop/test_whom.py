@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 
-from housing_cli.config.window import parse_window
-from housing_cli.judging.reference import load_reference
+from housing_cli.loop import recent
 from housing_cli.loop.evaluate import Evaluation
-from housing_cli.loop.recent import intervals_of, read_recent
-from housing_cli.loop.whom import RELEVANT, speaking
+from housing_cli.loop.whom import RELEVANT
 from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.records import PREDICTED
 from tests.in_process import Loop, shuffled
@@ -120,31 +117,86 @@ def test_predictions_that_are_too_young_for_a_label_are_no_unlabeled_houses(loop
     assert found.verdict.verdict == "healthy"
 
 
-def test_a_segment_is_found_where_each_side_stands_for_more_than_was_read(loop: Loop) -> None:
-    """Labels of older predictions than the newest ones: both sides count by their number."""
-    ids = loop.predict(ROWS)
-    predicted = _predicted(loop)
-    cheap = predicted <= np.quantile(predicted, 0.5)
-    loop.label(np.array(ids)[cheap].tolist(), REAL[cheap])
-    version = loop.registry.get("production")
-    reference = load_reference(loop.registry, version)
-    _, knots = intervals_of(loop.registry, version)
-    log = open_log(loop.settings().log.url, loop.settings().schema())
-    try:
-        recent = read_recent(
-            log, version, parse_window("30d"), "rmse", reference.axes(version)[-1], knots,
-            reference.label_rule(3.0),
+NEWEST = 100
+WINDOWS = ("30d", "9000")
+DAY = 86_400.0
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loop:
+    """A linear model, and a log of which no more than `NEWEST` rows are read."""
+    monkeypatch.setattr(recent, "LOOKED_AT", NEWEST)
+    return Loop(tmp_path, shuffled(0)[:250], ("model.regressor=Ridge", "train.repeats=1"))
+
+
+def _at(loop: Loop, days: float, rows: pd.DataFrame) -> list[str]:
+    """Predict `days` ago."""
+    when = int((time.time() - days * DAY) * 1e9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: when)
+        return loop.predict(rows)
+
+
+def _labels(loop: Loop, days: float, ids: list[str], picked: np.ndarray) -> None:
+    """Send real prices `days` ago."""
+    when = int((time.time() - days * DAY) * 1e9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: when)
+        loop.label(np.array(ids)[picked].tolist(), REAL[: len(ids)][picked])
+
+
+@pytest.mark.parametrize("feature", ["AGE", "price"])
+def test_windows_of_time_and_of_rows_name_the_same_segment_and_share(
+    quick: Loop, feature: str
+) -> None:
+    """150 predictions of nine days ago, 80 of six and 20 of today; labels come after two days."""
+    parts = [
+        _at(quick, ago, ROWS[a:b]) for ago, a, b in ((9, 0, 150), (6, 150, 230), (0, 230, 250))
+    ]
+    ids = [key for part in parts[:2] for key in part]
+    values = _predicted(quick)[:230] if feature == "price" else ROWS["AGE"].to_numpy()[:230]
+    picked = values < np.quantile(values, 0.55)
+    _labels(quick, 7, ids[:150], picked[:150])
+    _labels(quick, 4, ids, picked & (np.arange(230) >= 150))
+    found = [quick.evaluate(window=window, threshold=5.0) for window in WINDOWS]
+    assert [len(each.rows) for each in found] == [NEWEST, int(picked.sum())]
+    for each in found:
+        assert (each.verdict.verdict, each.reasons) == ("insufficient", ("unlabeled",))
+        assert each.whom is not None and each.whom.unlabeled is not None
+        assert (each.whom.unlabeled.axis, each.whom.unlabeled.high) == (
+            PREDICTED if feature == "price" else feature, None,
         )  # fmt: skip
-    finally:
-        log.close()
-    renamed = [f"other {key}" for key in recent.looked.ids]
-    looked = msgspec.structs.replace(recent.looked, ids=renamed)
-    wide = replace(recent, looked=looked, wide=True, predictions=1000, labeled=100)
-    found = speaking(version, reference, wide, "rmse", 3.0).unlabeled
-    assert found is not None
-    assert (found.axis, found.high) == (PREDICTED, None)
-    # Nine tenths of the predictions have no label, and the segment has most of them.
-    before = speaking(version, reference, recent, "rmse", 3.0).unlabeled
-    assert before is not None
-    assert before.share < 0.55
-    assert 0.7 < found.share <= 0.9 + 1e-9
+        # Of the newest that are old enough, not of what has labels or is from today.
+        inside = values[150:] >= (each.whom.unlabeled.low or 0)
+        assert each.whom.unlabeled.share == pytest.approx(inside.mean())
+    assert found[0].whom == found[1].whom
+
+
+def test_a_feature_that_follows_the_time_is_no_segment(quick: Loop) -> None:
+    """All houses had a label in the old days of low taxes; now every second one does."""
+    ids = _at(quick, 9, ROWS[:150].assign(TAX=200.0)) + _at(quick, 6, ROWS[150:].assign(TAX=700.0))
+    place = np.arange(len(ids))
+    _labels(quick, 4, ids, (place < 150) | (np.random.default_rng(0).random(len(ids)) < 0.5))
+    for window in WINDOWS:
+        found = quick.evaluate(window=window, threshold=5.0).whom
+        assert found is not None and found.unlabeled is None
+        assert found.corrected is not None
+        assert found.corrected.labels < NEWEST
+
+
+def test_where_all_the_newest_are_too_young_they_stand_for_what_is_asked_for(quick: Loop) -> None:
+    """By price alone; and nothing is corrected that nobody can know yet."""
+    ids = _at(quick, 9, ROWS[:150])
+    _at(quick, 1, ROWS[150:])
+    predicted = _predicted(quick)
+    limit = np.quantile(predicted, 0.5)
+    _labels(quick, 4, ids, predicted[:150] < limit)
+    for window in WINDOWS:
+        found = quick.evaluate(window=window, threshold=5.0)
+        assert (found.verdict.verdict, found.reasons) == ("insufficient", ("unlabeled",))
+        assert found.whom is not None and found.whom.unlabeled is not None
+        segment = found.whom.unlabeled
+        assert (segment.axis, segment.high) == (PREDICTED, None)
+        inside = predicted[-NEWEST:] >= (segment.low or 0)
+        assert segment.share == pytest.approx(inside.mean())
+        assert found.whom.corrected is None
