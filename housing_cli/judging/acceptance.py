@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+GATE: Final = 2
+"""The number of this rule, with all that it rests on (`comparison`, `scatter`, `stock`,
+`price_level`): one more for every change of it, so that a challenger that waits is judged anew."""
 SURE = 0.01
 """Above this chance, more improved rows than not are no majority yet."""
 

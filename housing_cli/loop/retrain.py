@@ -14,6 +14,7 @@ import msgspec
 from housing_cli.config import Settings
 from housing_cli.data.table import read_table
 from housing_cli.errors import ExportError, GateRefused, SchemaMismatch
+from housing_cli.judging.acceptance import GATE
 from housing_cli.judging.comparison import Comparison
 from housing_cli.judging.reference import load_reference
 from housing_cli.learning.fitting import Progress, measure, silent
@@ -108,6 +109,7 @@ def retrain(
             "feedback": feedback.described(),
             "overlap": material.overlap and material.overlap.described(),
             "settings_sha256": _settings_hash(settings),
+            "gate_sha256": _gate_hash(settings),
             **tuning,
         }
         build = partial(build_version, tag=tag, parent=champion.name, evidence=evidence)
@@ -201,7 +203,8 @@ def _same_labels(
 ) -> Version | None:
     """Return the challenger that was already made of these data, if it still waits.
 
-    Raises `GateRefused` where it has been in production: there is nothing new to learn.
+    One that was judged by another rule does not: it is made and judged anew. Raises `GateRefused`
+    where it has been in production: there is nothing new to learn.
     """
     settings_hash = _settings_hash(settings)
     served = {event.to for event in registry.history() if event.alias == PRODUCTION}
@@ -217,7 +220,8 @@ def _same_labels(
                 "wait for new real prices, or use `--force` to learn from them once more",
                 {"challenger_version": version.name, **evidence.get("comparison", {})},
             )
-        if version.metadata.parent == champion.name:
+        judged_so = evidence.get("gate_sha256") == _gate_hash(settings)
+        if version.metadata.parent == champion.name and judged_so:
             return version
     return None
 
@@ -226,5 +230,16 @@ def _settings_hash(settings: Settings) -> str:
     """Return what tells two experiments on the same data apart."""
     # How many rows are read is told by which they are.
     rule = {k: v for k, v in msgspec.structs.asdict(settings.retrain).items() if k != "max_rows"}
-    told = (settings.model, settings.train.seed, rule)
+    return _hash((settings.model, settings.train.seed, rule))
+
+
+def _gate_hash(settings: Settings) -> str:
+    """Return what tells two verdicts on one challenger apart, beside `_settings_hash`.
+
+    Apart from it: who judges otherwise has learned nothing new from prices that served already.
+    """
+    return _hash((GATE, settings.evaluate.metric, settings.evaluate.threshold))
+
+
+def _hash(told: object) -> str:
     return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()

@@ -9,6 +9,7 @@ import pytest
 
 from housing_cli.errors import GateRefused, InsufficientEvidence
 from housing_cli.loop.promote import promote
+from housing_cli.loop.retrain import retrain
 from tests.in_process import Loop, shuffled
 
 MOVED = 1.3
@@ -73,6 +74,31 @@ def test_the_same_labels_are_not_learned_twice(tmp_path: Path) -> None:
         loop.retrain(promote=True)
     assert loop.registry.names() == ["v1", "v2"]
     assert loop.retrain(force=True).version.name == "v3"
+
+
+@pytest.mark.slow
+def test_a_challenger_that_waits_is_judged_anew_by_another_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = shuffled(1)
+    loop = Loop(tmp_path, rows[:300])
+    loop.live(rows[300:360], MOVED)
+
+    def made(**options: object) -> tuple[str, bool, str]:
+        done = retrain(loop.settings(**options))
+        return done.version.name, done.reused, done.comparison["metric"]
+
+    assert made() == ("v2", False, "rmse")
+    assert made(min_samples=50) == ("v2", True, "rmse")  # no part of the gate
+    assert made(metric="mae") == ("v3", False, "mae")
+    assert made(threshold=0.3) == ("v4", False, "rmse")
+    assert made() == ("v2", True, "rmse")
+    monkeypatch.setattr("housing_cli.loop.retrain.GATE", 99)
+    assert made() == ("v5", False, "rmse")
+    # Who judges otherwise has learned nothing new from prices that served already.
+    assert retrain(loop.settings(), promote=True).promoted
+    with pytest.raises(GateRefused, match="v5 learned from the same 60 real prices already"):
+        made(threshold=0.5)
 
 
 @pytest.mark.slow
