@@ -40,12 +40,16 @@ def unlabeled_line(segment: Unlabeled) -> str:
 
 def corrected_words(judged: Evaluation) -> str:
     """Return the corrected error in words, to go on with; nothing where there is none."""
-    found = judged.whom and judged.whom.corrected
-    if not found:
+    whom = judged.whom
+    if whom is None or whom.corrected is None:
         return ""
+    found, others = whom.corrected, ""
+    if whom.unlabeled is not None and found.outside:
+        others = f" of all but {houses(whom.unlabeled)}, which have too few labels,"
+        if "unlabeled" in judged.reasons:  # the verdict names them
+            others = " of the others"
     low, high = found.interval
     ratio = "" if found.ratio is None else f", {found.ratio:.2f} times the baseline"
-    others = " of the others" if found.outside else ""
     return (
         f"; corrected for which have labels, the {METRICS[judged.verdict.metric].label}{others} "
         f"is {found.current:.3g} ({low:.3g} to {high:.3g}){ratio}"

@@ -81,13 +81,24 @@ def test_the_corrected_error_stands_beside_a_selection_that_is_biased(healthy: E
         "; corrected for which have labels, the RMSE is 3.42 (2.9 to 4.1), 1.07 times the baseline"
     )
     assert corrected_words(found) == words
-    others = judged(healthy, "healthy", (), corrected=replace(CORRECTED, outside=True, ratio=None))
-    assert corrected_words(others) == (
-        "; corrected for which have labels, the RMSE of the others is 3.42 (2.9 to 4.1)"
-    )
     assert payload(found)["corrected"]["current"] == 3.42
     assert corrected_words(judged(healthy, "healthy", ())) == ""
     assert corrected_words(replace(healthy, whom=None)) == ""
+
+
+def test_who_is_left_out_of_the_corrected_error_is_named_once(healthy: Evaluation) -> None:
+    """A segment too small for the verdict, or of a degraded version, is named nowhere else."""
+    left_out = {"corrected": replace(CORRECTED, outside=True, ratio=None), "unlabeled": DEAR}
+    for decided in ("healthy", "degraded"):
+        assert corrected_words(judged(healthy, decided, (), **left_out)) == (
+            "; corrected for which have labels, the RMSE of all but houses above 35, "
+            "which have too few labels, is 3.42 (2.9 to 4.1)"
+        )
+    named = judged(healthy, "insufficient", ("unlabeled",), **left_out)
+    assert "houses above 35" in sentence(named)
+    assert corrected_words(named) == (
+        "; corrected for which have labels, the RMSE of the others is 3.42 (2.9 to 4.1)"
+    )
 
 
 def test_the_expected_error_is_shown_only_where_labels_are_few(healthy: Evaluation) -> None:
