@@ -106,6 +106,7 @@ class Evaluate(Struct, frozen=True, forbid_unknown_fields=True):
     metric: Metric = "rmse"
     confidence: Fraction | None = None
     false_alarms_per_year: Fraction | None = None
+    unlabeled: Annotated[float, Meta(gt=0, le=1)] = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what is no window; msgspec turns it into a validation error."""

@@ -182,7 +182,7 @@ def evaluate(
         reasons.append("drift")
         verdict = replace(verdict, verdict="degraded")
     whom = speaking(version, reference, recent, rule.metric, baseline.value)
-    if whom.silent and verdict.verdict == "healthy":
+    if whom.silent(rule.unlabeled) and verdict.verdict == "healthy":
         reasons.append("unlabeled")
         verdict = replace(verdict, verdict="insufficient")
     adapted = settings.serve.adapt_intervals

@@ -24,8 +24,6 @@ from housing_cli.loop.recent import Recent
 from housing_cli.prediction_log.records import Axis
 from housing_cli.registry import Version
 
-RELEVANT = 0.1
-"""A segment without labels that has this share of the predictions leaves no healthy verdict."""
 _LATE = 3600.0
 _OLD_ENOUGH = 0.1
 
@@ -63,10 +61,12 @@ class Speaking:
     expected: float | None
     expected_ratio: float | None
 
-    @property
-    def silent(self) -> bool:
-        """Return whether labels say nothing of so many predictions that none of them is judged."""
-        return self.unlabeled is not None and self.unlabeled.share >= RELEVANT
+    def silent(self, share: float) -> bool:
+        """Return whether labels say nothing of this share of the predictions; never of 1.
+
+        It leaves no healthy verdict.
+        """
+        return share < 1 and self.unlabeled is not None and self.unlabeled.share >= share
 
 
 def speaking(

@@ -24,17 +24,17 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from housing_cli.config import load_settings
+from housing_cli.config import Settings, load_settings
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging.expected_error import ExpectedError
 from housing_cli.judging.selection import Rows, corrected, unlabeled_segment
 from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.fitting import measure
-from housing_cli.loop.whom import RELEVANT
 from tests.benchmarks.bench_segments_worst import Population, shipped
 
 Floats = np.ndarray
 ROOT = Path(__file__).parents[2]
+RELEVANT = Settings().evaluate.unlabeled
 RATE = 0.3
 STEEP = 1.2
 

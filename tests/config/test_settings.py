@@ -48,6 +48,8 @@ def test_settings_survive_a_round_trip_through_json() -> None:
         ("evaluate", "window", "24h", "soon"),
         ("evaluate", "metric", "mae", "mse"),
         ("evaluate", "confidence", None, 1),
+        ("evaluate", "unlabeled", 1, 0),
+        ("evaluate", "unlabeled", 0.01, 1.01),
         ("retrain", "holdout", 0.5, 0),
         ("retrain", "max_level", 1.5, 1),
         ("retrain", "max_unexplained", 0, 1.1),

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from housing_cli.config import Settings
 from housing_cli.loop import recent
 from housing_cli.loop.evaluate import Evaluation
-from housing_cli.loop.whom import RELEVANT
 from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.records import PREDICTED
 from tests.in_process import Loop, shuffled
 
 ROWS = shuffled(0)[250:]
 REAL = ROWS["MEDV"].to_numpy()
+RELEVANT = Settings().evaluate.unlabeled
 
 
 @pytest.fixture
@@ -55,6 +56,24 @@ def test_labels_of_the_cheap_houses_alone_leave_no_healthy_verdict(loop: Loop) -
     assert degraded.verdict.verdict == "degraded"  # what is known to be bad stays so
 
 
+@pytest.mark.parametrize(
+    ("unlabeled", "decided"), [(0.3, "insufficient"), (0.6, "healthy"), (1, "healthy")]
+)
+def test_how_many_may_be_without_labels_is_a_setting(
+    quick: Loop, unlabeled: float, decided: str
+) -> None:
+    ids = quick.predict(ROWS[:NEWEST])
+    predicted = _predicted(quick)
+    quick.label(
+        np.array(ids)[predicted < np.median(predicted)].tolist(),
+        REAL[:NEWEST][predicted < np.median(predicted)],
+    )
+    found = quick.evaluate(threshold=5.0, unlabeled=unlabeled)
+    assert found.verdict.verdict == decided
+    assert found.reasons == (("unlabeled",) if decided == "insufficient" else ())
+    assert found.whom is not None and found.whom.unlabeled is not None  # named all the same
+
+
 def test_labels_at_random_keep_their_verdict_and_the_error_is_corrected_beside_it(
     loop: Loop,
 ) -> None:
@@ -75,7 +94,7 @@ def test_few_houses_without_labels_do_not_take_the_verdict(loop: Loop) -> None:
     predicted = _predicted(loop)
     found = _label(loop, ids, predicted < np.quantile(predicted, 1 - RELEVANT / 2), REAL)
     assert found.verdict.verdict == "healthy"
-    assert found.whom is not None and not found.whom.silent
+    assert found.whom is not None and not found.whom.silent(RELEVANT)
 
 
 def test_the_error_is_expected_before_any_label_and_judges_nothing(loop: Loop) -> None:
