@@ -25,9 +25,19 @@ def share(value: float) -> str:
     return f"{value:.0%}"
 
 
+def figure(value: float, digits: int = 4) -> str:
+    """Return a number of so many digits, without an exponent where it is large."""
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+
+
 def chance(p_value: float) -> str:
     """Return a p-value: `0.004`, `<0.001`."""
     return "<0.001" if p_value < _SMALL_CHANCE else f"{p_value:.3f}"
+
+
+def in_one_line(text: str) -> str:
+    """Return text of several lines, the first and what more it says, as one sentence."""
+    return "; ".join(line.strip() for line in text.splitlines())
 
 
 def folded(text: str, first: str = "", then: str = "  ") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from housing_cli.words import WIDTH, chance, counted, folded, share
+from housing_cli.words import WIDTH, chance, counted, figure, folded, in_one_line, share
 
 
 def test_one_is_no_plural() -> None:
@@ -21,8 +21,19 @@ def test_a_share_of_some_is_neither_none_nor_all(value: float, words: str) -> No
     assert share(value) == words
 
 
+def test_a_large_number_has_no_exponent() -> None:
+    assert [figure(x) for x in (0.71312, 35.0, 9999.4, 450_000.0)] == [
+        "0.7131", "35", "9999", "450000",
+    ]  # fmt: skip
+    assert figure(1_250_000.0, 6) == "1250000"
+
+
 def test_a_chance_has_three_digits() -> None:
     assert [chance(p) for p in (0.25, 0.001, 3e-127)] == ["0.250", "0.001", "<0.001"]
+
+
+def test_lines_are_one_sentence_where_they_must_be() -> None:
+    assert in_one_line("said\n  and more\n  to do") == "said; and more; to do"
 
 
 def test_long_text_is_folded_between_words() -> None:

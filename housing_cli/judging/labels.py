@@ -25,6 +25,7 @@ from housing_cli.prediction_log.records import (
     Labeled,
     LabelKinds,
 )
+from housing_cli.words import figure
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -47,7 +48,7 @@ class Example:
     predicted: float
 
     def __str__(self) -> str:
-        return f"{self.id} ({self.real:g} for {self.predicted:g})"
+        return f"{self.id} ({figure(self.real, 6)} for {figure(self.predicted, 6)})"
 
 
 @dataclass(frozen=True, slots=True)

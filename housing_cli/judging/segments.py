@@ -29,6 +29,7 @@ from housing_cli.judging.reference import Reference
 from housing_cli.judging.resampling import Moments
 from housing_cli.judging.sums import Totals, totals_by
 from housing_cli.prediction_log.records import PREDICTED, Axis, Knots, Sums
+from housing_cli.words import figure
 
 Floats = NDArray[np.float64]
 
@@ -263,7 +264,7 @@ def _ends(axis: Axis, band: int) -> tuple[str, float | None, float | None]:
 
 def in_words(axis: str, low: float | None, high: float | None) -> str:
     """Return a segment in words, as `LSTAT 17.1 to 21`."""
-    ends = [None if end is None else f"{end:.4g}" for end in (low, high)]
+    ends = [None if end is None else figure(end) for end in (low, high)]
     if ends[0] is None:
         return f"{axis} below {ends[1]}"
     return f"{axis} {ends[0]} " + ("and more" if ends[1] is None else f"to {ends[1]}")

@@ -1,9 +1,11 @@
-"""What `housing evaluate --budget` says: one line an alarm, and `data.budget` of `--json`."""
+"""What `housing evaluate --budget` says: what each alarm saw, and `data.budget` of `--json`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from housing_cli.words import counted, figure, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.budget import BudgetVerdict, Finding
@@ -25,23 +27,26 @@ def budget_payload(budget: BudgetVerdict) -> dict[str, Any]:
 
 
 def alarm_lines(judged: Evaluation) -> list[str]:
-    """Return what the alarms say in words, most evidence first."""
+    """Return what the alarms say in words, most evidence first; below each, since when."""
     if judged.budget is None or judged.verdict.verdict == "insufficient":
         return []
     return [_line(judged.version.name, finding) for finding in judged.budget.alarms]
 
 
 def _line(version: str, found: Finding) -> str:
-    since = f"since {found.since} ({found.n} labels)"
+    since = f"\n  since {found.since} ({counted(found.n, 'label')})"
     if found.channel == "error":
-        return f"error: larger than {version} had out of fold, {since}"
+        return f"error: larger than {version} had out of fold{since}"
     if found.channel == "coverage":
-        return f"coverage: more real prices than before lie outside their intervals, {since}"
+        return f"coverage: more real prices than before lie outside their intervals{since}"
     shift = found.shift or 0.0
     side = "above" if shift > 0 else "below"
-    level = f"{abs(shift):.0%} {side} what {version} expects, {since}"
+    level = f"prices are {share(abs(shift))} {side} what {version} expects{since}"
     if found.channel != "segment":
-        return f"level: prices are {level}"
-    low = "" if found.low is None else f" from {found.low:.4g}"
-    high = "" if found.high is None else f" below {found.high:.4g}"
-    return f"segment: real prices of houses predicted{low}{high} are {level}"
+        return f"level: {level}"
+    ends = [None if end is None else figure(end) for end in (found.low, found.high)]
+    if ends[0] is None:
+        where = f"below {ends[1]}"
+    else:
+        where = f"from {ends[0]}" + ("" if ends[1] is None else f" to {ends[1]}")
+    return f"segment: houses predicted {where}\n  {level}"

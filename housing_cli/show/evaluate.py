@@ -17,13 +17,14 @@ from housing_cli.show.late import late_line
 from housing_cli.show.result import Cell, Result, Table, span
 from housing_cli.show.segments import segment_payload, worst_line
 from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line, whom_payload
+from housing_cli.words import counted, figure, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.power import Power
     from housing_cli.loop.evaluate import Evaluation
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_FEWEST_CHARTED, _MOST_CHARTED = 30, 40
+_FEWEST_CHARTED, _MOST_CHARTED = 30, 24
 
 
 def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | None) -> Result:
@@ -44,7 +45,7 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
     ]
     show.append(_verdict_table(judged))
     if len(judged.rows):
-        show.append(_recent_line(judged))
+        show.append(_recent_lines(judged))
     if len(judged.rows) >= _FEWEST_CHARTED and (sys.stdout.encoding or "").lower() == "utf-8":
         show.append(_chart(judged))
     show.append(_labels_line(judged))
@@ -100,8 +101,8 @@ def sentence(judged: Evaluation) -> str:
         return f"{name} is not judged: {unlabeled_line(judged.whom.unlabeled)}"
     if verdict.verdict == "insufficient":
         return (
-            f"{name} is not judged: {verdict.n} labeled predictions, "
-            f"and {verdict.min_samples} are needed"
+            f"{name} is not judged: {counted(verdict.n, 'labeled prediction')}, "
+            f"and {verdict.min_samples} {'is' if verdict.min_samples == 1 else 'are'} needed"
         )
     if judged.reasons == ("drift",):
         return f"{name} is degraded: its inputs or predictions drifted"
@@ -125,18 +126,22 @@ def _verdict_table(judged: Evaluation) -> Table:
     return Table(columns, [row])
 
 
-def _recent_line(judged: Evaluation) -> str:
+def _recent_lines(judged: Evaluation) -> str:
     recent = judged.recent
-    parts = [
-        *(f"{m.label} {recent[name]:.3f}" for name, m in METRICS.items() if name in recent),
-        f"R2 {recent['r2']:.3f}",
-        f"bias {recent['bias']:+.3f}",
-    ]
+    parts = [f"{m.label} {recent[name]:.3f}" for name, m in METRICS.items() if name in recent]
+    if explains(judged):
+        parts.append(f"R2 {recent['r2']:.3f}")
+    lines = ["recent rows: " + ", ".join([*parts, f"bias {recent['bias']:+.3f}"])]
     if "interval_coverage" in recent:
-        parts.append(
-            f"{recent['interval_target']:.0%} intervals hold {recent['interval_coverage']:.0%}"
-        )
-    return "recent rows: " + ", ".join(parts)
+        target, held = recent["interval_target"], recent["interval_coverage"]
+        lines.append(f"{100 * target:g}% intervals hold {share(held)} of these rows")
+    return "\n".join(lines)
+
+
+def explains(judged: Evaluation) -> bool:
+    """Return whether R2 is defined: of one price alone, however often, there is nothing to tell."""
+    real = judged.rows.real
+    return bool(len(real) and real.max() > real.min())
 
 
 def _chart(judged: Evaluation) -> str:
@@ -145,10 +150,9 @@ def _chart(judged: Evaluation) -> str:
     values = judged.over_time(_MOST_CHARTED).values
     top = max([*values, verdict.baseline * (1 + verdict.threshold)])
     drawn = "".join(_BLOCKS[min(int(v / top * len(_BLOCKS)), len(_BLOCKS) - 1)] for v in values)
-    return (
-        f"{verdict.metric} over time: {drawn}  from {min(values):.3g} to {max(values):.3g}, "
-        f"limit {verdict.baseline * (1 + verdict.threshold):.3g}"
-    )
+    limit = verdict.baseline * (1 + verdict.threshold)
+    low, high, most = (figure(value, 3) for value in (min(values), max(values), limit))
+    return f"{verdict.metric} over time: {drawn}  from {low} to {high}, limit {most}"
 
 
 def _labels_line(judged: Evaluation) -> str:
@@ -184,14 +188,16 @@ def _notes(judged: Evaluation) -> list[str]:
     if judged.biased:
         names = ", ".join(column.name for column in judged.biased[:3])
         notes.append(
-            f"warning: labeled rows do not look like the unlabeled ones ({names}): "
-            f"the error of all predictions may be another{corrected_words(judged)}"
+            f"warning: labeled rows do not look like the unlabeled ones ({names})\n"
+            "  the error of all predictions may be another"
         )
+        if corrected := corrected_words(judged):
+            notes[-1] += "".join(f"\n  {line}" for line in corrected.splitlines())
     if judged.drifted and "drift" not in judged.reasons:
         names = ", ".join(column.name for column in judged.drifted[:3])
         notes.append(f"warning: drift in {names}; `--drift` makes it decide")
     if judged.rows.skipped:
-        notes.append(f"warning: {judged.rows.skipped} broken lines in the log were left out")
+        notes.append(f"warning: left out {counted(judged.rows.skipped, 'broken line')} of the log")
     if judged.verdict.verdict == "degraded":
         notes.append("next: housing retrain --promote")
     return notes

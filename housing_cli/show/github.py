@@ -29,7 +29,8 @@ def _markdown(result: Result) -> str:
     parts.extend(f"**{error['message']}**\n\n{error['hint']}" for error in result.errors)
     for block in result.show:
         if isinstance(block, str):
-            parts.append(block)
+            # Two spaces at its end keep a line from being joined with the next one.
+            parts.append("  \n".join(line.strip() for line in block.splitlines()))
         else:
             rows = [block.columns, ["---"] * len(block.columns), *block.rows]
             lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]

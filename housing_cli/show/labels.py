@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from housing_cli.words import counted, share
+
 if TYPE_CHECKING:
     from housing_cli.judging.labels import Doubts, Suspects
     from housing_cli.loop.evaluate import Labels
 
 MANY_REPEATED = 0.2
+MOST_NAMED = 3
 
 
 def warnings(labels: Labels) -> list[str]:
-    """Return the doubts about labels in words, one sentence each."""
+    """Return the doubts about labels in words; each a line, with lines below it that say more."""
     return [*_doubts(labels.doubts), *_repeated(labels)]
 
 
@@ -27,19 +30,21 @@ def payload(labels: Labels) -> dict[str, Any]:
 def _doubts(doubts: Doubts) -> list[str]:
     found = []
     if doubts.equal is not None:
+        rounded = doubts.equal.rounded
+        some = "" if rounded is None else f"some rounded to {rounded:g}; "
         found.append(
-            f"{_of(doubts.equal, doubts.n)} the predicted price sent back{_rounded(doubts.equal)}; "
-            f"they do not count: {_named(doubts.equal)}"
+            f"{_of(doubts.equal, doubts.n)} the predicted price sent back\n"
+            f"  {some}they do not count{_named(doubts.equal, 'equal')}"
         )
     if doubts.far is not None:
-        counted = (
+        counts = (
             "kept out of the verdict"
             if doubts.far.excluded
-            else f"more than the {doubts.far.limit:g} that may be typing errors, so they count"
+            else f"they count, for only {doubts.far.limit:g} may be typing errors"
         )
         found.append(
-            f"{_of(doubts.far, doubts.n)} far off what was predicted (a typing error, or another "
-            f"unit?), {counted}: {_named(doubts.far)}"
+            f"{_of(doubts.far, doubts.n)} far off what was predicted\n"
+            f"  a typing error, or another unit? {counts}{_named(doubts.far, 'far')}"
         )
     return found
 
@@ -47,22 +52,25 @@ def _doubts(doubts: Doubts) -> list[str]:
 def _repeated(labels: Labels) -> list[str]:
     if not labels.repeated_share or labels.repeated_share < MANY_REPEATED:
         return []
+    asks = "asks" if labels.repeated == 1 else "ask"
     return [
-        f"{labels.repeated} of the newest predictions ({labels.repeated_share:.0%}) ask again for "
-        "a house that was asked for; each of them counts"
+        f"{labels.repeated} of the newest predictions ({share(labels.repeated_share)}) {asks} "
+        "again for a house\n  each of them counts"
     ]
 
 
 def _of(suspects: Suspects, n: int) -> str:
     verb = "is" if suspects.count == 1 else "are"
-    return f"{suspects.count} of {n} real prices ({suspects.share:.0%}) {verb}"
+    return f"{suspects.count} of {counted(n, 'real price')} ({share(suspects.share)}) {verb}"
 
 
-def _rounded(suspects: Suspects) -> str:
-    return "" if suspects.rounded is None else f", some rounded to {suspects.rounded:g}"
-
-
-def _named(suspects: Suspects) -> str:
-    named = ", ".join(map(str, suspects.examples))
-    more = suspects.count - len(suspects.examples)
-    return f"{named} and {more} more" if more and named else named or "all of them older"
+def _named(suspects: Suspects, key: str) -> str:
+    """Return a line for each of the first few, and one that says where the others are."""
+    if not suspects.examples:
+        return "\n  all of them older than the rows that were read"
+    lines = [str(one) for one in suspects.examples[:MOST_NAMED]]
+    more = suspects.count - len(lines)
+    if more:
+        given, at = len(suspects.examples), f"data.labels.doubts.{key}.examples"
+        lines.append(f"and {more} more (`--json` names {given}: {at})")
+    return "".join(f"\n  {line}" for line in lines)

@@ -14,12 +14,13 @@ from housing_cli.judging.drift import LARGE_PSI
 from housing_cli.pages import charts, page
 from housing_cli.show import figures
 from housing_cli.show.drift import drift_rows
-from housing_cli.show.evaluate import version_rows
+from housing_cli.show.evaluate import explains, version_rows
 from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
 from housing_cli.show.result import span
 from housing_cli.show.segments import segment_rows, worst_line
 from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line
+from housing_cli.words import chance, counted, in_one_line
 
 if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift
@@ -49,7 +50,9 @@ def render(judged: Evaluation) -> str:
         figures=_figures(judged) if len(judged.rows) else None,
         segments=segment_rows(judged.segment_errors),
         segments_said=(
-            worst_line(judged.segment_errors, judged.worst_segment) if judged.worst_segment else ""
+            in_one_line(worst_line(judged.segment_errors, judged.worst_segment))
+            if judged.worst_segment
+            else ""
         ),
         drift=_drift(judged.drift) if judged.drift else None,
         versions=version_rows(judged),
@@ -71,15 +74,17 @@ def _sentence(judged: Evaluation) -> str:
         said = f"No real prices came in yet for predictions of {name}."
     else:
         said = (
-            f"On {verdict.n} labeled predictions the {metric} of {name} is {verdict.current:.3f}; "
-            f"at training time it was {verdict.baseline:.3f}. That is {verdict.ratio:.2f} times as "
-            f"much, and up to {1 + verdict.threshold:g} times is allowed."
+            f"On {counted(verdict.n, 'labeled prediction')} the {metric} of {name} is "
+            f"{verdict.current:.3f}; at training time it was {verdict.baseline:.3f}. "
+            f"That is {verdict.ratio:.2f} times as much, "
+            f"and up to {1 + verdict.threshold:g} times is allowed."
         )
         if verdict.p_value is not None:
-            chance = _chance(verdict.p_value)
-            said += f" Probability that errors grow this much by chance alone: {chance}."
+            # It must not break in a narrow column.
+            p = chance(verdict.p_value).replace("<", "<\N{NO-BREAK SPACE}")
+            said += f" Probability that errors grow this much by chance alone: {p}."
     if "unlabeled" in judged.reasons and judged.whom and judged.whom.unlabeled:
-        said += f" But the evidence is {unlabeled_line(judged.whom.unlabeled)}."
+        said += f" But the evidence is {in_one_line(unlabeled_line(judged.whom.unlabeled))}."
     elif verdict.verdict == "insufficient":
         said += f" At least {verdict.min_samples} are needed for a verdict."
     if "drift" in judged.reasons:
@@ -88,15 +93,16 @@ def _sentence(judged: Evaluation) -> str:
 
 
 def _warnings(judged: Evaluation) -> list[str]:
-    found = [f"{text}." for text in (*late_line(judged.labels.late), *expected_line(judged))]
-    found += [f"{text}." for text in label_warnings(judged.labels)]
+    said = (*late_line(judged.labels.late), *expected_line(judged), *label_warnings(judged.labels))
+    found = [f"{in_one_line(text)}." for text in said]
     if judged.drifted:
         found.append("Drift: " + "; ".join(d.reading for d in judged.drifted) + ".")
     if judged.biased:
         names = ", ".join(column.name for column in judged.biased)
+        corrected = corrected_words(judged)
         found.append(
             "Labeled rows do not look like the unlabeled ones: the error of all predictions may be "
-            f"another ({names}){corrected_words(judged)}."
+            f"another ({names}){corrected and '; '}{in_one_line(corrected)}."
         )
     return found
 
@@ -107,11 +113,11 @@ def _figures(judged: Evaluation) -> dict[str, Any]:
     scores: list[list[object]] = [
         [metric.label, recent.get(name), before.get(name)] for name, metric in METRICS.items()
     ]
-    scores.append(["R²", recent["r2"], before["r2"]])
+    scores.append(["R²", recent["r2"] if explains(judged) else None, before["r2"]])
     scores.append(["mean error", recent["bias"], before.get("bias")])
     if "interval_coverage" in recent:
         target = recent["interval_target"]
-        scores.append([f"{target:.0%} intervals hold", recent["interval_coverage"], target])
+        scores.append([f"{100 * target:g}% intervals hold", recent["interval_coverage"], target])
     at_training = (reference.out_of_fold - reference.target).ravel()
     return {
         "metric": METRICS[judged.verdict.metric].label,
@@ -157,11 +163,6 @@ def _labels(judged: Evaluation) -> list[list[object]]:
 
 def _span(seconds: float | None) -> str | None:
     return None if seconds is None else span(seconds)
-
-
-def _chance(p_value: float) -> str:
-    # It must not break in a narrow column.
-    return "<\N{NO-BREAK SPACE}0.001" if p_value < 0.001 else f"{p_value:.3f}"  # noqa: PLR2004
 
 
 def _moment(seconds: float) -> str:

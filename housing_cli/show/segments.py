@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
+from housing_cli.words import chance, counted, figure, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.segments import SegmentError
@@ -15,14 +16,16 @@ MOST_ROWS = 12
 
 
 def worst_line(found: Sequence[SegmentError], worst: SegmentError) -> str:
-    """Return what to say of the worst of all segments."""
-    interval = " [{:.3g}, {:.3g}]".format(*worst.interval) if worst.interval else ""
+    """Return what to say of the worst of all segments: where, its error, whether it is chance."""
+    ends = ", ".join(figure(end, 3) for end in worst.interval or ())
+    interval = f" [{ends}]" if ends else ""
     tested = sum(segment.p_value is not None for segment in found)
     said = "worse than at training, beyond chance" if worst.significant else "may be chance"
     return (
-        f"worst: {worst.bounds}, {METRICS[worst.metric].label} {worst.current:.3g}{interval} over "
-        f"{worst.n} rows, baseline there {worst.baseline:.3g}: {said} (p {_chance(worst)} over "
-        f"{tested} segments)"
+        f"worst segment: {worst.bounds}, {counted(worst.n, 'row')}\n"
+        f"  {METRICS[worst.metric].label} {figure(worst.current, 3)}{interval}, baseline there "
+        f"{'-' if worst.baseline is None else figure(worst.baseline, 3)}\n"
+        f"  {said} (p {_chance(worst)} over {counted(tested, 'segment')})"
     )
 
 
@@ -44,11 +47,11 @@ def segment_rows(found: Sequence[SegmentError]) -> list[list[object]]:
     return [
         [
             one.bounds, one.n, one.current, one.baseline, one.bias,
-            None if one.coverage is None else f"{one.coverage:.0%}", _chance(one),
+            None if one.coverage is None else share(one.coverage), _chance(one),
         ]
         for one in tested[:MOST_ROWS]
     ]  # fmt: skip
 
 
 def _chance(segment: SegmentError) -> str:
-    return f"{segment.p_value:.3f}"
+    return "-" if segment.p_value is None else chance(segment.p_value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.prediction_log.records import PREDICTED
+from housing_cli.words import figure, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.selection import Unlabeled
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def houses(segment: Unlabeled) -> str:
     """Return a segment in words, as `houses above 35` (by price) or `houses with RM above 6.5`."""
-    ends = [None if end is None else f"{end:.4g}" for end in (segment.low, segment.high)]
+    ends = [None if end is None else figure(end) for end in (segment.low, segment.high)]
     if ends[0] is None and ends[1] is None:
         return "all houses"
     if ends[0] is None:
@@ -29,30 +30,32 @@ def houses(segment: Unlabeled) -> str:
 
 
 def unlabeled_line(segment: Unlabeled) -> str:
-    """Return the sentence that says whom the labels do not speak for."""
+    """Return whom the labels do not speak for, and below it how many houses these are."""
     labels = {0: "none of them has a label", 1: "1 of them has a label"}.get(
         segment.labeled, f"{segment.labeled} of them have a label"
     )
     return (
-        f"insufficient for {houses(segment)}: {segment.share:.0%} of the predictions, and {labels}"
+        f"insufficient for {houses(segment)}\n"
+        f"  {share(segment.share)} of the predictions, and {labels}"
     )
 
 
 def corrected_words(judged: Evaluation) -> str:
-    """Return the corrected error in words, to go on with; nothing where there is none."""
+    """Return the corrected error in words, a fact a line; nothing where there is none."""
     whom = judged.whom
     if whom is None or whom.corrected is None:
         return ""
-    found, others = whom.corrected, ""
+    found, others, left_out = whom.corrected, "", ""
     if whom.unlabeled is not None and found.outside:
-        others = f" of all but {houses(whom.unlabeled)}, which have too few labels,"
         if "unlabeled" in judged.reasons:  # the verdict names them
             others = " of the others"
+        else:
+            left_out = f"\nof all but {houses(whom.unlabeled)}, which have too few labels"
     low, high = found.interval
-    ratio = "" if found.ratio is None else f", {found.ratio:.2f} times the baseline"
+    ratio = "" if found.ratio is None else f"\nthat is {found.ratio:.2f} times the baseline"
     return (
-        f"; corrected for which have labels, the {METRICS[judged.verdict.metric].label}{others} "
-        f"is {found.current:.3g} ({low:.3g} to {high:.3g}){ratio}"
+        f"corrected for which have labels, the {METRICS[judged.verdict.metric].label}{others} "
+        f"is {figure(found.current, 3)} ({figure(low, 3)} to {figure(high, 3)}){left_out}{ratio}"
     )
 
 
@@ -63,8 +66,9 @@ def expected_line(judged: Evaluation) -> list[str]:
         return []
     ratio = "" if whom.expected_ratio is None else f", {whom.expected_ratio:.2f} times the baseline"
     return [
-        f"expected of these predictions by the errors at training time, which is no verdict: "
-        f"{METRICS[verdict.metric].label} {whom.expected:.3g}{ratio}"
+        f"expected of these predictions: {METRICS[verdict.metric].label} "
+        f"{figure(whom.expected, 3)}{ratio}\n"
+        "  by the errors at training time, which is no verdict"
     ]
 
 

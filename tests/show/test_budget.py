@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from housing_cli.errors import ExitCode
@@ -19,7 +20,7 @@ def test_an_alarm_is_a_plain_line_and_exit_code_2(tmp_path: Path) -> None:
     result = result_of(judged, strict=False, power=False, report=None)
     assert result.exit_code == ExitCode.DEGRADED
     line = next(str(text) for text in result.show if str(text).startswith("level: "))
-    assert "% above what v1 expects, since 20" in line
+    assert "% above what v1 expects\n  since 20" in line
     budget = json.loads(json.dumps(payload(judged)["budget"]))
     assert budget["per_year"] == 0.05
     assert set(budget["channels"]) == {"error", "bias up", "bias down", "coverage", "segment"}
@@ -45,6 +46,20 @@ def test_without_a_budget_json_says_null(tmp_path: Path) -> None:
 def test_a_segment_is_named_by_its_ends() -> None:
     found = Finding("segment", "down", 12.0, 10.5, "2026-11-03", 35.5, None, 40, -0.123)
     assert _line("v3", found) == (
-        "segment: real prices of houses predicted from 35.5 are 12% below what v3 expects, "
-        "since 2026-11-03 (40 labels)"
+        "segment: houses predicted from 35.5\n"
+        "  prices are 12% below what v3 expects\n"
+        "  since 2026-11-03 (40 labels)"
+    )
+    assert _line("v3", replace(found, low=None, high=12.0)).startswith(
+        "segment: houses predicted below 12\n"
+    )
+    assert _line("v3", replace(found, high=40.0)).startswith(
+        "segment: houses predicted from 35.5 to 40\n"
+    )
+
+
+def test_a_small_shift_is_not_called_none_and_one_label_is_no_plural() -> None:
+    found = Finding("bias up", "up", 12.0, 10.5, "2026-11-03", None, None, 1, 0.004)
+    assert _line("v3", found) == (
+        "level: prices are under 1% above what v3 expects\n  since 2026-11-03 (1 label)"
     )

@@ -14,6 +14,7 @@ from housing_cli.judging.drift import Drift
 from housing_cli.loop.evaluate import Evaluation, Labels
 from housing_cli.show.evaluate import payload, result_of, sentence, version_rows
 from housing_cli.show.result import Result, Table
+from housing_cli.words import figure
 from tests.in_process import Loop, shuffled
 
 DRIFTED = (
@@ -88,6 +89,9 @@ def test_the_verdict_is_a_sentence(healthy: Evaluation) -> None:
     assert sentence(verdict(healthy, "insufficient", n=3, min_samples=30)) == (
         "v1 is not judged: 3 labeled predictions, and 30 are needed"
     )
+    assert sentence(verdict(healthy, "insufficient", n=1, min_samples=30)) == (
+        "v1 is not judged: 1 labeled prediction, and 30 are needed"
+    )
     degraded = verdict(healthy, "degraded")
     assert sentence(replace(degraded, reasons=("error",))) == "v1 is degraded"
     assert sentence(replace(degraded, reasons=("error", "drift"))) == "v1 is degraded and drifted"
@@ -111,7 +115,7 @@ def test_enough_rows_are_drawn_over_time(healthy: Evaluation) -> None:
     (chart,) = [line for line in lines(shown(healthy)) if line.startswith("rmse over time: ")]
     drawn = chart.split()[3]
     assert set(drawn) <= set("▁▂▃▄▅▆▇█") and len(drawn) > 1
-    assert f"limit {healthy.verdict.baseline * 6:.3g}" in chart
+    assert f"limit {figure(healthy.verdict.baseline * 6, 3)}" in chart
 
 
 def test_labels_are_told_with_their_delay(healthy: Evaluation) -> None:

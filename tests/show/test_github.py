@@ -15,12 +15,12 @@ def test_the_summary_is_markdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     table = Table(["a"], [["x|y\nz"]], "T")
     outputs: dict[str, str | bool | None] = {"flag": True, "text": "two\nlines", "none": None}
-    emit(Result("train", {}, show=["done", table], outputs=outputs), as_json=True)
+    emit(Result("train", {}, show=["done\n  by day", table], outputs=outputs), as_json=True)
     assert (tmp_path / "out").read_text() == (
         "status=ok\nexit_code=0\nflag=true\ntext=two lines\nnone=\n"
     )
     assert (tmp_path / "summary").read_text() == (
-        "### housing train: ok\n\ndone\n\n**T**\n\n| a |\n| --- |\n| x\\|y z |\n\n"
+        "### housing train: ok\n\ndone  \nby day\n\n**T**\n\n| a |\n| --- |\n| x\\|y z |\n\n"
     )
 
 

@@ -15,8 +15,9 @@ WORST = SegmentError(
 def test_the_worst_is_a_line() -> None:
     untested = replace(WORST, p_value=None)
     assert worst_line([WORST, untested], WORST) == (
-        "worst: LSTAT 17.1 to 21, RMSE 7.2 [5.9, 8.8] over 41 rows, baseline there 4.9: "
-        "worse than at training, beyond chance (p 0.004 over 1 segments)"
+        "worst segment: LSTAT 17.1 to 21, 41 rows\n"
+        "  RMSE 7.2 [5.9, 8.8], baseline there 4.9\n"
+        "  worse than at training, beyond chance (p 0.004 over 1 segment)"
     )
     assert "may be chance (p 0.400" in worst_line([WORST], replace(WORST, p_value=0.4))
 

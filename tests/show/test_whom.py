@@ -16,6 +16,7 @@ from housing_cli.prediction_log.records import PREDICTED
 from housing_cli.show.evaluate import payload, result_of, sentence
 from housing_cli.show.report import render
 from housing_cli.show.whom import corrected_words, expected_line, houses, unlabeled_line
+from housing_cli.words import in_one_line
 from tests.in_process import Loop, shuffled
 
 DEAR = Unlabeled(PREDICTED, 35.0, None, 70, 0, 0.42)
@@ -54,8 +55,8 @@ def test_houses_in_words(segment: Unlabeled, words: str) -> None:
 
 def test_how_many_labels_there_are() -> None:
     assert unlabeled_line(DEAR) == (
-        "insufficient for houses above 35: 42 % of the predictions, and none of them has a label"
-    ).replace("42 %", "42%")
+        "insufficient for houses above 35\n  42% of the predictions, and none of them has a label"
+    )
     assert unlabeled_line(replace(DEAR, labeled=1)).endswith("1 of them has a label")
     assert unlabeled_line(replace(DEAR, labeled=3)).endswith("3 of them have a label")
 
@@ -71,17 +72,29 @@ def test_houses_without_labels_are_insufficient_and_said_loudly(healthy: Evaluat
         result = result_of(found, strict=strict, power=False, report=None)
         assert result.exit_code == code
     page = render(found)
-    assert unlabeled_line(DEAR) in page
+    assert in_one_line(unlabeled_line(DEAR)) in page
     assert "are needed for a verdict" not in page
 
 
 def test_the_corrected_error_stands_beside_a_selection_that_is_biased(healthy: Evaluation) -> None:
     found = judged(healthy, "healthy", (), corrected=CORRECTED)
     words = (
-        "; corrected for which have labels, the RMSE is 3.42 (2.9 to 4.1), 1.07 times the baseline"
+        "corrected for which have labels, the RMSE is 3.42 (2.9 to 4.1)\n"
+        "that is 1.07 times the baseline"
     )
     assert corrected_words(found) == words
     assert payload(found)["corrected"]["current"] == 3.42
+    biased = replace(found, selection=(replace(found.drift[0], name="RM", drifted=True),))
+    (note,) = [
+        note for note in result_of(biased, strict=False, power=False, report=None).notes
+        if "labeled rows" in note
+    ]  # fmt: skip
+    assert note.splitlines() == [
+        "warning: labeled rows do not look like the unlabeled ones (RM)",
+        "  the error of all predictions may be another",
+        "  corrected for which have labels, the RMSE is 3.42 (2.9 to 4.1)",
+        "  that is 1.07 times the baseline",
+    ]
     assert corrected_words(judged(healthy, "healthy", ())) == ""
     assert corrected_words(replace(healthy, whom=None)) == ""
 
@@ -91,13 +104,13 @@ def test_who_is_left_out_of_the_corrected_error_is_named_once(healthy: Evaluatio
     left_out = {"corrected": replace(CORRECTED, outside=True, ratio=None), "unlabeled": DEAR}
     for decided in ("healthy", "degraded"):
         assert corrected_words(judged(healthy, decided, (), **left_out)) == (
-            "; corrected for which have labels, the RMSE of all but houses above 35, "
-            "which have too few labels, is 3.42 (2.9 to 4.1)"
+            "corrected for which have labels, the RMSE is 3.42 (2.9 to 4.1)\n"
+            "of all but houses above 35, which have too few labels"
         )
     named = judged(healthy, "insufficient", ("unlabeled",), **left_out)
     assert "houses above 35" in sentence(named)
     assert corrected_words(named) == (
-        "; corrected for which have labels, the RMSE of the others is 3.42 (2.9 to 4.1)"
+        "corrected for which have labels, the RMSE of the others is 3.42 (2.9 to 4.1)"
     )
 
 
@@ -106,8 +119,8 @@ def test_the_expected_error_is_shown_only_where_labels_are_few(healthy: Evaluati
     assert expected_line(found) == []
     few = replace(found, verdict=replace(found.verdict, n=3, verdict="insufficient"))
     line = (
-        "expected of these predictions by the errors at training time, which is no verdict: "
-        "RMSE 3.5, 1.10 times the baseline"
+        "expected of these predictions: RMSE 3.5, 1.10 times the baseline\n"
+        "  by the errors at training time, which is no verdict"
     )
     assert expected_line(few) == [line]
     assert line in result_of(few, strict=False, power=False, report=None).show
