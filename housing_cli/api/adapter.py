@@ -18,6 +18,7 @@ import numpy as np
 
 from housing_cli.model.adapting import WINDOW, newest_factors
 from housing_cli.prediction_log import open_log
+from housing_cli.prediction_log.sent_back import equal
 
 if TYPE_CHECKING:
     from housing_cli.api.predictor import Predictor
@@ -104,8 +105,12 @@ class Adapter:
 
 
 def factors_of(loaded: Served, log: PredictionLog) -> tuple[float, float]:
-    """Return what the newest labels of a version, as it was loaded, make of its intervals."""
+    """Return what the newest labels of a version, as it was loaded, make of its intervals.
+
+    Those that are the predicted price sent back do not count: they lie within any interval.
+    """
     rows = log.labeled(version=loaded.name, newest=WINDOW)
+    rows = rows.where(~equal(rows.real, rows.predicted))
     intervals = loaded.intervals
     if intervals is None or not len(rows):
         return 1.0, 1.0

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc, betaincinv
 
 from housing_cli.prediction_log.records import EQUAL_WITHIN, ON_STEP, LabelKinds
+from housing_cli.prediction_log.sent_back import equal
 
 Floats = NDArray[np.float64]
 
@@ -119,13 +120,6 @@ def resolutions(prices: Floats, steps: tuple[float, ...]) -> NDArray[np.int64]:
     for number, step in enumerate(steps, 1):
         times = prices / step
         found[np.abs(times - np.rint(times)) <= ON_STEP * times] = number
-    return found
-
-
-def equal(real: Floats, predicted: Floats) -> NDArray[np.bool_]:
-    """Return which real prices are the predicted one, to the digits that were answered."""
-    low, high = predicted * (1 - EQUAL_WITHIN), predicted * (1 + EQUAL_WITHIN)
-    found: NDArray[np.bool_] = (real >= low) & (real <= high)
     return found
 
 

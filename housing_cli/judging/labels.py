@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
-from housing_cli.judging.label_rule import SLACK, Rule, equal, resolutions
+from housing_cli.judging.label_rule import SLACK, Rule, resolutions
 from housing_cli.prediction_log.records import (
     AGREES,
     CLASS,
@@ -25,6 +25,7 @@ from housing_cli.prediction_log.records import (
     Labeled,
     LabelKinds,
 )
+from housing_cli.prediction_log.sent_back import equal
 from housing_cli.words import figure
 
 Floats = NDArray[np.float64]

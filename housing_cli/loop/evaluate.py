@@ -20,9 +20,10 @@ from housing_cli.judging.power import SIZES, Power, power_of
 from housing_cli.judging.reference import Reference, baseline_value, load_reference
 from housing_cli.judging.segments import SegmentError, compare_segments, worst_segment
 from housing_cli.judging.sums import Segment, over_days, quantiles, segments, sums_of
+from housing_cli.loop.answered import answered_coverage, served_by
 from housing_cli.loop.budget import judge_budget
 from housing_cli.loop.late import LateLabels, late_labels
-from housing_cli.loop.recent import Recent, answered_coverage, intervals_of, read_recent
+from housing_cli.loop.recent import Recent, intervals_of, read_recent
 from housing_cli.loop.whom import Speaking, speaking
 from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Knots, Sums
@@ -160,6 +161,7 @@ def evaluate(
         per_year = settings.evaluate.false_alarms_per_year
         budget = judge_budget(log, version, reference, window, recent, knots, per_year, doubt)
         late = late_labels(log, version.name, window, recent.labeled)
+        adapting = served_by(log, version) if settings.serve.adapt_intervals else None
     finally:
         log.close()
     rule = settings.evaluate
@@ -185,8 +187,7 @@ def evaluate(
     if whom.silent(rule.unlabeled) and verdict.verdict == "healthy":
         reasons.append("unlabeled")
         verdict = replace(verdict, verdict="insufficient")
-    adapted = settings.serve.adapt_intervals
-    answered = answered_coverage(registry, version, recent.looked, adapted=adapted)
+    answered = answered_coverage(registry, version, recent.looked, adapting)
     prices = quantiles(recent.sums, price, SHARES, version.name) or ()
     return Evaluation(
         version=version,

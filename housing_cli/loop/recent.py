@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from housing_cli.api.served import read_intervals
 from housing_cli.config.window import Window
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
@@ -16,11 +14,9 @@ from housing_cli.judging.houses import crowding
 from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.labels import Doubts, counting, counts_of, doubts_of
 from housing_cli.judging.sums import Totals, count_kinds, of_kinds, sums_of, total, totals_by
-from housing_cli.model.adapting import factors
-from housing_cli.model.compiled import CompiledModel
 from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
 from housing_cli.prediction_log.records import Axis, Knots, Sums, SumsQuery
-from housing_cli.registry import INTERVALS_FILE, MODEL_FILE, ModelRegistry, Version
+from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
 
 LOOKED_AT = 5_000
 """Newest predictions that drift looks at, and newest labeled ones that are read: the figures of a
@@ -162,29 +158,3 @@ def intervals_of(registry: ModelRegistry, version: Version) -> tuple[float | Non
         return None, None
     found = msgspec.json.decode(registry.read_file(version, INTERVALS_FILE))
     return found["coverage"], Knots(*(tuple(found[key]) for key in ("prices", "low", "high")))
-
-
-def answered_coverage(
-    registry: ModelRegistry, version: Version, rows: Labeled, *, adapted: bool = False
-) -> float | None:
-    """Return the share of real prices of `rows` within the intervals that were answered.
-
-    The spreads come from the features. adapted: answered with `serve.adapt_intervals`, by the
-    labels that had come in when each price was asked for. `None` where there are no rows, and where
-    the predicted price alone tells the intervals.
-    """
-    intervals = read_intervals(registry, version)
-    if intervals is None or not len(rows) or not (adapted or intervals.scaled):
-        return None
-    spreads: NDArray[np.float64] | float = 1.0
-    if intervals.scaled:
-        raw, width = registry.read_file(version, MODEL_FILE), len(version.metadata.schema.features)
-        spreads = CompiledModel(raw, width, spreads=True).scored(rows.features)[1]
-    offsets = intervals.offsets(rows.predicted, spreads)
-    residuals = rows.real - rows.predicted
-    if adapted:
-        order = np.argsort(rows.labeled_at, kind="stable")
-        until = np.searchsorted(rows.labeled_at[order], rows.timestamps)
-        offsets = offsets * factors(residuals[order], offsets[order], until, intervals.coverage)
-    low = np.maximum(rows.predicted + offsets[:, 0], 0.0)
-    return float(((rows.real >= low) & (residuals <= offsets[:, 1])).mean())

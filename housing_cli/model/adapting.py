@@ -8,8 +8,9 @@ on how far out it lies, so that one mistyped price costs a fifth of a width, for
 labels are compared with the factors of the day on which they come in, so that a delay winds nothing
 up.
 
-The factors are a function of the version and of its newest `WINDOW` labels in the order of their
-arrival: whoever reads the same log comes to the same ones, whenever it started.
+The factors are a function of the version and of its newest `WINDOW` labels (of the newest
+predictions that have one) in the order of their arrival: whoever reads the same log comes to the
+same ones, whenever it started.
 """
 
 from __future__ import annotations
@@ -41,12 +42,47 @@ def factors(residuals: Floats, offsets: Floats, until: NDArray[np.intp], coverag
     and the upper at least 0. until: (m,), how many of the labels had come in. Without any, both
     factors are 1.
     """
+    most = min(WINDOW, int(until.max(initial=0)))
+    return _followed(residuals, offsets, until[:, None] - np.arange(most, 0, -1), coverage)
+
+
+def factors_at(
+    moments: Floats,
+    arrived: Floats,
+    counts: NDArray[np.bool_],
+    residuals: Floats,
+    offsets: Floats,
+    coverage: float,
+) -> Floats:
+    """Return the factors (m, 2) that a server had at m moments.
+
+    arrived: (n,), when each label came in, in the unit of `moments`; the labels are in the order of
+    their predictions, oldest first. counts: (n,), which of them move the factors. residuals and
+    offsets, (n,) and (n, 2), are of these labels too.
+    """
+    order = np.argsort(arrived, kind="stable")
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[order] = np.arange(len(order))
+    chosen = np.full((len(moments), min(WINDOW, len(arrived))), -1, dtype=np.intp)
+    for row, moment in enumerate(moments):
+        newest = np.flatnonzero(arrived < moment)[-WINDOW:]
+        known = np.sort(rank[newest[counts[newest]]])
+        chosen[row, chosen.shape[1] - len(known) :] = known
+    return _followed(residuals[order], offsets[order], chosen, coverage)
+
+
+def _followed(
+    residuals: Floats, offsets: Floats, chosen: NDArray[np.intp], coverage: float
+) -> Floats:
+    """Return factors (m, 2) after the labels that each row of `chosen` (m, w) names, left to right.
+
+    Below 0 it names none.
+    """
     beyond_share = (1 - coverage) / 2
     outward = np.stack([-residuals, residuals], axis=1)
     ends = np.abs(offsets)
-    found = np.ones((len(until), 2))
-    for back in range(min(WINDOW, int(until.max(initial=0))), 0, -1):
-        at = until - back
+    found = np.ones((len(chosen), 2))
+    for at in chosen.T:
         known = np.flatnonzero(at >= 0)
         rows, before = at[known], found[known]
         moved = before + STEP * ((outward[rows] > before * ends[rows]) - beyond_share)

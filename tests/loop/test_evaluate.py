@@ -263,18 +263,6 @@ def test_houses_that_are_asked_for_again_are_counted(loop: Loop) -> None:
     assert (labels.repeated, labels.repeated_share) == (20, 0.4)
 
 
-def test_coverage_is_of_the_adapted_intervals_where_they_are_answered(tmp_path: Path) -> None:
-    known = shuffled(0)
-    loop = Loop(tmp_path, known[:300])
-    for row in range(300, 450, 10):
-        loop.live(known[row : row + 10], 1.3)
-    as_trained = loop.evaluate().recent["interval_coverage"]
-    loop.sets = (*loop.sets, "serve.adapt_intervals=true")
-    adapted = loop.evaluate().recent["interval_coverage"]
-    assert as_trained < 0.6
-    assert adapted > as_trained + 0.2
-
-
 @pytest.mark.parametrize("written", ["1e39", "1e300", "inf", "-1e39"])
 def test_numbers_beyond_float32_that_another_system_logged_count_as_the_largest_there_is(
     loop: Loop, written: str

@@ -12,6 +12,7 @@ from housing_cli.model.adapting import (
     USUAL_LEAST,
     WINDOW,
     factors,
+    factors_at,
     newest_factors,
 )
 
@@ -86,3 +87,35 @@ def test_factors_are_those_of_the_newest_labels_alone() -> None:
     assert tuple(whole[2]) == alone
     assert tuple(whole[1]) == newest_factors(residuals[:7], ends(7), COVERAGE)
     assert tuple(whole[0]) == (1.0, 1.0)
+
+
+def read_as_served(
+    moment: float, arrived: np.ndarray, counts: np.ndarray, residuals: np.ndarray, own: np.ndarray
+) -> tuple[float, float]:
+    """What a server reads at a moment: the newest predictions with a label, less some."""
+    newest = np.flatnonzero(arrived < moment)[-WINDOW:]
+    rows = newest[counts[newest]]
+    rows = rows[np.argsort(arrived[rows], kind="stable")]
+    return newest_factors(residuals[rows], own[rows], COVERAGE)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_factors_of_each_moment_are_what_the_server_had(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 2 * WINDOW
+    asked = np.arange(n, dtype=float)
+    arrived = asked + rng.choice([0.5, 0.5, 40.0, 700.0], n)  # some labels are late, some very
+    counts = rng.random(n) < 0.7
+    residuals = rng.normal(0.4, 1.3, n)
+    own = ends(n) * rng.uniform(0.5, 2, (n, 1))
+    moments = np.array([-1.0, 0.0, 3.0, 100.0, 501.0, 640.0, 990.0, 1e6])
+    found = factors_at(moments, arrived, counts, residuals, own, COVERAGE)
+    for moment, told in zip(moments, found, strict=True):
+        assert tuple(told) == read_as_served(moment, arrived, counts, residuals, own)
+    assert tuple(found[1]) == (1.0, 1.0) != tuple(found[-1])
+
+
+def test_without_labels_the_factors_of_each_moment_are_as_trained() -> None:
+    empty = np.empty(0)
+    found = factors_at(np.arange(3.0), empty, empty.astype(bool), empty, ends(0), COVERAGE)
+    assert found.tolist() == [[1.0, 1.0]] * 3
