@@ -7,15 +7,17 @@ It sees that other houses are asked for, and nothing of a market that moved: no 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from housing_cli.judging.houses import as_served
+from housing_cli.judging.houses import as_served, without_features
 from housing_cli.judging.reference import Reference
 
 Floats = NDArray[np.float64]
+Loss = Callable[[Floats, Floats], Floats]
 
 PENALTY = 0.05
 """Of the ridge regression, times the number of rows; columns are standardized."""
@@ -95,6 +97,19 @@ class ExpectedError:
         """Return the expected loss (n,) of rows: features (n, k), predicted prices (n,)."""
         found = self.mean + (self._columns(features, predicted) - self.center) @ self.slopes
         return np.clip(found, LEAST * self.mean, self.most)
+
+    def of_all(self, features: Floats, predicted: Floats, target: Floats, loss: Loss) -> Floats:
+        """Return the expected loss (n,) of rows, of those without any feature too.
+
+        Such a row may be any house: its loss is that of its predicted price on average over the
+        training prices, target (m,). The regression would take it for a house of median features.
+        """
+        found = self.of_rows(features, predicted)
+        blank = without_features(features)
+        if blank.any():
+            prices, places = np.unique(predicted[blank], return_inverse=True)
+            found[blank] = np.array([loss(target, price).mean() for price in prices])[places]
+        return found
 
     def _columns(self, features: Floats, predicted: Floats) -> Floats:
         by_price = np.interp(predicted, self.prices, self.losses) / (self.mean or 1.0)

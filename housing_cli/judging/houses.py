@@ -58,8 +58,24 @@ def newest_of_each(rows: Floats, usual: float) -> NDArray[np.intp]:
     return np.sort(last)
 
 
+def distinct(rows: Floats) -> int:
+    """Return how many houses the rows (n, k) are of."""
+    return len(_numbered(rows)[1])
+
+
+def without_features(rows: Floats) -> NDArray[np.bool_]:
+    """Return which rows of (n, k) have no feature at all: no house can be told by them."""
+    return np.asarray(np.isnan(rows).all(axis=1))
+
+
 def _numbered(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the number of each row's house (n,), and how many rows each house has."""
+    """Return the number of each row's house (n,), and how many rows each house has.
+
+    Rows without any feature are houses of their own: a client that sends nothing does not ask for
+    one house again and again.
+    """
     keys = np.array([row.tobytes() for row in as_served(rows)], dtype=object)
+    blank = without_features(rows)
+    keys[blank] = [place.to_bytes(9, "big") for place in np.flatnonzero(blank).tolist()]
     _, numbers, counts = np.unique(keys, return_inverse=True, return_counts=True)
     return numbers, counts

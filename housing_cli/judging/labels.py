@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
+from housing_cli.judging.houses import distinct
 from housing_cli.judging.label_rule import SLACK, Rule, resolutions
 from housing_cli.prediction_log.records import (
     AGREES,
@@ -249,9 +250,8 @@ def worst(rows: Labeled, off: Floats) -> list[str]:
 
 
 def repeated(features: Floats) -> int:
-    """Return how many of the rows (n, k) repeat another one: n less the distinct ones."""
-    filled = np.where(np.isnan(features), np.inf, features + 0.0)
-    return len(filled) - len({row.tobytes() for row in filled})
+    """Return how many of the rows (n, k) repeat the house of another one."""
+    return len(features) - distinct(features)
 
 
 def _examples(rows: Labeled, places: NDArray[np.intp]) -> tuple[Example, ...]:

@@ -89,11 +89,13 @@ def speaking(
     model, seen = ExpectedError.fit(reference, losses), recent.seen
     expected = None
     if len(seen):
-        expected = metric_of.value(float(model.of_rows(seen.features, seen.predicted).mean()))
+        each = model.of_all(seen.features, seen.predicted, reference.target, metric_of.loss)
+        expected = metric_of.value(float(each.mean()))
     found = None
     if read.old:
         rows = read.rows.only(read.together & ~_inside(read.rows, segment, reference.axes(version)))
-        found = corrected(rows, model.of_rows(rows.features, rows.predicted))
+        each = model.of_all(rows.features, rows.predicted, reference.target, metric_of.loss)
+        found = corrected(rows, each)
     return Speaking(
         segment,
         None if found is None else _in_units(found, metric, baseline, segment is not None),

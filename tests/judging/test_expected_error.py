@@ -57,6 +57,17 @@ def test_rows_far_from_all_training_rows_are_not_extrapolated() -> None:
     assert (expected <= model.most).all()
 
 
+def test_a_row_without_any_feature_may_be_any_house() -> None:
+    known, losses = reference()
+    model = ExpectedError.fit(known, losses)
+    features = np.vstack([known.features[:3], np.full((4, 3), np.nan)])
+    predicted = np.array([20.0, 25.0, 30.0, 20.0, 20.0, 25.0, 20.0])
+    found = model.of_all(features, predicted, known.target, lambda real, one: np.abs(real - one))
+    assert found[:3].tolist() == model.of_rows(features, predicted)[:3].tolist()
+    assert found[3] == found[4] == found[6] == pytest.approx(np.abs(known.target - 20.0).mean())
+    assert found[5] == pytest.approx(np.abs(known.target - 25.0).mean())
+
+
 def test_a_scale_takes_missing_and_constant_columns() -> None:
     columns = np.array([[1.0, np.nan, 5.0], [3.0, np.nan, 5.0], [np.nan, np.nan, 5.0]])
     scaled = Scale.of(columns).of_rows(np.array([[2.0, np.nan, 5.0], [1e9, 7.0, 6.0]]))

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from housing_cli.judging.houses import as_served, crowding, newest_of_each, repeats
+from housing_cli.judging.houses import (
+    as_served,
+    crowding,
+    distinct,
+    newest_of_each,
+    repeats,
+    without_features,
+)
 
 RNG = np.random.default_rng
 
@@ -54,3 +61,15 @@ def test_crowding_is_how_many_rows_the_house_of_a_row_has() -> None:
     assert crowding(np.repeat(rows, 20, axis=0)) == 20.0
     assert crowding(rows[[0, 1, 1, 1]]) == 2.5
     assert crowding(np.empty((0, 4))) == 1.0
+
+
+def test_rows_without_any_feature_are_houses_of_their_own() -> None:
+    rows = np.full((300, 4), np.nan)
+    rows[:100] = RNG(0).normal(size=(100, 4))
+    rows[50:100, 1:] = np.nan
+    rows[99] = rows[98]
+    assert without_features(rows).sum() == 200
+    assert distinct(rows) == 299
+    assert repeats(rows) == pytest.approx(2 / (300 * 299))
+    assert crowding(rows[100:]) == 1.0
+    assert len(newest_of_each(rows, 0.0)) == 299

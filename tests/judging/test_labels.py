@@ -246,4 +246,6 @@ def test_a_price_far_off_is_no_typing_error_where_all_prices_moved_as_far() -> N
 def test_repeated_houses_are_counted_and_missing_values_are_one_kind() -> None:
     rows = np.array([[1.0, np.nan], [1.0, np.nan], [1.0, 2.0], [0.0, 2.0], [-0.0, 2.0]])
     assert repeated(rows) == 2
+    assert repeated(np.vstack([rows, rows.astype(np.float32)])) == 7
+    assert repeated(np.full((5, 3), np.nan)) == 0
     assert repeated(np.empty((0, 3))) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from housing_cli.api.served import load_served
@@ -188,6 +189,18 @@ def test_the_same_houses_asked_for_again_and_again_are_no_drift(loop: Loop) -> N
     found = evaluate(loop.settings(), drift_decides=True)
     assert (found.labels.predictions, {column.n for column in found.drift}) == (3120, {156})
     assert found.drifted == ()
+
+
+def test_a_client_that_sends_nothing_is_drift_and_no_house_asked_for_again(loop: Loop) -> None:
+    from housing_cli.loop.evaluate import evaluate
+
+    loop.predict(ROWS)
+    nothing = pd.DataFrame(np.nan, index=range(300), columns=ROWS.columns)
+    loop.predict(nothing)
+    found = evaluate(loop.settings(), drift_decides=True)
+    assert (found.labels.repeated, {column.n for column in found.drift}) == (0, {456})
+    assert found.reasons == ("drift",)
+    assert {"RM", "LSTAT"} <= {column.name for column in found.drifted}
 
 
 def test_labels_of_dear_houses_alone_are_a_biased_selection(loop: Loop) -> None:

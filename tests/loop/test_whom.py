@@ -114,6 +114,17 @@ def test_other_houses_are_expected_to_have_other_errors(loop: Loop) -> None:
     assert whom.expected_ratio > 1.1
 
 
+@pytest.mark.parametrize("metric", ["rmse", "mae"])
+def test_a_row_without_any_feature_is_expected_to_be_any_house(quick: Loop, metric: str) -> None:
+    """Not a house of median features, which would have half of the error."""
+    blank = ROWS.assign(**dict.fromkeys(ROWS.columns.drop("MEDV"), np.nan))
+    quick.live(blank[:NEWEST])
+    found = quick.evaluate(metric=metric, min_samples=200)
+    assert found.whom is not None and found.whom.expected is not None
+    assert found.whom.expected == pytest.approx(found.recent[metric], rel=0.15)
+    assert found.whom.expected_ratio is not None and found.whom.expected_ratio > 1.5
+
+
 def test_without_predictions_nothing_is_said(loop: Loop) -> None:
     whom = loop.evaluate().whom
     assert whom is not None
