@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
+from housing_cli.show.labels import MOST_NAMED
 from housing_cli.show.result import Cell, Result, Table
 from housing_cli.show.tuning import tuning_notes
+from housing_cli.words import counted
 
 if TYPE_CHECKING:
     from housing_cli.loop.evaluate import Evaluation
@@ -92,17 +94,27 @@ def _notes(done: Retrained) -> list[str]:
             f"warning: {done.equal} real prices are the predicted price sent back; they were not "
             "learned"
         )
-    unfit, named = done.unfit
-    if unfit:
-        more = f" and {unfit - len(named)} more" if unfit > len(named) else ""
-        notes.append(
-            f"warning: {unfit} real prices are of houses with a number beyond float32, which no "
-            f"model can take; they were not learned: {', '.join(named)}{more}"
-        )
+    notes += _unfit(*done.unfit)
     if done.reused:
         notes.append(f"note: {name} was already made of the same real prices")
     notes += tuning_notes(done.version.metadata.evidence)
     return notes if done.promoted else [*notes, f"next: housing promote {name}"]
+
+
+def _unfit(count: int, named: Sequence[str]) -> list[str]:
+    """Return which real prices no model can learn, a line for each of the first few."""
+    if not count:
+        return []
+    lines = [
+        f"warning: {counted(count, 'real price')} {'is' if count == 1 else 'are'} of a house with "
+        "a number beyond float32",
+        "no model can take it; not learned:",
+        *named[:MOST_NAMED],
+    ]
+    if more := count - len(named[:MOST_NAMED]):
+        at = "data.feedback_beyond_float32_rows"
+        lines.append(f"and {more} more (`--json` names {len(named)}: {at})")
+    return ["\n  ".join(lines)]
 
 
 def _parts(found: Mapping[str, Any]) -> list[str]:

@@ -158,8 +158,10 @@ def test_rows_that_no_model_can_take_are_left_out_and_named(tmp_path: Path) -> N
         assert result.data["feedback_beyond_float32"] == 7
         assert result.data["feedback_beyond_float32_rows"] == list(feedback.unfit_named)
         assert (
-            "warning: 7 real prices are of houses with a number beyond float32, which no model can "
-            f"take; they were not learned: {', '.join(feedback.unfit_named)} and 2 more"
+            "warning: 7 real prices are of a house with a number beyond float32\n"
+            "  no model can take it; not learned:\n  "
+            + "\n  ".join(feedback.unfit_named[:3])
+            + "\n  and 4 more (`--json` names 5: data.feedback_beyond_float32_rows)"
         ) in result.notes
 
 
@@ -172,7 +174,13 @@ def test_rows_that_come_after_a_challenger_was_made_are_named_where_it_waits(
     loop.live(with_value(ROWS[120:121], -1e300, 1), 1.3)
     waits = loop.retrain()
     assert waits.reused
-    assert result_of(waits).data["feedback_beyond_float32"] == 1
+    result = result_of(waits)
+    assert result.data["feedback_beyond_float32"] == 1
+    (named,) = result.data["feedback_beyond_float32_rows"]
+    assert result.notes[0] == (
+        "warning: 1 real price is of a house with a number beyond float32\n"
+        f"  no model can take it; not learned:\n  {named}"
+    )
 
 
 def test_what_is_too_little_without_them_names_them(tmp_path: Path) -> None:
