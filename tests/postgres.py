@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ def binaries() -> Path | None:
 class PostgresServer:
     """A server that listens on a port of this machine alone; `start` and `stop` at will."""
 
-    def __init__(self) -> None:
+    def __init__(self, primary: PostgresServer | None = None) -> None:
         found = binaries()
         if found is None:
             raise FileNotFoundError("no PostgreSQL server is installed")
@@ -42,6 +43,10 @@ class PostgresServer:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        if primary is not None:
+            address = f"host=127.0.0.1 port={primary.port} user=housing"
+            self._run("pg_basebackup", "-D", self.data, "-R", "-c", "fast", "-d", address)
+            return
         self._run(
             "initdb", "-D", self.data, "-U", "housing", "-A", "trust", "--no-sync", "-E", "UTF8",
             "--locale=C.UTF-8",
@@ -69,9 +74,45 @@ class PostgresServer:
     def sql(self, statement: str, database: str = "postgres") -> None:
         import psycopg
 
-        address = f"host=127.0.0.1 port={self.port} user=housing dbname={database}"
-        with psycopg.connect(address, autocommit=True) as connection:
+        with psycopg.connect(self._address(database), autocommit=True) as connection:
             connection.execute(statement)
+
+    def _address(self, database: str) -> str:
+        # Also where new connections may read alone.
+        writes = "options='-c default_transaction_read_only=off'"
+        return f"host=127.0.0.1 port={self.port} user=housing dbname={database} {writes}"
+
+    @contextmanager
+    def standby(self) -> Iterator[PostgresServer]:
+        """Start a hot standby of this server, and remove it in the end."""
+        other = PostgresServer(primary=self)
+        try:
+            other.start()
+            yield other
+        finally:
+            other.remove()
+
+    def wait_for(self, standby: PostgresServer, timeout: float = 20) -> None:
+        """Wait until a standby has replayed all that was written here."""
+        import psycopg
+
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            row = connection.execute("SELECT pg_current_wal_lsn()").fetchone()
+        assert row is not None
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            with psycopg.connect(standby._address("postgres"), autocommit=True) as connection:
+                done = connection.execute(
+                    "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (row[0],)
+                ).fetchone()
+            if done == (True,):
+                return
+            time.sleep(0.05)
+        raise TimeoutError("the standby does not follow")
+
+    def promote(self) -> None:
+        """Make a primary of a standby."""
+        self._run("pg_ctl", "-D", self.data, "-w", "promote")
 
     def remove(self) -> None:
         subprocess.run(

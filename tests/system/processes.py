@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +80,7 @@ class Server:
             except httpx.TransportError:
                 pass
             time.sleep(0.02)
-        raise AssertionError(f"not within {timeout} s: {''.join(self.output)}")
+        raise AssertionError(f"not within {timeout} s: {''.join(self.output[-9:])}")
 
     def stop(self, sig: int = signal.SIGTERM, timeout: float = 20) -> int:
         """Send a signal and return the exit code."""
@@ -90,11 +90,18 @@ class Server:
 
 @contextmanager
 def serving(
-    cwd: Path, *args: str, env: Mapping[str, str] | None = None, ready: bool = True
+    cwd: Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    ready: bool = True,
+    prefix: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Run `housing serve` on a free port for the time of a `with` block."""
+    """Run `housing serve` on a free port for the time of a `with` block.
+
+    prefix: a command that starts it, as `setpriv`.
+    """
     process = subprocess.Popen(
-        [*HOUSING, "serve", "--port", "0", *args],
+        [*prefix, *HOUSING, "serve", "--port", "0", *args],
         cwd=cwd,
         env=environment(env),
         stdout=subprocess.DEVNULL,

@@ -1,0 +1,1 @@
+"""What can happen to a log, and to whom: the parts of `test_fault_matrix`."""
