@@ -16,6 +16,11 @@ def counted(n: int, one: str, many: str = "") -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
+def are(n: int) -> str:
+    """Return the verb of so many: `1 is`, `4 are`."""
+    return "is" if n == 1 else "are"
+
+
 def share(value: float) -> str:
     """Return a share, 0 to 1, in percent; what is not none is not called 0%, nor 100% not all."""
     if 0 < value < _PERCENT:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from housing_cli.words import WIDTH, chance, counted, figure, folded, in_one_line, share
+from housing_cli.words import WIDTH, are, chance, counted, figure, folded, in_one_line, share
 
 
 def test_one_is_no_plural() -> None:
     assert [counted(n, "label") for n in (0, 1, 4)] == ["0 labels", "1 label", "4 labels"]
     assert [counted(n, "copy", "copies") for n in (1, 2)] == ["1 copy", "2 copies"]
+    assert [are(n) for n in (0, 1, 2)] == ["are", "is", "are"]
 
 
 @pytest.mark.parametrize(

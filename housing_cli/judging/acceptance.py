@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from housing_cli.data.metrics import METRICS
+from housing_cli.words import share
 
 if TYPE_CHECKING:
     from housing_cli.judging.comparison import Comparison
@@ -96,8 +97,8 @@ def _implausible(found: Comparison, limits: Limits, extreme: float) -> Iterator[
         )
     if found.unexplained > limits.max_unexplained:
         yield (
-            f"{found.unexplained:.0%} of the recent real prices are more than {found.factor:.1f} "
-            "times off what either model expects"
+            f"{share(found.unexplained)} of the recent real prices are more than "
+            f"{found.factor:.1f} times off what either model expects"
         )
 
 
@@ -113,7 +114,8 @@ def _absurd(misses: Floats, beyond: float, named: Sequence[str]) -> Iterator[str
 
 def _stuck(found: Comparison, limits: Limits) -> Iterator[str]:
     if found.repeated > limits.max_repeated:
-        yield f"{found.repeated:.0%} of the recent real prices are one and the same: a stuck feed?"
+        same = share(found.repeated)
+        yield f"{same} of the recent real prices are one and the same: a stuck feed?"
 
 
 def _scattered(found: Comparison) -> Iterator[str]:
@@ -122,7 +124,7 @@ def _scattered(found: Comparison) -> Iterator[str]:
         yield (
             f"the {scatter.n} real prices scatter {scatter.ratio:.2f} times as widely around their "
             f"estimates as training prices do, and the challenger explains "
-            f"{max(scatter.explained, 0):.0%} of it: are some of them wrong?"
+            f"{share(max(scatter.explained, 0.0))} of it: are some of them wrong?"
         )
 
 
@@ -134,7 +136,7 @@ def _harmful(found: Comparison, limits: Limits) -> Iterator[str]:
     if base.challenger > base.champion * (1 + limits.threshold) and base.interval[0] > 0:
         yield (
             f"{METRICS[found.metric].label} {base.challenger:.3f} against {base.champion:.3f} on "
-            f"{base.n} held-out rows of base data, and only {found.improved:.0%} of the recent "
+            f"{base.n} held-out rows of base data, and only {share(found.improved)} of the recent "
             "rows got better"
         )
 

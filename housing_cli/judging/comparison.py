@@ -44,7 +44,8 @@ class Comparison:
     frequent real price among them. level: the price level now against the base data's. base: the
     same on held-out base data, `None` where there is none. scatter: how widely the real prices
     scatter, `None` for too few. stock: the segments in which the challenger is worse.
-    wins: accepted. reasons: why not.
+    wins: accepted. reasons: why not. named: real prices in words, the worst first, of which one of
+    the reasons names some.
     """
 
     metric: str
@@ -64,6 +65,7 @@ class Comparison:
     reasons: tuple[str, ...]
     scatter: Scatter | None = None
     stock: Stock | None = None
+    named: tuple[str, ...] = ()
 
 
 def paired(
@@ -121,6 +123,7 @@ def compare(
         reasons=(),
         scatter=scatter,
         stock=stock,
+        named=tuple(named),
     )
     extreme = float(np.exp(np.abs(np.log(levels)).max(initial=0.0)))
     reasons = reasons_against(compared, limits, extreme, misses, named)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from housing_cli.judging.houses import as_served, without_features
 from housing_cli.judging.reference import Reference
+from housing_cli.model.compiled import HIGHEST
 
 Floats = NDArray[np.float64]
 Loss = Callable[[Floats, Floats], Floats]
@@ -38,7 +39,7 @@ class Scale:
     @classmethod
     def of(cls, columns: Floats) -> Scale:
         """Return the scale of the columns of n rows, at least one."""
-        columns = as_served(columns)
+        columns = _sane(columns)
         known = ~np.isnan(columns)
         median = np.array([
             np.median(column[own]) if own.any() else 0.0
@@ -50,9 +51,18 @@ class Scale:
 
     def of_rows(self, columns: Floats) -> Floats:
         """Return columns (n, k), standardized."""
-        columns = as_served(columns)  # float64's own range would overflow when it is squared
+        columns = _sane(columns)
         filled = np.where(np.isnan(columns), self.median, columns)
         return np.clip((filled - self.mean) / self.spread, -FAR, FAR)
+
+
+def _sane(columns: Floats) -> Floats:
+    """Return columns (n, k) without numbers that float32 cannot hold: NaN, as if they were missing.
+
+    One of them would be all of a column's spread, and the other rows the same to whoever looks.
+    """
+    columns = as_served(columns)
+    return np.where(np.abs(columns) < HIGHEST, columns, np.nan)
 
 
 @dataclass(frozen=True, slots=True)

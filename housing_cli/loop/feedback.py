@@ -18,6 +18,7 @@ from housing_cli.judging.sums import total
 from housing_cli.model.compiled import HIGHEST, fits
 from housing_cli.prediction_log import Labeled, open_log
 from housing_cli.prediction_log.records import SumsQuery
+from housing_cli.words import are, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,17 @@ def read_feedback(settings: Settings, rule: Rule) -> Feedback:
     # Mistyped prices stay: a challenger that would learn one is refused, and the price named.
     rows = counting(rows, replace(doubts, excluded=doubts.sent_back), rule)
     if len(rows) < fewest:
-        besides = [f"{equal} more are the predicted price sent back"] if equal else []
+        besides = [f"{equal} more {are(equal)} the predicted price sent back"] if equal else []
         if unfit:
             besides.append(
-                f"{unfit} more are of houses with a number beyond float32: {', '.join(named)}"
+                f"{unfit} more {are(unfit)} of houses with a number beyond float32: "
+                + ", ".join(named)
             )
         # More labels do not help where no more of them are read.
         capped = most < fewest <= known
         raise InsufficientEvidence(
-            f"{len(rows)} labeled predictions are too few to retrain on: {fewest} are needed"
+            f"{counted(len(rows), 'labeled prediction')} {are(len(rows))} "
+            f"too few to retrain on: {fewest} are needed"
             + (f" ({'; '.join(besides)})" if besides else ""),
             f"set `retrain.max_rows` higher: it is {most}, and there are {known} real prices"
             if capped

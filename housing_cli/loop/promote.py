@@ -45,8 +45,8 @@ def promote(
         if evidence["refused"] and not force:
             raise GateRefused(
                 f"{version.name} is not better than {champion.name}: {evidence['refused']}",
-                "look at both with `housing registry diff "
-                f"{champion.name} {version.name}`, or use `--force --reason TEXT`",
+                f"see `housing registry diff {champion.name} {version.name}`, "
+                "or use `--force --reason TEXT`",
                 evidence,
             )
     event = registry.point(
@@ -114,7 +114,7 @@ def _compare(
         new, old = (_error_share(v.metadata.metrics["r2"]) for v in (version, champion))
         worse = new > old * allowed
         why, than = f"its baseline error, {new:.3f} of its prices' spread,", f"{old:.3f}"
-    limit = f"{settings.evaluate.threshold:.0%}"
+    limit = f"{100 * settings.evaluate.threshold:g}%"
     refused = f"{why} is more than {limit} above {than}" if worse else ""
     return evidence | {"refused": refused}
 

@@ -192,8 +192,7 @@ def _require_win(registry: ModelRegistry, done: Retrained, force: bool) -> None:
         registry.record("refused", done.version, why=why, evidence=evidence)
     raise GateRefused(
         f"{name} is not better than {done.champion.name}: {why}",
-        f"{done.champion.name} stays; look at `housing registry show {name}`, "
-        "or use `--force` if you know better",
+        f"{done.champion.name} stays; look at `housing registry show {name}`, or use `--force`",
         evidence,
     )
 

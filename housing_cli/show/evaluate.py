@@ -17,7 +17,7 @@ from housing_cli.show.late import late_line
 from housing_cli.show.result import Cell, Result, Table, span
 from housing_cli.show.segments import segment_payload, worst_line
 from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line, whom_payload
-from housing_cli.words import counted, figure, share
+from housing_cli.words import are, counted, figure, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.power import Power
@@ -102,7 +102,7 @@ def sentence(judged: Evaluation) -> str:
     if verdict.verdict == "insufficient":
         return (
             f"{name} is not judged: {counted(verdict.n, 'labeled prediction')}, "
-            f"and {verdict.min_samples} {'is' if verdict.min_samples == 1 else 'are'} needed"
+            f"and {verdict.min_samples} {are(verdict.min_samples)} needed"
         )
     if judged.reasons == ("drift",):
         return f"{name} is degraded: its inputs or predictions drifted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from housing_cli.show.result import Cell, Result, text_of
 
@@ -26,7 +27,8 @@ def _outputs(result: Result) -> str:
 
 def _markdown(result: Result) -> str:
     parts = [f"### housing {result.command}: {result.status}"]
-    parts.extend(f"**{error['message']}**\n\n{error['hint']}" for error in result.errors)
+    told = result.said or [""] * len(result.errors)
+    parts.extend(map(_failed, result.errors, told))
     for block in result.show:
         if isinstance(block, str):
             # Two spaces at its end keep a line from being joined with the next one.
@@ -36,6 +38,15 @@ def _markdown(result: Result) -> str:
             lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
             parts.append("\n".join(([f"**{block.title}**", ""] if block.title else []) + lines))
     return "\n\n".join(parts) + "\n\n"
+
+
+def _failed(error: Mapping[str, str], said: str) -> str:
+    """Return an error and its hint; said: as people read it, where its reasons are a list."""
+    head, *reasons = said.splitlines() or [""]
+    if not any(line.startswith("- ") for line in reasons):
+        return f"**{error['message']}**\n\n{error['hint']}"
+    listed = "  \n".join(reasons)
+    return f"**{head.removeprefix('error: ')}**\n\n{listed}\n\n{error['hint']}"
 
 
 def _escaped(cell: Cell) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from housing_cli.words import counted, share
+from housing_cli.words import are, counted, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.labels import Doubts, Suspects
@@ -60,8 +60,8 @@ def _repeated(labels: Labels) -> list[str]:
 
 
 def _of(suspects: Suspects, n: int) -> str:
-    verb = "is" if suspects.count == 1 else "are"
-    return f"{suspects.count} of {counted(n, 'real price')} ({share(suspects.share)}) {verb}"
+    count, of = suspects.count, counted(n, "real price")
+    return f"{count} of {of} ({share(suspects.share)}) {are(count)}"
 
 
 def _named(suspects: Suspects, key: str) -> str:

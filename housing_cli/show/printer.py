@@ -58,8 +58,9 @@ def _print(result: Result, *, as_json: bool) -> None:
         sys.stdout.flush()  # the notes come after what they are about
     for note in result.notes:
         say(note)
-    for error in result.errors:
-        say(f"error: {error['message']}")
+    told = result.said or [f"error: {error['message']}" for error in result.errors]
+    for text, error in zip(told, result.errors, strict=True):
+        say(text)
         if error["hint"]:
             say(f"hint: {error['hint']}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.result import Cell, Result, Table
+from housing_cli.words import are, counted, figure, share
 
 if TYPE_CHECKING:
     from housing_cli.loop.replay import Compared, Replay
@@ -73,14 +74,14 @@ def replay_sentence(found: Replay) -> str:
     name = found.version.name
     if found.verdict == "insufficient":
         return (
-            f"{name} cannot be compared: {found.n} labeled rows are fair to it, "
-            f"and {found.min_samples} are needed"
+            f"{name} cannot be compared: {counted(found.n, 'labeled row')} {are(found.n)} fair to "
+            f"it, and {found.min_samples} {are(found.min_samples)} needed"
         )
-    return f"{name} {_WORDS[found.verdict]}, on {found.n} labeled rows"
+    return f"{name} {_WORDS[found.verdict]}, on {counted(found.n, 'labeled row')}"
 
 
 def _table(found: Replay, compared: Compared) -> Table:
-    share, (low, high) = compared.better.value, compared.better.interval
+    value, (low, high) = compared.better.value, compared.better.interval
     row: list[Cell] = [
         found.version.name,
         found.metric,
@@ -88,7 +89,7 @@ def _table(found: Replay, compared: Compared) -> Table:
         compared.answered,
         compared.replayed,
         f"{compared.difference:+.4g}",
-        f"{share:.0%} ({low:.0%} to {high:.0%})" if compared.differing else None,
+        f"{share(value)} ({share(low)} to {share(high)})" if compared.differing else None,
     ]
     columns = ["version", "metric", "n", "answered", "replayed", "difference", "rows nearer"]
     return Table(columns, [row])
@@ -98,22 +99,25 @@ def _sequence_line(found: Replay, compared: Compared) -> str:
     low, high = compared.sequence
     loss = "squared error" if METRICS[found.metric].power != 1 else "absolute error"
     return (
-        f"mean difference of the {loss}, at most {found.clip:.3g} a row: "
-        f"{compared.mean_difference:+.3g}, {found.confidence:.0%} confidence sequence "
+        f"mean difference of the {loss}, at most {figure(found.clip, 3)} a row: "
+        f"{compared.mean_difference:+.3g}\n  {100 * found.confidence:g}% confidence sequence "
         f"{low:+.3g} to {high:+.3g}"
     )
 
 
 def _rows_line(found: Replay) -> str:
     name = found.version.name
-    return (
-        f"labeled rows: {found.labeled}; left out {found.learned} that {name} may have "
-        f"learned from, {found.own} that it answered itself, {found.repeated} older ones of a house"
-        + (f", {found.doubtful} doubtful prices" if found.doubtful else "")
-    )
+    left_out = {
+        f"that {name} may have learned from": found.learned,
+        f"that {name} answered itself": found.own,
+        "older than another one of the same house": found.repeated,
+        "with a doubtful price": found.doubtful,
+    }
+    lines = [f"  left out: {n} {why}" for why, n in left_out.items() if n]
+    return "\n".join([f"labeled rows: {found.labeled}", *lines])
 
 
 def _notes(found: Replay) -> list[str]:
     if found.skipped:
-        return [f"warning: {found.skipped} broken lines in the log were left out"]
+        return [f"warning: left out {counted(found.skipped, 'broken line')} of the log"]
     return []

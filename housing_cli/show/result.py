@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from housing_cli.errors import ExitCode, HousingError
+from housing_cli.show.refusal import error_text
 
 Cell = str | int | float | None
 
@@ -29,7 +30,8 @@ class Table(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """What a verb did. `data` is the `--json` payload, `show` what people see instead.
 
-    notes go to stderr. outputs are the step outputs of GitHub Actions; where there are some, `show`
+    notes go to stderr. said: each of `errors` as people read it; empty: as its message is.
+    outputs are the step outputs of GitHub Actions; where there are some, `show`
     is also written into the run's summary.
     """
 
@@ -40,6 +42,7 @@ class Result(msgspec.Struct, frozen=True):
     status: str = "ok"
     exit_code: ExitCode = ExitCode.OK
     errors: Sequence[Mapping[str, str]] = ()
+    said: Sequence[str] = ()
     outputs: Mapping[str, Cell] = {}
 
 
@@ -48,7 +51,12 @@ def failure(
 ) -> Result:
     """Return the result of a verb that ended with a known failure."""
     return Result(
-        command, error.evidence, status=status, exit_code=exit_code, errors=[describe(error)]
+        command,
+        error.evidence,
+        status=status,
+        exit_code=exit_code,
+        errors=[describe(error)],
+        said=[error_text(error)],
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
-from housing_cli.show.labels import MOST_NAMED
+from housing_cli.show.refusal import named_lines, reason_lines
 from housing_cli.show.result import Cell, Result, Table
 from housing_cli.show.tuning import tuning_notes
-from housing_cli.words import counted
+from housing_cli.words import are, counted, share
 
 if TYPE_CHECKING:
     from housing_cli.loop.evaluate import Evaluation
@@ -59,7 +59,8 @@ def result_of(done: Retrained) -> Result:
             what,
             Table(columns, comparison_rows(found)),
             f"difference on recent rows: {found['difference']:+.3f}, 95 % interval "
-            f"{low:+.3f} to {high:+.3f}; price level {found['level']:.2f} of the base data's",
+            f"{low:+.3f} to {high:+.3f}",
+            _level(done),
         ],
         notes=_notes(done),
         outputs={
@@ -71,28 +72,40 @@ def result_of(done: Retrained) -> Result:
     )
 
 
+def _level(done: Retrained) -> str:
+    if _overlap(done)["share"] > 0:
+        return f"price level: {done.comparison['level']:.2f} of the base data's"
+    return "price level: not estimated, the base data's is kept"
+
+
+def _overlap(done: Retrained) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = done.evidence.get("overlap") or {"share": 1.0}
+    return found
+
+
 def _notes(done: Retrained) -> list[str]:
     found, name = done.comparison, done.version.name
     notes = []
     if not found["wins"]:
-        notes.append(f"warning: forced although {'; '.join(found['reasons'])}")
+        reasons = reason_lines(found, "data.comparison")
+        notes.append("\n".join(["warning: forced although", *reasons]))
     if done.left_out:
         learned = done.version.metadata.data.feedback_rows
         notes.append(
-            f"note: learned from the newest {learned} real prices; {done.left_out} older ones are "
-            "left out (`retrain.max_rows`)"
+            f"note: learned from the newest {counted(learned, 'real price')}\n"
+            f"  left out {counted(done.left_out, 'older one')} (`retrain.max_rows`)"
         )
-    overlap = done.evidence.get("overlap") or {"share": 1.0}
+    overlap = _overlap(done)
     if overlap["share"] < 1:
         notes.append(
-            f"note: {1 - overlap['share']:.0%} of the real prices are of houses unlike any in the "
-            f"base data (AUC {overlap['auc']:.2f}): they say nothing of the price level"
+            f"note: {share(1 - overlap['share'])} of the real prices are of houses unlike any in "
+            f"the base data\n  they say nothing of the price level (AUC {overlap['auc']:.2f})"
         )
     notes += _parts(found)
     if done.equal:
         notes.append(
-            f"warning: {done.equal} real prices are the predicted price sent back; they were not "
-            "learned"
+            f"warning: {counted(done.equal, 'real price')} {are(done.equal)} the predicted price "
+            "sent back\n  not learned"
         )
     notes += _unfit(*done.unfit)
     if done.reused:
@@ -106,15 +119,12 @@ def _unfit(count: int, named: Sequence[str]) -> list[str]:
     if not count:
         return []
     lines = [
-        f"warning: {counted(count, 'real price')} {'is' if count == 1 else 'are'} of a house with "
-        "a number beyond float32",
-        "no model can take it; not learned:",
-        *named[:MOST_NAMED],
+        f"warning: {counted(count, 'real price')} {are(count)} of a house with a number beyond "
+        "float32",
+        "  no model can take it; not learned:",
+        *named_lines(named, count, "data.feedback_beyond_float32_rows"),
     ]
-    if more := count - len(named[:MOST_NAMED]):
-        at = "data.feedback_beyond_float32_rows"
-        lines.append(f"and {more} more (`--json` names {len(named)}: {at})")
-    return ["\n  ".join(lines)]
+    return ["\n".join(lines)]
 
 
 def _parts(found: Mapping[str, Any]) -> list[str]:
@@ -126,14 +136,16 @@ def _parts(found: Mapping[str, Any]) -> list[str]:
     from housing_cli.judging.segments import in_words
 
     notes = []
+    words = {"recent": "rows of the feedback", "old": "old rows"}
     for rows, named in (("recent", stock.get("worse")), ("old", stock.get("ruined"))):
         if not named or (rows == "old" and not found["wins"]):
             continue
         part = stock[rows]
         where = in_words(part["axis"], part["low"], part["high"])
         notes.append(
-            f"note: worse on {part['n']} {rows} rows of {where}: {METRICS[found['metric']].label} "
-            f"{part['challenger']:.3f} against {part['champion']:.3f}"
+            f"note: worse on {part['n']} {words[rows]} of {where}\n"
+            f"  {METRICS[found['metric']].label} {part['challenger']:.3f} against "
+            f"{part['champion']:.3f}"
         )
     return notes
 
@@ -142,6 +154,6 @@ def comparison_rows(found: Mapping[str, Any]) -> list[list[Cell]]:
     """Return rows, n, champion, challenger and share of rows it is better on, of a comparison."""
     sides = {"recent": found, **({"base": found["base"]} if found.get("base") else {})}
     return [
-        [name, side["n"], side["champion"], side["challenger"], f"{side['improved']:.0%}"]
+        [name, side["n"], side["champion"], side["challenger"], share(side["improved"])]
         for name, side in sides.items()
     ]

@@ -8,6 +8,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.registry import MODEL_FILE
 from housing_cli.show.result import Result, Table
 from housing_cli.show.tuning import tuning_notes
+from housing_cli.words import counted
 
 if TYPE_CHECKING:
     from housing_cli.loop.train import Trained
@@ -54,7 +55,12 @@ def result_of(trained: Trained) -> Result:
 def _copies_note(data: DataInfo) -> list[str]:
     if not data.copies:
         return []
+    said = (
+        "is a copy of a house, or its later sale"
+        if data.copies == 1
+        else ("are copies of a house, or its later sales")
+    )
     return [
-        f"note: {data.copies} of {data.rows} rows are copies of a house, or its later sales: they "
-        "stay on one side of each fold"
+        f"note: {data.copies} of {counted(data.rows, 'row')} {said}\n"
+        "  kept on one side of each fold"
     ]

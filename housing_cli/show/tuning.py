@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from housing_cli.show.printer import say
+from housing_cli.words import counted, folded
 
 
 @contextmanager
@@ -35,34 +36,39 @@ def stop_key() -> Iterator[Callable[[], bool]]:
 
 
 def tuning_notes(evidence: Mapping[str, Any]) -> list[str]:
-    """Return what to say of the search that `evidence` tells of."""
+    """Return what to say of the search that `evidence` tells of; each a line, with more below."""
     found = evidence.get("tuning")
     if not found:
         return []
     chosen, own = found.get("regressor"), found.get("settings_regressor")
-    words = _words(found["params"])
-    if chosen != own:
-        words = f"{chosen}: {words}"
+    lines = _chosen(None if chosen == own else chosen, found["params"])
     if "inherited_from" in found:
-        return [f"note: keeps what {found['inherited_from']} was tuned to: {words}"]
-    trials = f"{found['trials']} of {found['asked']} trials" + ", stopped" * found["stopped"]
+        return ["\n".join([f"note: keeps what {found['inherited_from']} was tuned to", *lines])]
+    trials = f"{found['trials']} of {counted(found['asked'], 'trial')}"
+    trials += ", stopped" * found["stopped"]
     if not found["params"]:
         return [f"note: {trials}: nothing better than the settings' parameters"]
     scores = f"inner RMSE {found['untuned']:.4g} -> {found['score']:.4g}"
-    return [f"note: {trials}: {words} ({scores})", *_among(found)]
+    return ["\n".join([f"note: {trials}: {scores}", *lines]), *_among(found)]
 
 
-def _words(params: Mapping[str, Any]) -> str:
-    """Return parameters as text; those of the members of a vote after their members."""
+def _chosen(regressor: str | None, params: Mapping[str, Any]) -> list[str]:
+    """Return a line for the parameters, of a vote one for each of its members."""
     members = params.get("estimators")
     if not isinstance(members, list):
-        return ", ".join(f"{name} = {_short(value)}" for name, value in params.items())
-    theirs = []
+        return [_line(regressor, params)]
+    theirs = [f"  {regressor} of" if regressor else "  a vote of"]
     for member in members:
         start = f"{member}__"
         own = {k.removeprefix(start): v for k, v in params.items() if k.startswith(start)}
-        theirs.append(f"{member} ({_words(own)})")
-    return " and ".join(theirs)
+        theirs.append(_line(member, own))
+    return theirs
+
+
+def _line(regressor: str | None, params: Mapping[str, Any]) -> str:
+    words = ", ".join(f"{name}={_short(value)}" for name, value in params.items())
+    text = ": ".join(part for part in (regressor, words) if part)
+    return folded(text, "  ", "    ")
 
 
 def _short(value: object) -> str:
@@ -75,11 +81,7 @@ def _among(found: Mapping[str, Any]) -> list[str]:
     scores = found.get("regressors", {})
     if len(scores) < 2:  # noqa: PLR2004
         return []
-    best = ", ".join(
-        f"{name} {score:.4g}" for name, score in sorted(scores.items(), key=lambda kv: kv[1])
-    )
-    nested = ", ".join(f"{name} {n}" for name, n in found["nested_regressors"].items())
-    return [
-        f"note: best of each, inner RMSE: {best}",
-        f"note: the baseline is of searches of its own, one in each fold, which chose: {nested}",
-    ]
+    best = [f"  {name} {score:.4g}" for name, score in sorted(scores.items(), key=lambda kv: kv[1])]
+    nested = [f"  {name} {n}" for name, n in found["nested_regressors"].items()]
+    own = "note: the baseline is of searches of its own, one in each fold, which chose"
+    return ["\n".join(["note: best of each, inner RMSE", *best]), "\n".join([own, *nested])]

@@ -9,7 +9,8 @@ high one); or `cheapest 30 %`, which alone have labels, and the dear fifth is of
 Bias: mean estimate over worlds against the mean of the error of all the window's predictions.
 Coverage: how often the interval at 95 % holds that of the population. No overlap: how often
 a segment is named; silent: how often it has a tenth of the predictions, which takes the verdict;
-of labels at random, rare ones too, in five times as many worlds.
+of labels at random, rare ones too, in five times as many worlds. Delays: the same for logs of which
+no more than the newest 5,000 predictions are read.
 The last table asks before there is any label: predictions are drawn with the dear, or a feature's
 high end, seven times as often, and the error expected of them is compared with what it is.
 """
@@ -20,6 +21,8 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from scipy.special import expit
@@ -30,13 +33,21 @@ from housing_cli.judging.expected_error import ExpectedError
 from housing_cli.judging.selection import Rows, corrected, unlabeled_segment
 from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.fitting import measure
+from housing_cli.loop.recent import LOOKED_AT
+from housing_cli.loop.whom import speaking
+from housing_cli.prediction_log.records import PREDICTED, Labeled, Predictions
 from tests.benchmarks.bench_segments_worst import Population, shipped
+
+if TYPE_CHECKING:
+    from housing_cli.loop.recent import Recent
+    from housing_cli.registry import Version
 
 Floats = np.ndarray
 ROOT = Path(__file__).parents[2]
 RELEVANT = Settings().evaluate.unlabeled
 RATE = 0.3
 STEEP = 1.2
+DAY = 86_400.0
 
 
 def california_shape(seed: int = 0, rows: int = 20_640) -> Population:
@@ -141,6 +152,53 @@ def at_random(pool: Population, n: int, how: str, worlds: int, seed: int) -> str
     return f"segment named {named / worlds:.2%}, silent {silent / worlds:.2%} of {worlds}"
 
 
+def wide(pool: Population, mean: float, how: str, worlds: int, seed: int) -> str:
+    """Return how often a segment is named in a log of 21,000 predictions in 30 days.
+
+    As many as are read of it are: the newest 5,000 predictions, and labels. mean: of the delay of
+    a label in days, exponential. how: labels come to 30 % `at random`, or to `the cheaper 80 %`
+    alone. The first feature follows the time.
+    """
+    named = silent = by_feature = corrected_too = 0
+    end, n = 30 * DAY, 21_000
+    for number in range(seed, seed + worlds):
+        world = World(pool, n, number)
+        at = np.sort(world.rng.uniform(0, end, n))
+        features = world.features.copy()
+        features[:, 0] = at / end
+        later = at + world.rng.exponential(mean * DAY, n)
+        known = (world.rng.random(n) < RATE) & (later <= end)
+        if how != "at random":
+            known &= world.predicted < np.quantile(world.predicted, 0.8)
+        ids, looked, seen = (
+            np.arange(n).astype(str),
+            np.flatnonzero(known)[-LOOKED_AT:],
+            np.s_[-LOOKED_AT:],
+        )
+        recent = SimpleNamespace(
+            looked=Labeled(
+                ids[looked].tolist(), at[looked], later[looked], [], features[looked],
+                world.predicted[looked], world.real[looked],
+            ),
+            seen=Predictions(
+                ids[seen].tolist(), at[seen], [], features[seen], world.predicted[seen], known[seen]
+            ),
+        )  # fmt: skip
+        names = [axis.name for axis in world.axes[:-1]]
+        version = SimpleNamespace(metadata=SimpleNamespace(schema=SimpleNamespace(features=names)))
+        found = speaking(
+            cast("Version", version), world.reference, cast("Recent", recent), "rmse", 1.0, end
+        )
+        named += found.unlabeled is not None
+        by_feature += found.unlabeled is not None and found.unlabeled.axis != PREDICTED
+        silent += found.silent(RELEVANT)
+        corrected_too += found.corrected is not None
+    return (
+        f"segment named {named} of {worlds} (by a feature {by_feature}), silent {silent}, "
+        f"corrected {corrected_too}"
+    )
+
+
 def expected(pool: Population, n: int, how: str, metric: str, worlds: int, seed: int) -> str:
     """Return bias and spread of the error expected without labels: regression, intervals' width."""
     loss, value = METRICS[metric].loss, METRICS[metric].value
@@ -192,6 +250,10 @@ def main() -> None:
             for how in ("random 0.02", "random 0.05", "random 0.3"):
                 said = at_random(pool, n, how, 5 * asked.worlds, asked.seed)
                 print(f"{name}, n={n}, {how}: {said}", flush=True)
+        for mean in (0.02, 3.0, 12.0):
+            for how in ("at random", "the cheaper 80 %"):
+                said = wide(pool, mean, how, asked.worlds, asked.seed)
+                print(f"{name}, delay {mean:g} days, {how}: {said}", flush=True)
         for how in ("price", *features):
             for metric in METRICS:
                 said = expected(pool, 300, how, metric, asked.worlds, asked.seed)

@@ -78,3 +78,14 @@ def test_a_scale_takes_missing_and_constant_columns() -> None:
 def test_the_scale_of_absurd_values_is_finite() -> None:
     columns = np.array([[1.0, 1.7e308], [2.0, -1.7e308], [3.0, np.nan]])
     assert np.isfinite(Scale.of(columns).of_rows(columns)).all()
+
+
+@pytest.mark.parametrize("absurd", [1e39, -np.inf])
+def test_a_number_beyond_float32_is_as_good_as_missing(absurd: float) -> None:
+    columns = np.random.default_rng(0).normal(size=(200, 2))
+    columns[7, 1] = np.nan
+    missing = Scale.of(columns).of_rows(columns)
+    columns[7, 1] = absurd
+    found = Scale.of(columns).of_rows(columns)
+    assert found == pytest.approx(missing)
+    assert found[:, 1].std() == pytest.approx(1.0, abs=0.01)

@@ -67,8 +67,8 @@ def test_what_was_left_out_is_said_and_stands_with_the_version(loop: Loop) -> No
     done = retrain(at_most(loop, 60), force=True)
     result = result_of(done)
     assert result.notes[0] == (
-        "note: learned from the newest 60 real prices; 60 older ones are left out "
-        "(`retrain.max_rows`)"
+        "note: learned from the newest 60 real prices\n"
+        "  left out 60 older ones (`retrain.max_rows`)"
     )
     assert (result.data["feedback_rows"], result.data["feedback_left_out"]) == (60, 60)
     assert done.version.metadata.evidence["feedback"]["left_out"] == 60
@@ -189,7 +189,7 @@ def test_what_is_too_little_without_them_names_them(tmp_path: Path) -> None:
     with pytest.raises(InsufficientEvidence) as few:
         read_feedback(loop.settings())
     assert few.value.message == (
-        "29 labeled predictions are too few to retrain on: 30 are needed (1 more are of houses "
+        "29 labeled predictions are too few to retrain on: 30 are needed (1 more is of houses "
         f"with a number beyond float32: {first} (CRIM 1e+39))"
     )
 

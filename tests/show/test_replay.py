@@ -15,6 +15,7 @@ from housing_cli.errors import ExitCode
 from housing_cli.loop.replay import Replay, compare_prices
 from housing_cli.registry import Version
 from housing_cli.show.replay import replay_payload, replay_result, replay_sentence
+from housing_cli.words import WIDTH
 
 REAL = np.random.default_rng(0).uniform(10, 40, 100)
 FOUND = Replay(
@@ -63,14 +64,26 @@ def test_the_answer_is_a_sentence() -> None:
     assert replay_sentence(replace(FOUND, verdict="insufficient", n=9)) == (
         "v8 cannot be compared: 9 labeled rows are fair to it, and 30 are needed"
     )
+    assert "1 labeled row is fair to it" in replay_sentence(
+        replace(FOUND, verdict="insufficient", n=1)
+    )
 
 
 def test_rows_left_out_are_counted() -> None:
     (line,) = [part for part in replay_result(FOUND, strict=False).show if "left out" in str(part)]
     assert line == (
-        "labeled rows: 130; left out 20 that v8 may have learned from, 7 that it answered itself, "
-        "3 older ones of a house"
+        "labeled rows: 130\n"
+        "  left out: 20 that v8 may have learned from\n"
+        "  left out: 7 that v8 answered itself\n"
+        "  left out: 3 older than another one of the same house"
     )
+    one = replay_result(replace(FOUND, learned=0, own=0, doubtful=1), strict=False).show[-1]
+    assert str(one).splitlines()[-1] == "  left out: 1 with a doubtful price"
+
+
+def test_no_line_is_wider_than_a_terminal() -> None:
+    texts = [part for part in replay_result(FOUND, strict=False).show if isinstance(part, str)]
+    assert max(len(line) for text in texts for line in text.splitlines()) <= WIDTH
 
 
 def test_the_payload_judges_nothing() -> None:
@@ -92,5 +105,8 @@ def test_no_rows_have_the_same_keys() -> None:
 
 def test_broken_lines_are_named() -> None:
     assert replay_result(replace(FOUND, skipped=2), strict=False).notes == [
-        "warning: 2 broken lines in the log were left out"
+        "warning: left out 2 broken lines of the log"
+    ]
+    assert replay_result(replace(FOUND, skipped=1), strict=False).notes == [
+        "warning: left out 1 broken line of the log"
     ]

@@ -36,9 +36,14 @@ def test_real_prices_of_houses_unlike_the_base_data_are_said() -> None:
     new = {"auc": 0.998, "share": 0.25}
     result = result_of(cast("Any", retrained(new)))
     assert result.notes == [
-        "note: 75% of the real prices are of houses unlike any in the base data (AUC 1.00): they "
-        "say nothing of the price level"
+        "note: 75% of the real prices are of houses unlike any in the base data\n"
+        "  they say nothing of the price level (AUC 1.00)"
     ]
+    assert result.show[-1] == "price level: 1.00 of the base data's"
+    none = result_of(cast("Any", retrained(new | {"share": 0.0})))
+    assert none.show[-1] == "price level: not estimated, the base data's is kept"
+    nearly = result_of(cast("Any", retrained(new | {"share": 0.999})))
+    assert nearly.notes[0].startswith("note: under 1% of the real prices")
     assert result.data["overlap"] == new
     for usual in ({"auc": 0.5, "share": 1.0}, None):
         assert result_of(cast("Any", retrained(usual))).notes == []
@@ -49,7 +54,7 @@ def test_the_part_of_the_stock_that_got_worse_is_said() -> None:
     done = retrained(None)
     done.comparison["stock"] = {"recent": part, "worse": True}
     assert result_of(cast("Any", done)).notes == [
-        "note: worse on 44 recent rows of RM 5.85 to 6.08: RMSE 3.570 against 1.790"
+        "note: worse on 44 rows of the feedback of RM 5.85 to 6.08\n  RMSE 3.570 against 1.790"
     ]
     done.comparison["stock"] = {"recent": part, "worse": False}
     assert result_of(cast("Any", done)).notes == []
