@@ -95,8 +95,15 @@ def command(
     }
 
     if replay:
-        others = {"drift": drift, "power": power, "report": report, "prometheus": prometheus}
-        refuse_beside_replay([name for name, given in others.items() if given])
+        others: dict[str, object] = {
+            "threshold": threshold,
+            "budget": budget,
+            "drift": drift or None,
+            "power": power or None,
+            "report": report,
+            "prometheus": prometheus,
+        }
+        refuse_beside_replay([name for name, given in others.items() if given is not None])
 
     def judge() -> Result:
         from housing_cli.config import load_settings

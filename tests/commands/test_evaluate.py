@@ -179,8 +179,13 @@ def test_a_replay_of_too_few_rows_is_3_only_when_strict(loop: Loop, housing: Hou
     assert housing("evaluate", "--replay", "--strict").code == 3
 
 
-@pytest.mark.parametrize("other", [("--drift",), ("--report", "r.html"), ("--power",)])
+@pytest.mark.parametrize(
+    "other",
+    [("--drift",), ("--report", "r.html"), ("--power",), ("--budget", "0.05"),
+     ("--threshold", "0.1"), ("--prometheus", "v.prom")],
+)  # fmt: skip
 def test_a_replay_goes_alone(loop: Loop, housing: Housing, other: tuple[str, ...]) -> None:
     ran = housing("evaluate", "--replay", *other)
     assert ran.code == 64
-    assert other[0] in ran.stderr
+    assert f"`--replay` goes without `{other[0]}`" in ran.stderr
+    assert "hint: ask for one of them at a time" in ran.stderr
