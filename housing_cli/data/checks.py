@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +22,13 @@ MISSING = frozenset(
     {"", "na", "n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "#n/a", "#na", "n.a."}
 )
 MEND = "mend the value, or leave it empty where it is missing"
+ALONE = (
+    "write the number alone, with `.` as decimal mark, and without separators of thousands, "
+    "percent and currency"
+)
+_AROUND = "%‰'`´’−"  # noqa: RUF001
+_SIGNS = {"Sc", "Cf"}  # of currencies, and what takes no room
+_DIGITS = re.compile(r"[+-]?[\d.]*\d[\d.]*", re.ASCII)
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 OTHER_SHARE, OTHER_ROWS, OTHER_PART = 0.05, 5, 0.25
@@ -62,7 +71,10 @@ def numbers_of(column: pd.Series, name: str, path: Path, place: Place) -> NDArra
         numbers = parsed.to_numpy(dtype="float64", na_value=np.nan)
         if (row := _first(np.isnan(numbers) & ~missing)) is not None:
             shown = "".join(c if c.isprintable() else " " for c in str(text.iloc[row])[:40])
-            raise DataError(f"`{path}`, {place(row)}: `{name}` is `{shown}`, not a number", MEND)
+            raise DataError(
+                f"`{path}`, {place(row)}: `{name}` is `{shown}`, not a number",
+                _mend(str(text.iloc[row])),
+            )
     if (row := _first(np.isinf(numbers))) is not None:
         raise DataError(f"`{path}`, {place(row)}: `{name}` is infinite", MEND)
     if (row := _first(np.abs(numbers) > FLOAT32_MAX)) is not None:
@@ -72,6 +84,19 @@ def numbers_of(column: pd.Series, name: str, path: Path, place: Place) -> NDArra
             MEND,
         )
     return numbers
+
+
+def _mend(text: str) -> str:
+    """Say what to do with `text`, which is no number; it may be one with something around it."""
+    bare = "".join(c for c in text if not _is_around(c)).replace(",", ".")
+    if bare != text and _DIGITS.fullmatch(bare):
+        return f"{MEND}: {ALONE}"
+    return MEND
+
+
+def _is_around(character: str) -> bool:
+    """Whether a character parts thousands, or is a sign of percent, currency or minus."""
+    return character.isspace() or character in _AROUND or unicodedata.category(character) in _SIGNS
 
 
 def _first(found: NDArray[np.bool_]) -> int | None:

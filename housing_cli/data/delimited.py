@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from housing_cli.data.checks import Place, check_header
+from housing_cli.data.marks import with_points
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
 
@@ -41,11 +42,13 @@ def csv_columns(
             places.append(place)
     if not rows:
         raise DataError(f"`{path}` has a header but no rows", "give a table with rows")
-    # Where something else parts the columns, a comma may be the decimal mark.
-    columns = {}
-    for name, values in zip(header, zip(*rows, strict=True), strict=True):
-        numbers = values if separator == "," else [value.replace(",", ".") for value in values]
-        columns[name] = pd.Series(numbers, dtype="str")
+    texts: dict[str, Sequence[str]] = dict(
+        zip(header, map(list, zip(*rows, strict=True)), strict=True)
+    )
+    needed = (*schema.features, schema.target)
+    by_commas = separator == ","
+    texts |= with_points(texts, needed, path, places.__getitem__, parted_by_commas=by_commas)
+    columns = {name: pd.Series(values, dtype="str") for name, values in texts.items()}
     return columns, places.__getitem__
 
 

@@ -1,8 +1,8 @@
 """Read, check and fingerprint a table of houses.
 
-CSV (comma, semicolon or tab; UTF-8 with or without BOM; any line ends) and Parquet. Missing feature
-values are ordinary; rows without a target are left out and counted; everything else that is odd is
-an error that names the place.
+CSV (comma, semicolon or tab; UTF-8 with or without BOM; any line ends; with the decimal mark that
+its numbers settle, see `marks`) and Parquet. Missing feature values are ordinary; rows without a
+target are left out and counted; everything else that is odd is an error that names the place.
 """
 
 from __future__ import annotations

@@ -16,6 +16,10 @@ import pytest
 from tests.conftest import FEATURES, QUICK, Housing, as_nobody, parquet, rows
 
 MEND = "mend the value, or leave it empty where it is missing"
+ALONE = (
+    "write the number alone, with `.` as decimal mark, and without separators of thousands, "
+    "percent and currency"
+)
 FAILURE = 1
 
 
@@ -134,7 +138,24 @@ TABLES = [
         "thousands separator",
         text((4, "TAX", '"1,296"')),
         "`t`, line 4: `TAX` is `1,296`, not a number",
-        MEND,
+        f"{MEND}: {ALONE}",
+    ),
+    Bad(
+        "currency",
+        text((4, "MEDV", "$34.7")),
+        "`t`, line 4: `MEDV` is `$34.7`, not a number",
+        f"{MEND}: {ALONE}",
+    ),
+    Bad(
+        "thousands as a spreadsheet writes them",
+        text(*((line, "TAX", f"1@{line:03}") for line in range(2, 62)))
+        .replace(b",", b";")
+        .replace(b".", b",")
+        .replace(b"@", b"."),
+        "`t`, line 2: `TAX` is `1.002`, which may be 1002 or 1.002, and no other value of the "
+        "column tells which",
+        "write its numbers without separators of thousands (`1002`); if the mark is the "
+        "decimal one, write `1,0020`",
     ),
     Bad("inf", text((3, "DIS", "inf")), "`t`, line 3: `DIS` is infinite", MEND),
     Bad("-Infinity", text((3, "B", "-Infinity")), "`t`, line 3: `B` is infinite", MEND),

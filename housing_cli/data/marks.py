@@ -1,0 +1,143 @@
+"""Which mark of a table of text is the decimal one: comma or dot.
+
+`144.993` is 144993 where a comma is the decimal mark, as in spreadsheets of half of the world, and
+145 where a dot is. Most numbers settle it: `54,5` and `1.234.567` can be read in one way only. What
+settles a column is the column; a column that leaves it open is refused, unless the file has one
+mark alone, and that mark is the one the column is written with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from housing_cli.data.checks import Place
+from housing_cli.errors import DataError
+
+DOT, COMMA = ".", ","
+_NAMES = {DOT: "point", COMMA: "comma"}
+_OTHER = {DOT: COMMA, COMMA: DOT}
+_SWAPPED = str.maketrans(",.", ".,")
+# A number with a decimal point: plain, with an exponent, or with commas between its thousands. What
+# begins with a zero has no thousands.
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?)",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def readings(text: str) -> dict[str, str]:
+    """Return the number that `text` is, as Python writes it, by each decimal mark it may have."""
+    read = ((DOT, text), (COMMA, text.translate(_SWAPPED)))
+    return {mark: number.replace(",", "") for mark, number in read if _NUMBER.fullmatch(number)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The first row of each decimal mark that its values settle, and of each they leave open."""
+
+    settled: Mapping[str, int]
+    left_open: Mapping[str, int]
+
+
+def with_points(
+    columns: Mapping[str, Sequence[str]],
+    needed: Sequence[str],
+    path: Path,
+    place: Place,
+    *,
+    parted_by_commas: bool,
+) -> dict[str, Sequence[str]]:
+    """Return the `needed` columns with decimal points, and without separators of thousands.
+
+    Where commas part the columns, a comma is no part of a number, and numbers stay as they are.
+    Values that are no number stay, too. Raises `DataError` for a column that can be read in two
+    ways, and where numbers of `needed` have different decimal marks.
+    """
+    found = {name: _look(values) for name, values in columns.items()}
+    settled = {mark for column in found.values() for mark in column.settled}
+    if parted_by_commas:
+        settled.add(DOT)
+    else:
+        _check_one_mark({name: found[name] for name in needed}, columns, path, place)
+    read: dict[str, Sequence[str]] = {}
+    for name in needed:
+        column, values = found[name], columns[name]
+        if not column.settled:
+            for mark, row in column.left_open.items():
+                # A comma within a comma-separated file is refused as no number.
+                if settled != {mark} and not (parted_by_commas and mark == COMMA):
+                    raise _ambiguous(values[row].strip(), name, path, place(row), settled)
+        mark = next(iter(column.settled or column.left_open), DOT)
+        read[name] = values if parted_by_commas else [_read(value, mark) for value in values]
+    return read
+
+
+def _look(values: Sequence[str]) -> _Column:
+    settled: dict[str, int] = {}
+    left_open: dict[str, int] = {}
+    for row, value in enumerate(values):
+        points, commas = value.count(DOT), value.count(COMMA)
+        # What has one mark tells nothing new where an earlier value settled that mark: most do.
+        if points + commas == 0 or (points + commas == 1 and _mark_of(value) in settled):
+            continue
+        read = readings(value.strip())
+        if len(read) == 1:
+            settled.setdefault(next(iter(read)), row)
+        elif read and read[DOT] != read[COMMA]:
+            left_open.setdefault(_mark_of(value), row)
+    return _Column(settled, left_open)
+
+
+def _mark_of(text: str) -> str:
+    return DOT if DOT in text else COMMA
+
+
+def _read(value: str, mark: str) -> str:
+    """Return the number as Python writes it; other text as it is."""
+    if mark == DOT and COMMA not in value:
+        return value
+    whole, comma, fraction = value.partition(COMMA)
+    if mark == COMMA and whole.isdigit() and fraction.isdigit():  # most, and ten times as fast
+        return f"{whole}.{fraction}"
+    if comma or DOT in whole:
+        return readings(value.strip()).get(mark, value)
+    return value
+
+
+def _check_one_mark(
+    found: Mapping[str, _Column],
+    columns: Mapping[str, Sequence[str]],
+    path: Path,
+    place: Place,
+) -> None:
+    """Raise `DataError` at the first number whose decimal mark is not that of those before it."""
+    firsts = {
+        mark: min((c.settled[mark], name) for name, c in found.items() if mark in c.settled)
+        for mark in (DOT, COMMA)
+        if any(mark in c.settled for c in found.values())
+    }
+    if len(firsts) == 1 or not firsts:
+        return
+    mark = max(firsts, key=lambda key: firsts[key][0])
+    (row, name), (before, other) = firsts[mark], firsts[_OTHER[mark]]
+    raise DataError(
+        f"`{path}`, {place(row)}: `{name}` is `{columns[name][row].strip()}`, with a decimal "
+        f"{_NAMES[mark]}, but `{other}` is `{columns[other][before].strip()}` on {place(before)}",
+        "write every number of the file with one decimal mark",
+    )
+
+
+def _ambiguous(text: str, name: str, path: Path, place: str, settled: set[str]) -> DataError:
+    read = readings(text)
+    mark = _mark_of(text)
+    decimal = f"{read[mark]}0".replace(DOT, mark if len(settled) != 1 else next(iter(settled)))
+    thousands = read[_OTHER[mark]]
+    return DataError(
+        f"`{path}`, {place}: `{name}` is `{text}`, which may be {thousands} or {read[mark]}, and "
+        "no other value of the column tells which",
+        f"write its numbers without separators of thousands (`{thousands}`); if the mark is the "
+        f"decimal one, write `{decimal}`",
+    )
