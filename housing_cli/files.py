@@ -43,7 +43,8 @@ def replace_file(path: Path, data: bytes, *, mark: str = "", durable: bool = Fal
     """
     temporary = path.with_name(f".{path.name}.{mark or os.getpid()}")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # a crash left it, or someone a link to another file
+        with temporary.open("xb") as file:
             file.write(data)
             if durable:
                 file.flush()

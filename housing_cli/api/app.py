@@ -35,7 +35,7 @@ from housing_cli.api.reloader import Reloader
 from housing_cli.config import Settings, load_settings
 from housing_cli.errors import HousingError
 from housing_cli.prediction_log import open_log
-from housing_cli.registry import open_registry
+from housing_cli.registry import open_reader
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -68,7 +68,7 @@ def create_app(
         settings = load_settings()
     _ensure_logging(settings)
     keys = keys or ApiKeys(settings.api.keys, settings.api.keys_file)
-    registry = open_registry(settings)
+    registry = open_reader(settings)
     metrics = Metrics()
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
     predictor = Predictor(settings, log, metrics)

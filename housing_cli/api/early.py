@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from housing_cli.api.served import Served, load_served
-from housing_cli.registry import open_registry
+from housing_cli.registry import open_reader
 
 if TYPE_CHECKING:
     from housing_cli.config import Settings
@@ -35,4 +35,4 @@ class EarlyLoad:
     def _load(self, settings: Settings) -> None:
         # Whoever loads it in earnest meets the same error, and knows what to do about it.
         with contextlib.suppress(Exception):
-            self._served = load_served(open_registry(settings), settings.serve.version)
+            self._served = load_served(open_reader(settings), settings.serve.version)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from housing_cli.api.predictor import Predictor
     from housing_cli.config import Settings
     from housing_cli.data.schema import FeatureSchema
-    from housing_cli.registry import ModelRegistry
+    from housing_cli.registry import RegistryReader
 
 logger = logging.getLogger("housing.serve")
 
@@ -41,7 +41,7 @@ class Reloader:
     def __init__(
         self,
         predictor: Predictor,
-        registry: ModelRegistry,
+        registry: RegistryReader,
         settings: Settings,
         schema_changed: Callable[[FeatureSchema], None],
         early: EarlyLoad | None = None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from housing_cli.data.schema import FeatureSchema
-    from housing_cli.registry import ModelRegistry, Version
+    from housing_cli.registry import RegistryReader, Version
 
 WARM_UP_ROWS = 3
 
@@ -90,7 +90,7 @@ class Served(msgspec.Struct, frozen=True):
         return self.version.metadata.schema
 
 
-def load_served(registry: ModelRegistry, ref: str) -> Served:
+def load_served(registry: RegistryReader, ref: str) -> Served:
     """Load the version that `ref` names; nothing is unpickled.
 
     The bytes that are hashed are the bytes that are loaded. The golden rows are scored, which
@@ -115,7 +115,7 @@ def load_served(registry: ModelRegistry, ref: str) -> Served:
     return Served(version, model, intervals)
 
 
-def read_intervals(registry: ModelRegistry, version: Version) -> IntervalModel | None:
+def read_intervals(registry: RegistryReader, version: Version) -> IntervalModel | None:
     """Return what the version's answers say of their errors; `None` where it carries no intervals.
 
     Raises `VersionCorrupt`.

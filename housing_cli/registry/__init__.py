@@ -18,6 +18,7 @@ from housing_cli.registry.names import (
     PIPELINE_FILE,
     REFERENCE_FILE,
 )
+from housing_cli.registry.reader import RegistryReader
 from housing_cli.registry.store import ModelRegistry
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ __all__ = [
     "Golden",
     "Metadata",
     "ModelRegistry",
+    "RegistryReader",
     "Version",
+    "open_reader",
     "open_registry",
 ]
 
@@ -42,3 +45,8 @@ __all__ = [
 def open_registry(settings: Settings) -> ModelRegistry:
     """Return the registry that the settings name; nothing is read or made yet."""
     return ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+
+
+def open_reader(settings: Settings) -> RegistryReader:
+    """Return the registry that the settings name, for those who never change it: a server."""
+    return RegistryReader(settings.registry.path, settings.registry.lock_timeout)

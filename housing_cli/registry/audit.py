@@ -5,16 +5,17 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from housing_cli.errors import VersionCorrupt
+from housing_cli.registry.digests import sha256
 from housing_cli.registry.history import Recorded, check_chain, read_history, replay
 from housing_cli.registry.metadata import Version
 from housing_cli.registry.names import METADATA_FILE, PREVIOUS, printable
-from housing_cli.registry.reader import RESTORE
+from housing_cli.registry.reader import RESTORE, RegistryReader
 from housing_cli.registry.store import ModelRegistry
-from housing_cli.registry.transaction import locked, sha256, writable
+from housing_cli.registry.transaction import locked, writable
 
 
 def verify_files(
-    registry: ModelRegistry, version: Version, recorded: Recorded | None = None
+    registry: RegistryReader, version: Version, recorded: Recorded | None = None
 ) -> None:
     """Raise `VersionCorrupt` unless every file of `version` is the one that was registered.
 
@@ -48,7 +49,7 @@ def audit(registry: ModelRegistry) -> Recorded:
     return recorded
 
 
-def _check_versions(registry: ModelRegistry, recorded: Recorded, names: list[str]) -> None:
+def _check_versions(registry: RegistryReader, recorded: Recorded, names: list[str]) -> None:
     for name in sorted({*recorded.versions, *names}):
         directory = registry.directory(name)
         if name not in names:
@@ -63,7 +64,7 @@ def _check_versions(registry: ModelRegistry, recorded: Recorded, names: list[str
             )
 
 
-def _check_aliases(registry: ModelRegistry, recorded: Recorded, aliases: dict[str, str]) -> None:
+def _check_aliases(registry: RegistryReader, recorded: Recorded, aliases: dict[str, str]) -> None:
     for alias in sorted({*recorded.aliases, *aliases}):
         told, found = recorded.aliases.get(alias), aliases.get(alias)
         if told != found:

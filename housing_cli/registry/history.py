@@ -14,9 +14,9 @@ import msgspec
 
 from housing_cli.errors import VersionCorrupt
 from housing_cli.registry import formats
+from housing_cli.registry.digests import DIGEST, GENESIS, digest_line, line_hash
 from housing_cli.registry.metadata import Event
 from housing_cli.registry.names import PREVIOUS, PRODUCTION, is_version
-from housing_cli.registry.transaction import DIGEST, GENESIS, digest_line, line_hash
 
 RESTORE = "restore the file from a backup"
 # What of an event is asked for when a name is given or checked; the evidence may be long.

@@ -39,9 +39,14 @@ def check_tag(tag: str) -> None:
         )
 
 
+def may_be_alias(text: str) -> bool:
+    """Say whether an alias can be called `text`; `previous` is one."""
+    return bool(NAME.fullmatch(text)) and not VERSION_REF.fullmatch(text) and text != LATEST
+
+
 def check_alias(alias: str) -> None:
     """Raise `UsageError` unless `alias` can be an alias that is pointed by hand."""
-    if not NAME.fullmatch(alias) or VERSION_REF.fullmatch(alias) or alias in {LATEST, PREVIOUS}:
+    if not may_be_alias(alias) or alias == PREVIOUS:
         raise UsageError(
             f"`{printable(alias)}` cannot be an alias",
             f"{_RULE} version, `latest` or `previous`",

@@ -12,6 +12,7 @@ import msgspec
 from housing_cli.errors import NewerFormat, RegistryError, VersionCorrupt, VersionNotFound
 from housing_cli.files import reason
 from housing_cli.registry import formats
+from housing_cli.registry.digests import sha256
 from housing_cli.registry.history import parse_history, read_history
 from housing_cli.registry.metadata import Event, Metadata, Version
 from housing_cli.registry.names import (
@@ -23,14 +24,13 @@ from housing_cli.registry.names import (
     is_version,
     printable,
 )
-from housing_cli.registry.transaction import JOURNAL, locked, sha256, writable
 
 RESTORE = "restore the file, or use another version"
 LIST = "see what there is with `housing registry ls`"
 
 
 class RegistryReader:
-    """The registry at `path`; reading needs no lock and creates nothing."""
+    """The registry at `path`; reading needs no lock, and creates and mends nothing."""
 
     def __init__(self, path: Path | str, lock_timeout: float = 60.0) -> None:
         self.root = Path(path)
@@ -231,11 +231,8 @@ class RegistryReader:
             ) from error
 
     def _settle(self) -> None:
-        """Finish what a crashed command had committed; wait for one that is at it now.
+        """Raise `NewerFormat` where the registry is for newer programs alone.
 
-        Raises `NewerFormat` where the registry is for newer programs alone.
+        Changes nothing: what a crashed command had committed is finished by the next command.
         """
         formats.check_registry(self.root)
-        if (self.root / JOURNAL).exists() and writable(self.root):
-            with locked(self.root, self.lock_timeout):
-                pass

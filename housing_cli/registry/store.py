@@ -16,6 +16,7 @@ import msgspec
 
 from housing_cli.errors import RegistryError, VersionNotFound
 from housing_cli.files import sync_directory
+from housing_cli.registry.digests import GENESIS, chain, line_hash, sha256
 from housing_cli.registry.history import check_head, highest_number, read_history
 from housing_cli.registry.metadata import Event, Metadata, Version
 from housing_cli.registry.names import (
@@ -27,17 +28,9 @@ from housing_cli.registry.names import (
     is_version,
     storable,
 )
+from housing_cli.registry.plan import Plan
 from housing_cli.registry.reader import LIST, RegistryReader
-from housing_cli.registry.transaction import (
-    GENESIS,
-    Plan,
-    chain,
-    commit,
-    line_hash,
-    locked,
-    remove_tree,
-    sha256,
-)
+from housing_cli.registry.transaction import JOURNAL, commit, locked, remove_tree, writable
 
 __all__ = ["PREVIOUS", "PRODUCTION", "ModelRegistry", "check_alias", "check_tag", "now"]
 
@@ -131,17 +124,29 @@ class ModelRegistry(RegistryReader):
 
     def gc(self, keep: int, *, dry_run: bool = False) -> list[str]:
         """Remove all but the newest `keep` versions and those an alias names; return the names."""
+        if dry_run:  # needs no permission to write
+            return self._superfluous(keep)
         with locked(self.root, self.lock_timeout):
-            names = self.names()
-            kept = {*names[-keep:], *self.aliases().values()}
-            removed = [name for name in names if name not in kept]
-            if removed and not dry_run:
+            removed = self._superfluous(keep)
+            if removed:
                 renames = [(f"versions/{name}", f"versions/.removed-{name}") for name in removed]
                 events = [self._event("removed", from_=name, why="gc") for name in removed]
                 self._commit(events, {}, renames=renames)
                 for _, trash in renames:
                     remove_tree(self.root / trash)
         return removed
+
+    def _superfluous(self, keep: int) -> list[str]:
+        names = self.names()
+        kept = {*names[-keep:], *self.aliases().values()}
+        return [name for name in names if name not in kept]
+
+    def _settle(self) -> None:
+        """Finish what a crashed command had committed; wait for one that is at it now."""
+        super()._settle()
+        if (self.root / JOURNAL).exists() and writable(self.root):
+            with locked(self.root, self.lock_timeout):
+                pass
 
     def _commit(
         self,

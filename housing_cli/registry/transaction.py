@@ -2,35 +2,32 @@
 
 A `Plan` is committed by the rename that makes it `.journal.json`. From then on the changes happen,
 now or when the next command opens the registry: each step does nothing where it was done already.
+A server is no command, and never does it.
+
+Nothing is written through a symbolic link: whoever may write here, but nowhere else, could let a
+command of someone else write there.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
 from housing_cli.errors import RegistryBusy, RegistryError
 from housing_cli.files import reason, replace_file, sync_directory, wait_for_lock
 from housing_cli.registry import formats
-from housing_cli.registry.metadata import Event
+from housing_cli.registry.digests import DIGEST, digest_line
+from housing_cli.registry.plan import Plan, parse_plan
 
 JOURNAL = ".journal.json"
-DIGEST = "history.sha256"
-GENESIS = "0" * 64
-
-
-class Plan(Struct, frozen=True):
-    """Directories to rename, lines to add to the history at byte `history_size`, aliases to set."""
-
-    renames: list[tuple[str, str]] = []
-    history_size: int = 0
-    lines: list[str] = []
-    aliases: dict[str, str] = {}
+LOCK = ".lock"
+HISTORY = "history.jsonl"
+_OURS = (JOURNAL, HISTORY, DIGEST, formats.FILE, "versions", "aliases")
+_LEFT = (".building-v*", ".removed-v*")
 
 
 @contextmanager
@@ -38,7 +35,8 @@ def locked(root: Path, timeout: float) -> Iterator[None]:
     """Hold the registry's lock; mend what a crashed command left. Raises `RegistryBusy`."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        handle = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        handle = os.open(root / LOCK, flags, 0o666)
     except OSError as error:
         raise RegistryError(
             f"registry `{root}` cannot be written: {reason(error)}",
@@ -47,6 +45,7 @@ def locked(root: Path, timeout: float) -> Iterator[None]:
     try:
         _acquire(handle, root, timeout)
         formats.check_registry(root)
+        _refuse_links(root)
         _recover(root)
         yield
     except OSError as error:
@@ -61,7 +60,8 @@ def locked(root: Path, timeout: float) -> Iterator[None]:
 def writable(root: Path) -> bool:
     """Say whether this process may take the lock of the registry at `root`."""
     effective = os.access in os.supports_effective_ids
-    return os.access(root, os.W_OK, effective_ids=effective)
+    paths = [root, root / LOCK] if (root / LOCK).exists() else [root]
+    return all(os.access(path, os.W_OK, effective_ids=effective) for path in paths)
 
 
 def _acquire(handle: int, root: Path, timeout: float) -> None:
@@ -74,24 +74,32 @@ def _acquire(handle: int, root: Path, timeout: float) -> None:
         ) from None
 
 
+def _refuse_links(root: Path, names: Iterable[str] = _OURS) -> None:
+    for path in (root / name for name in names):
+        if path.is_symlink():
+            raise RegistryError(
+                f"`{path}` is a symbolic link, and the registry writes through none",
+                "put the file or directory itself there; `registry.path` itself may be a link",
+            )
+
+
 def _recover(root: Path) -> None:
     journal = root / JOURNAL
     if journal.exists():
-        try:
-            plan = msgspec.json.decode(journal.read_bytes(), type=Plan)
-        except msgspec.MsgspecError:
-            raise RegistryError(
-                f"`{journal}` was damaged after it was written",
-                "remove it, then see with `housing registry verify` what is missing",
-            ) from None
+        history = root / HISTORY
+        there = history.read_bytes() if history.exists() else b""
+        plan = parse_plan(journal.read_bytes(), there, journal)
+        _refuse_links(root, dict(plan.renames))
         _perform(root, plan)
     # Whoever holds the lock is alone: what is being built or removed now was left by a crash.
-    for left in (root / "versions").glob(".*"):
-        remove_tree(left, ignore_errors=True)
+    for pattern in _LEFT:
+        for left in (root / "versions").glob(pattern):
+            remove_tree(left, ignore_errors=True)
 
 
 def commit(root: Path, plan: Plan) -> None:
     """Carry out `plan`, all of it or nothing, whatever happens meanwhile. Needs the lock."""
+    _refuse_links(root, dict(plan.renames))
     numbered = root / formats.FILE
     if not numbered.exists():  # new, or last written by a program that knew no number
         _write(numbered, msgspec.json.encode({"format": formats.REGISTRY}) + b"\n")
@@ -100,12 +108,14 @@ def commit(root: Path, plan: Plan) -> None:
 
 
 def _perform(root: Path, plan: Plan) -> None:
+    # First what tells of a version, then the version: whoever sees it without a lock, such as a
+    # server, finds it in the history.
+    if plan.lines:
+        _extend_history(root / HISTORY, plan)
     for source, target in plan.renames:
         if (root / source).exists():
             (root / source).rename(root / target)
             sync_directory((root / target).parent)
-    if plan.lines:
-        _extend_history(root / "history.jsonl", plan)
     for alias, version in plan.aliases.items():
         (root / "aliases").mkdir(exist_ok=True)
         _write(root / "aliases" / alias, f"{version}\n".encode())
@@ -114,7 +124,7 @@ def _perform(root: Path, plan: Plan) -> None:
 
 
 def _extend_history(file: Path, plan: Plan) -> None:
-    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
         os.ftruncate(handle, plan.history_size)  # what a torn attempt left
         data = "".join(f"{line}\n" for line in plan.lines).encode()
@@ -127,33 +137,6 @@ def _extend_history(file: Path, plan: Plan) -> None:
         os.close(handle)
     # `sha256sum -c history.sha256` checks it too. The chain alone does not guard the last line.
     _write(file.with_name(DIGEST), digest_line(file.read_bytes()))
-
-
-def digest_line(history: bytes) -> bytes:
-    """Return the content of `history.sha256`."""
-    return f"{sha256(history)}  history.jsonl\n".encode()
-
-
-def chain(events: list[Event], previous: str) -> list[str]:
-    """Return the history lines of `events`, each linked to the line before it."""
-    lines = []
-    for event in events:
-        line = msgspec.json.encode(msgspec.structs.replace(event, prev=previous))
-        previous = line_hash(line)
-        lines.append(line.decode())
-    return lines
-
-
-def line_hash(line: bytes) -> str:
-    """Return the SHA-256 of one history line without its newline."""
-    return sha256(line)
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 of `data` in hex."""
-    import hashlib  # loads OpenSSL, which listing versions can do without
-
-    return hashlib.sha256(data).hexdigest()
 
 
 def remove_tree(directory: Path, *, ignore_errors: bool = False) -> None:

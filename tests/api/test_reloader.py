@@ -53,6 +53,21 @@ def test_a_promotion_is_served_within_two_seconds(
     until(lambda: version(client) == "v1")
 
 
+def test_a_server_neither_obeys_nor_minds_a_planted_journal(
+    client: TestClient, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    add_version(registry, 1, promote=False)
+    (tmp_path / "precious").write_text("mine")
+    journal = registry.root / ".journal.json"
+    journal.write_text('{"renames":[["../precious","versions/v9"]],"aliases":{"../planted":"v1"}}')
+    registry.alias_path("production").write_text("v2\n")
+    until(lambda: version(client) == "v2")
+    assert refusal(client) == ""
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (registry.root / "planted").exists()
+    assert journal.exists()
+
+
 def test_the_default_poll_is_quick_enough(registry: ModelRegistry, serve: Serve) -> None:
     client = serve(serve={"reload_seconds": 0.5})
     add_version(registry, 1, promote=True)

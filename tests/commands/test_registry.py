@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import QUICK, SHIPPED, Housing
+import pytest
+
+from tests.conftest import QUICK, SHIPPED, Housing, as_nobody
 
 KEYS = ["command", "status", "exit_code", "data", "errors"]
 
@@ -104,3 +107,43 @@ def test_another_alias_needs_no_comparison(artifacts: Path, housing: Housing) ->
     assert json.loads(housing("registry", "show", "staging", "--json").stdout)["data"]["tag"] == (
         "second"
     )
+
+
+READS = ("ls", "show v1", "show v1 --report card.html", "diff v1 v2", "history", "verify",
+         "verify first", "gc --keep 1 --dry-run")  # fmt: skip
+
+
+def close_all(artifacts: Path) -> None:
+    for path in [artifacts, *artifacts.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def close_only_the_lock(artifacts: Path) -> None:
+    (artifacts / ".lock").touch()
+    (artifacts / ".lock").chmod(0o444)
+    artifacts.chmod(0o777)
+
+
+def leave_a_journal_and_close_all(artifacts: Path) -> None:
+    (artifacts / ".journal.json").write_text("{")
+    close_all(artifacts)
+
+
+@pytest.mark.parametrize("close", [close_all, close_only_the_lock, leave_a_journal_and_close_all])
+def test_reading_needs_no_permission_to_write(
+    artifacts: Path, housing: Housing, close: Callable[[Path], None]
+) -> None:
+    Path.cwd().chmod(0o755)
+    words = [read.split() for read in READS]
+    before = [housing("registry", *read) for read in words]  # also imports what it takes
+    Path("card.html").chmod(0o666)
+    assert {read.code for read in before} == {0}
+    close(artifacts)
+    with as_nobody():
+        closed = [housing("registry", *read) for read in words]
+        refused = housing("registry", "gc", "--keep", "1")
+    assert closed == before
+    assert refused.code == 1
+    assert "cannot be written: permission denied" in refused.stderr
+    for path in [artifacts, *artifacts.rglob("*")]:
+        path.chmod(0o755)

@@ -10,7 +10,7 @@ import pytest
 
 from housing_cli.errors import NewerFormat, RegistryError
 from housing_cli.registry import ModelRegistry
-from housing_cli.registry.transaction import DIGEST, digest_line
+from housing_cli.registry.digests import DIGEST, digest_line
 from tests.conftest import Housing
 from tests.registry.versions import add, metadata, registry_of
 

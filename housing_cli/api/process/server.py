@@ -28,7 +28,7 @@ from housing_cli.api.process.protocol import protocol_class
 from housing_cli.config.settings import Serve
 from housing_cli.errors import HousingError, ServeError
 from housing_cli.prediction_log import open_log
-from housing_cli.registry import open_registry
+from housing_cli.registry import open_reader
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -84,7 +84,7 @@ def check(settings: Settings) -> ApiKeys:
         worker_metrics.prepare()
     schema = settings.schema()
     try:
-        schema = open_registry(settings).get(settings.serve.version).metadata.schema
+        schema = open_reader(settings).get(settings.serve.version).metadata.schema
     except HousingError:
         # Production may come later, or be mended; any other name that is none is a typing error.
         if settings.serve.version != Serve().version:
