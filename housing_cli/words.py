@@ -30,6 +30,11 @@ def share(value: float) -> str:
     return f"{value:.0%}"
 
 
+def share_in_short(value: float) -> str:
+    """Return a share for a narrow column: `<1%`, `42%`, `>99%`."""
+    return share(value).replace("under ", "<").replace("over ", ">")
+
+
 def figure(value: float, digits: int = 4) -> str:
     """Return a number of so many digits, without an exponent where it is large."""
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"

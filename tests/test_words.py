@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from housing_cli.words import WIDTH, are, chance, counted, figure, folded, in_one_line, share
+from housing_cli.words import (
+    WIDTH,
+    are,
+    chance,
+    counted,
+    figure,
+    folded,
+    in_one_line,
+    share,
+    share_in_short,
+)
 
 
 def test_one_is_no_plural() -> None:
@@ -20,6 +30,10 @@ def test_one_is_no_plural() -> None:
 )  # fmt: skip
 def test_a_share_of_some_is_neither_none_nor_all(value: float, words: str) -> None:
     assert share(value) == words
+
+
+def test_a_narrow_column_has_signs_for_words() -> None:
+    assert [share_in_short(x) for x in (0.0, 0.004, 0.5, 0.999)] == ["0%", "<1%", "50%", ">99%"]
 
 
 def test_a_large_number_has_no_exponent() -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from housing_cli.judging.column_tests import Tested, holm, missing_test, values_test
 from housing_cli.judging.houses import as_served
 from housing_cli.judging.sums import band_edges
-from housing_cli.words import share
+from housing_cli.words import share, share_in_short
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +96,8 @@ class Drift:
             said = _values_in_short(self.shift)
             found.append(Change(said, self.effect, self.values_p_value, self.test))
         if self.missing_drifted:
-            said = f"missing {share(self.missing_now)} (was {share(self.missing_before)})"
+            now, before = map(share_in_short, (self.missing_now, self.missing_before))
+            said = f"missing {now} (was {before})"
             effect, test = abs(self.missing), self.missing_test
             found.append(Change(said, effect, self.missing_p_value, test))
         return tuple(found)

@@ -22,6 +22,7 @@ from housing_cli.data.copies import groups_of
 from housing_cli.errors import DataError, ModelError
 from housing_cli.learning.folds import splits
 from housing_cli.learning.pipeline import build_pipeline
+from housing_cli.words import are, counted
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -88,7 +89,7 @@ def outer_splits(settings: Settings, groups: Rows) -> list[tuple[int, Rows, Rows
     folds, repeats, seed = settings.train.folds, settings.train.repeats, settings.train.seed
     if n < 2 * folds:
         raise DataError(
-            f"{n} rows are too few for {folds}-fold cross-validation",
+            f"{counted(n, 'row')} {are(n)} too few for {folds}-fold cross-validation",
             f"give at least {2 * folds} rows, or set `train.folds` lower",
         )
     return [

@@ -77,7 +77,7 @@ def _intervals(registry: ModelRegistry, version: Version, reference: Reference) 
     model = IntervalModel.from_json(registry.read_file(version, INTERVALS_FILE))
     prices, spreads = reference.out_of_fold[0], reference.spreads
     rows: Rows = [
-        ["made to hold", f"{model.coverage:.0%}"],
+        ["made to hold", f"{100 * model.coverage:g}%"],
         ["hold out of fold", f"{coverage_of(model, reference.target, prices, spreads):.1%}"],
         ["mean width", mean_width(model, prices, spreads)],
     ]

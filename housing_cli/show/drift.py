@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from housing_cli.show.result import Cell, Table
-from housing_cli.words import chance, share
+from housing_cli.words import chance, share_in_short
 
 if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift
@@ -16,8 +16,8 @@ def drift_table(drifted: Sequence[Drift]) -> Table:
     """Return the table of what drifted; a column whose missing rate drifted too has two rows."""
     rows: list[list[Cell]] = [
         [
-            column.name, change.reading, share(change.effect), chance(change.p_value), change.test,
-            f"{column.psi:.2f}",
+            column.name, change.reading, share_in_short(change.effect), chance(change.p_value),
+            change.test, f"{column.psi:.2f}",
         ]
         for column in drifted
         for change in column.changes
@@ -35,5 +35,5 @@ def drift_rows(columns: Sequence[Drift]) -> list[list[object]]:
         for reading, effect, p_value, test in said or [quiet]:
             # It must not break in a narrow column.
             p = chance(p_value).replace("<", "<\N{NO-BREAK SPACE}")
-            rows.append([reading, round(column.psi, 3), share(effect), p, test, column.n])
+            rows.append([reading, round(column.psi, 3), share_in_short(effect), p, test, column.n])
     return rows

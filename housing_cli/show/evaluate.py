@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.budget import alarm_lines, budget_payload
 from housing_cli.show.drift import drift_table
+from housing_cli.show.labels import MOST_NAMED
 from housing_cli.show.labels import payload as labels_payload
 from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
@@ -20,6 +22,7 @@ from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line
 from housing_cli.words import are, counted, figure, share
 
 if TYPE_CHECKING:
+    from housing_cli.judging.drift import Drift
     from housing_cli.judging.power import Power
     from housing_cli.loop.evaluate import Evaluation
 
@@ -159,7 +162,7 @@ def _labels_line(judged: Evaluation) -> str:
     labels = judged.labels
     if labels.coverage is None:
         return "labels: no predictions in the window"
-    text = f"labels: {labels.labeled} of the newest {labels.predictions} predictions"
+    text = f"labels: {labels.labeled} of the newest {counted(labels.predictions, 'prediction')}"
     if labels.delay_p50 is not None and labels.delay_p95 is not None:
         text += f", after {span(labels.delay_p50)} (half) to {span(labels.delay_p95)} (95 %)"
     return text
@@ -183,19 +186,25 @@ def _power_table(power: Power) -> Table:
     return Table(["degradation", "labels needed", "more"], rows, title)
 
 
+def _few(columns: Sequence[Drift]) -> str:
+    """Return the names of the first few columns, and how many more there are."""
+    names = ", ".join(column.name for column in columns[:MOST_NAMED])
+    more = len(columns) - MOST_NAMED
+    return f"{names} and {more} more" if more > 0 else names
+
+
 def _notes(judged: Evaluation) -> list[str]:
     notes = [f"warning: {text}" for text in label_warnings(judged.labels)]
     if judged.biased:
-        names = ", ".join(column.name for column in judged.biased[:3])
+        names = _few(judged.biased)
         notes.append(
-            f"warning: labeled rows do not look like the unlabeled ones ({names})\n"
+            f"warning: labeled rows do not look like the unlabeled ones\n  in {names}\n"
             "  the error of all predictions may be another"
         )
         if corrected := corrected_words(judged):
             notes[-1] += "".join(f"\n  {line}" for line in corrected.splitlines())
     if judged.drifted and "drift" not in judged.reasons:
-        names = ", ".join(column.name for column in judged.drifted[:3])
-        notes.append(f"warning: drift in {names}; `--drift` makes it decide")
+        notes.append(f"warning: drift in {_few(judged.drifted)}\n  `--drift` makes it decide")
     if judged.rows.skipped:
         notes.append(f"warning: left out {counted(judged.rows.skipped, 'broken line')} of the log")
     if judged.verdict.verdict == "degraded":

@@ -18,6 +18,6 @@ def late_line(late: LateLabels | None) -> list[str]:
     shortest, longest = span(late.shortest_delay), span(late.longest_delay)
     after = longest if shortest == longest else f"{shortest} to {longest}"
     return [
-        f"{late.n} {came} too late for this window, {after} after the prediction\n"
-        f"  `--window {late.window}` would count {them}"
+        f"{late.n} {came} too late for this window\n"
+        f"  {after} after the prediction: `--window {late.window}` would count {them}"
     ]

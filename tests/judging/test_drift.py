@@ -147,7 +147,7 @@ def test_each_change_stands_beside_the_figures_of_its_own_test() -> None:
     assert change.p_value == lost.missing_p_value < 0.01 < lost.values_p_value
     # The values that are left did not move: their test stands nowhere.
     (change,) = more.changes
-    assert (change.reading, change.test) == ("missing 67% (was under 1%)", "Fisher")
+    assert (change.reading, change.test) == ("missing 67% (was <1%)", "Fisher")
     assert more.reading == "b is missing 67% of the time (under 1% in training)"
     values, missing = both.changes
     assert (values.test, missing.test) == ("Kolmogorov-Smirnov", "Fisher")

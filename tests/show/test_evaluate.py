@@ -11,10 +11,15 @@ import pytest
 
 from housing_cli.errors import ExitCode
 from housing_cli.judging.drift import Drift
+from housing_cli.judging.labels import Doubts, Example, Suspects
+from housing_cli.judging.selection import Unlabeled
 from housing_cli.loop.evaluate import Evaluation, Labels
+from housing_cli.loop.late import LateLabels
+from housing_cli.loop.whom import CorrectedError, Speaking
 from housing_cli.show.evaluate import payload, result_of, sentence, version_rows
+from housing_cli.show.printer import emit
 from housing_cli.show.result import Result, Table
-from housing_cli.words import figure
+from housing_cli.words import WIDTH, figure
 from tests.in_process import Loop, shuffled
 
 DRIFTED = (
@@ -140,7 +145,11 @@ def test_drift_is_shown_and_warned_of_unless_it_decided(healthy: Evaluation) -> 
     moved = replace(healthy, drift=DRIFTED, reasons=())
     (drift,) = [table for title, table in tables(shown(moved)).items() if title.startswith("drift")]
     assert drift.rows == [["RM", "mean up by 2.0 SD", "60%", "0.001", "Kolmogorov-Smirnov", "1.50"]]
-    assert "warning: drift in RM; `--drift` makes it decide" in shown(moved).notes
+    assert "warning: drift in RM\n  `--drift` makes it decide" in shown(moved).notes
+    many = tuple(replace(DRIFTED[0], name=name) for name in ("RM", "AGE", "TAX", "B", "ZN"))
+    said = shown(replace(healthy, drift=many, selection=many, reasons=())).notes
+    assert "warning: drift in RM, AGE, TAX and 2 more\n  `--drift` makes it decide" in said
+    assert said[0].splitlines()[1] == "  in RM, AGE, TAX and 2 more"
     decided = verdict(replace(moved, reasons=("drift",)), "degraded")
     assert shown(decided).notes == ["next: housing retrain --promote"]
 
@@ -148,7 +157,7 @@ def test_drift_is_shown_and_warned_of_unless_it_decided(healthy: Evaluation) -> 
 def test_what_may_mislead_is_a_warning(healthy: Evaluation) -> None:
     assert shown(replace(healthy, drift=(), selection=())).notes == []
     biased = replace(healthy, drift=(), selection=DRIFTED)
-    assert "do not look like the unlabeled ones (RM)" in shown(biased).notes[0]
+    assert "do not look like the unlabeled ones\n  in RM\n" in shown(biased).notes[0]
 
 
 def test_power_and_report_are_shown_where_they_were_asked_for(healthy: Evaluation) -> None:
@@ -171,3 +180,33 @@ def test_the_payload_is_plain(healthy: Evaluation) -> None:
     assert (data["version"], data["n"], data["window"]) == ("v1", 60, "30d")
     assert data["drifted"] == data["selection_bias"] == ["RM"]
     assert len(data["drift"]) == 2
+
+
+def test_nothing_that_is_printed_is_wider_than_a_terminal(
+    healthy: Evaluation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The longest of everything at once: names, ids, prices, warnings."""
+    ids = [f"01a21f46-b22b-76f4-a9c3-2c759db9b57{k}" for k in range(5)]
+    far = Suspects(12, 0.2, False, 2, tuple(Example(one, 23_100_000.0, 210_367.0) for one in ids))
+    sent = Suspects(9, 0.15, True, 0.1, far.examples, 0.01)
+    columns = [
+        replace(
+            DRIFTED[0], name=name, missing_drifted=True, missing_now=0.999, missing_before=0.004
+        )
+        for name in ("PTRATIO", "INDUS", "CHAS", "predicted_price")
+    ]  # fmt: skip
+    late = LateLabels(1234, 35.2 * 86_400, 56 * 86_400, 36 * 86_400, 59 * 86_400, "60d", 1.0)
+    whom = Speaking(
+        Unlabeled("PTRATIO", 17.25, 20.125, 70, 0, 0.42),
+        CorrectedError(48_611.4, (35_000.0, 61_000.0), 1.07, 2.6, 44.5, True), 38_511.0, 1.1,
+    )  # fmt: skip
+    judged = replace(
+        healthy, drift=tuple(columns), selection=tuple(columns), whom=whom,
+        labels=replace(healthy.labels, doubts=Doubts(60, sent, far), repeated=48,
+                       repeated_share=0.8, late=late),
+    )  # fmt: skip
+    for one in (judged, verdict(judged, "insufficient", n=3), replace(judged, reasons=("drift",))):
+        emit(shown(one, power=True), as_json=False)
+        out, err = capsys.readouterr()
+        assert max(map(len, (out + err).splitlines())) <= WIDTH
+        assert "and 9 more" in err and "PTRATIO" in out

@@ -90,7 +90,8 @@ def test_the_corrected_error_stands_beside_a_selection_that_is_biased(healthy: E
         if "labeled rows" in note
     ]  # fmt: skip
     assert note.splitlines() == [
-        "warning: labeled rows do not look like the unlabeled ones (RM)",
+        "warning: labeled rows do not look like the unlabeled ones",
+        "  in RM",
         "  the error of all predictions may be another",
         "  corrected for which have labels, the RMSE is 3.42 (2.9 to 4.1)",
         "  that is 1.07 times the baseline",
