@@ -136,14 +136,14 @@ def _parts(found: Mapping[str, Any]) -> list[str]:
     from housing_cli.judging.segments import in_words
 
     notes = []
-    words = {"recent": "rows of the feedback", "old": "old rows"}
+    words = {"recent": "rows of the feedback,", "old": "old rows of"}
     for rows, named in (("recent", stock.get("worse")), ("old", stock.get("ruined"))):
         if not named or (rows == "old" and not found["wins"]):
             continue
         part = stock[rows]
         where = in_words(part["axis"], part["low"], part["high"])
         notes.append(
-            f"note: worse on {part['n']} {words[rows]} of {where}\n"
+            f"note: worse on {part['n']} {words[rows]} {where}\n"
             f"  {METRICS[found['metric']].label} {part['challenger']:.3f} against "
             f"{part['champion']:.3f}"
         )

@@ -5,7 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from housing_cli.show.printer import emit
 from housing_cli.show.retrain import comparison_rows, result_of
+from housing_cli.words import WIDTH
 
 SIDE = {"n": 40, "champion": 4.0, "challenger": 3.0, "improved": 0.625}
 
@@ -54,7 +58,27 @@ def test_the_part_of_the_stock_that_got_worse_is_said() -> None:
     done = retrained(None)
     done.comparison["stock"] = {"recent": part, "worse": True}
     assert result_of(cast("Any", done)).notes == [
-        "note: worse on 44 rows of the feedback of RM 5.85 to 6.08\n  RMSE 3.570 against 1.790"
+        "note: worse on 44 rows of the feedback, RM 5.85 to 6.08\n  RMSE 3.570 against 1.790"
     ]
     done.comparison["stock"] = {"recent": part, "worse": False}
     assert result_of(cast("Any", done)).notes == []
+
+
+def test_nothing_that_is_printed_is_wider_than_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    named = [f"01a21f46-b22b-76f4-a9c3-2c759db9b57{k} (PTRATIO 1.5e+39)" for k in range(5)]
+    part = {"axis": "predicted_price", "low": 123_450.0, "high": 234_560.0, "n": 1234,
+            "champion": 40_000.0, "challenger": 50_000.0}  # fmt: skip
+    done = retrained({"auc": 0.998, "share": 0.001})
+    done.comparison.update(
+        wins=False, reasons=("another unit? " * 12,), difference=-20_562.506,
+        interval=(-23_922.815, -17_229.035), level=970.9,
+        stock={"recent": part, "worse": True, "old": part, "ruined": True},
+    )  # fmt: skip
+    done.left_out, done.equal, done.unfit, done.reused = 20_000, 1, (12, named), True
+    assert emit(result_of(done), as_json=False) == 0
+    out, err = capsys.readouterr()
+    assert max(map(len, (out + err).splitlines())) <= WIDTH
+    assert "1 real price is the predicted price sent back" in err
+    assert "over 99% of the real prices are of houses unlike any in the base data" in err
