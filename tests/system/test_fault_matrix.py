@@ -53,12 +53,8 @@ TODAY: dict[tuple[str, str], str] = {
     ("sqlite", "frozen"): _BLIND,
     ("sqlite", "clock_ahead"): _DATED,
     ("sqlite", "clock_behind"): _DATED,
-    ("postgresql", "full"): _BLIND,
-    ("postgresql", "read_only"): "a connection to a read-only server is kept",
-    ("postgresql", "revoked"): _BLIND,
     ("postgresql", "clock_ahead"): _DATED,
     ("postgresql", "clock_behind"): _DATED,
-    ("postgresql", "flows_lost"): "connections that went silent are kept",
 }
 """Cells that do not hold yet, and why."""
 

@@ -1,19 +1,27 @@
-"""PostgreSQL as a place of the log: a small pool of connections that outlives restarts."""
+"""PostgreSQL as a place of the log: a small pool of connections that outlives restarts.
+
+It outlives also what nobody tells it of: flows that went silent, and a server that became a
+standby. Whatever is odd about a connection gives up the pool, and a new one is to do better.
+"""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import psycopg
 import sqlalchemy as sa
 
 from housing_cli.errors import LogUnavailable
 from housing_cli.prediction_log import redacted
+from housing_cli.prediction_log.ids import Clock, IdSource
 from housing_cli.prediction_log.sql import tables as sql_tables
+from housing_cli.prediction_log.sql.bounded import BoundedConnection, is_lost
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
@@ -25,13 +33,25 @@ T = TypeVar("T")
 Row = Sequence[object]
 
 _CONNECT_TIMEOUT_S = 3
-_STATEMENT_TIMEOUT_MS = 5000
+_STATEMENT_TIMEOUT_MS = 3000
+# A peer that is gone is noticed within five seconds, also by who waits and has nothing to send.
+_GONE = {
+    "tcp_user_timeout": 5000,
+    "keepalives": 1,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+}
 _POOL = 4
 # "housing" as a number: whoever creates the tables holds this lock.
 _CREATE_LOCK = 0x686F7573696E67
 _COPY_FROM_ROWS = 2
 # A migration waits for whoever reads `log_schema`, and others for it: not for long.
 _LOCK_TIMEOUT_MS = 2000
+# A probe finds the table locked sooner than its asker loses patience.
+_PROBE_LOCK_TIMEOUT_MS = 500
+_PROVEN_S = 3.0
+"""So long a row that was written proves that rows can be."""
 _HINTS = {
     psycopg.errors.InsufficientPrivilege.sqlstate: (
         "`housing log init --url URL`, as a role that may change the tables, makes them"
@@ -69,20 +89,24 @@ class PostgresPlace:
         self._shown = redacted(url.render_as_string(hide_password=True))
         arguments = {
             "connect_timeout": _CONNECT_TIMEOUT_S,
-            "tcp_user_timeout": _STATEMENT_TIMEOUT_MS,
             "application_name": "housing",
+            **_GONE,
         }
+        # A standby takes no row, and one that was the primary until now takes none any more.
+        writing = {**arguments, "target_session_attrs": "read-write"}
         for name in url.query:
             arguments.pop(name, None)
+            writing.pop(name, None)
         self._engine = sa.create_engine(
             url,
             isolation_level="AUTOCOMMIT",
             pool_size=_POOL,
             max_overflow=_POOL,
             pool_timeout=_CONNECT_TIMEOUT_S,
-            connect_args=arguments,
+            connect_args=writing,
             hide_parameters=True,
         )
+        sa.event.listen(self._engine, "do_connect", _bounded)
         sa.event.listen(self._engine, "connect", _limit_statements)
         # Long questions get a connection of their own, in a transaction and without a limit.
         self._readers = sa.create_engine(
@@ -92,6 +116,9 @@ class PostgresPlace:
         self.statements = sql_tables.statements_for(tables, self._engine.dialect)
         self._creating = threading.Lock()
         self._ready = False
+        self._proven = -math.inf
+        self._ids = IdSource()
+        self._clock = Clock()
 
     def write(self, work: Callable[[Connection], T], *, wait: bool = True) -> T:  # noqa: ARG002
         """Return what `work` returns; it always waits. A lost connection is replaced once."""
@@ -101,7 +128,8 @@ class PostgresPlace:
                 with self._engine.connect() as connection:
                     return work(connection)
             except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
-                if not _is_lost(error):
+                self._proven = -math.inf
+                if not is_lost(error):
                     self._ready = False  # the tables may be gone
                     raise self._unavailable(error) from error
                 self._engine.dispose()
@@ -133,19 +161,36 @@ class PostgresPlace:
             ).first()
             if found is None:
                 raise
+        self._proven = time.monotonic()
 
     def check(self) -> None:
-        """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now."""
+        """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now.
+
+        Does what a write does, and takes it back: the statement without a row sees rights, columns
+        and locks. A row, which sees full disks and NOT NULL columns too, leaves garbage to the
+        vacuum, and so it is tried only where none was written lately.
+        """
 
         def ask(connection: Connection) -> None:
-            writable = connection.exec_driver_sql(
-                "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only')='off'"
-            ).scalar_one()
-            if not writable:
-                raise LogUnavailable(f"the prediction log `{self._shown}` is read-only")
             sql_tables.format_of(connection, self.tables, self._shown)  # others may migrate it
+            proven = time.monotonic() - self._proven < _PROVEN_S
+            driver = _driver(connection)
+            with driver.transaction(force_rollback=True):
+                limit = f"SET LOCAL lock_timeout = {_PROBE_LOCK_TIMEOUT_MS}; "
+                driver.execute((limit + self.statements.insert_nothing).encode())
+                if not proven:
+                    self._insert_made_up(connection)
+            if not proven:
+                self._proven = time.monotonic()
 
         self.write(ask)
+
+    def _insert_made_up(self, connection: Connection) -> None:
+        ms, (key,) = self._ids.issue()
+        now = self._clock.iso(ms)
+        row = (key, now, "", *[0.0] * len(self.tables.columns), 0.0)
+        connection.exec_driver_sql(self.statements.insert_prediction, row)
+        connection.exec_driver_sql(self.statements.insert_feedback, (key, 1, now, "", 1.0))
 
     def transaction(self, connection: Connection) -> AbstractContextManager[object]:
         """Keep all or none of what is written meanwhile."""
@@ -188,7 +233,7 @@ class PostgresPlace:
         with self._creating:
             if self._ready:
                 return
-            with self._readers.begin() as connection:
+            with self._engine.connect() as connection, self.transaction(connection):
                 if not sql_tables.format_of(connection, self.tables, self._shown):
                     _lock(connection)
                     if not sql_tables.format_of(connection, self.tables, self._shown):
@@ -229,6 +274,10 @@ def _driver(connection: Connection) -> psycopg.Connection:
     return driver
 
 
+def _bounded(_: object, __: object, words: list[Any], named: dict[str, Any]) -> DBAPIConnection:
+    return cast("DBAPIConnection", BoundedConnection.connect(*words, **named))
+
+
 def _limit_statements(connection: DBAPIConnection, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute(f"SET statement_timeout = {_STATEMENT_TIMEOUT_MS}")
@@ -241,13 +290,3 @@ def _set_up_reader(connection: DBAPIConnection, _: object) -> None:
     cursor.execute("SET jit = off")  # costs half a second where the question takes milliseconds
     cursor.close()
     connection.commit()
-
-
-def _is_lost(error: Exception) -> bool:
-    """Return whether the connection broke, so that a new one may do better."""
-    if isinstance(error, sa.exc.DBAPIError):
-        return error.connection_invalidated
-    if isinstance(error, psycopg.OperationalError):
-        state = error.sqlstate
-        return state is None or state.startswith(("08", "57P"))
-    return False

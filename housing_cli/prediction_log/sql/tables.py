@@ -179,6 +179,7 @@ class Statements:
     """The hot statements as driver SQL with positional parameters."""
 
     insert_prediction: str
+    insert_nothing: str
     copy_predictions: str
     find: str
     insert_feedback: str
@@ -191,17 +192,23 @@ def statements_for(tables: Tables, dialect: Dialect) -> Statements:
     mark = "%s" if dialect.name == "postgresql" else "?"
     names = ", ".join(quote(name) for name in tables.names())
     marks = ", ".join([mark] * len(tables.names()))
+    keys = ", ".join(column.name for column in tables.feedback.columns)
+    plain = names.replace("%%", "%")  # without parameters psycopg leaves percent signs alone
     return Statements(
         insert_prediction=f"INSERT INTO predictions ({names}) VALUES ({marks})",  # noqa: S608
-        # Without parameters psycopg leaves percent signs alone.
-        copy_predictions=f"COPY predictions ({names.replace('%%', '%')}) FROM STDIN",
+        # What refuses these refuses a row, unless it is for the row's own sake.
+        insert_nothing=(
+            f"INSERT INTO predictions ({plain}) SELECT {plain} FROM predictions WHERE false; "  # noqa: S608
+            f"INSERT INTO feedback ({keys}) SELECT {keys} FROM feedback WHERE false"
+        ),
+        copy_predictions=f"COPY predictions ({plain}) FROM STDIN",
         find=(
             "SELECT p.model_version, p.predicted_price, f.revision, f.real_price"  # noqa: S608
             " FROM predictions p LEFT JOIN feedback f ON f.id = p.id"
             f" WHERE p.id = {mark} ORDER BY f.revision DESC LIMIT 1"
         ),
         insert_feedback=(
-            "INSERT INTO feedback (id, revision, timestamp, model_version, real_price)"  # noqa: S608
+            f"INSERT INTO feedback ({keys})"  # noqa: S608
             f" VALUES ({', '.join([mark] * 5)}) ON CONFLICT (id, revision) DO NOTHING"
         ),
         insert_served=(

@@ -396,9 +396,10 @@ class Postgres(Place):
         self.proxy.silent.clear()
 
     @contextmanager
-    def flows_lost(self, _: Traffic) -> Iterator[During]:
+    def flows_lost(self, traffic: Traffic) -> Iterator[During]:
         """Let the connections that there are go silent; new ones work."""
         self.proxy.lose_flows()
+        traffic.go_on(1, timeout=10)
         yield During(frozenset({200, 503}), 200)
 
     @contextmanager
