@@ -14,6 +14,7 @@ from housing_cli.errors import VersionCorrupt
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.intervals import IntervalModel
 from housing_cli.registry import INTERVALS_FILE, MODEL_FILE
+from housing_cli.registry.audit import verify_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,15 +94,18 @@ class Served(msgspec.Struct, frozen=True):
 def load_served(registry: RegistryReader, ref: str) -> Served:
     """Load the version that `ref` names; nothing is unpickled.
 
-    The bytes that are hashed are the bytes that are loaded. The golden rows are scored, which
+    The bytes that are hashed are the bytes that are loaded; all is checked that `housing registry
+    verify` checks of one version, against the history. The golden rows are scored, which
     also warms the session up.
 
     Raises:
         VersionNotFound: `ref` names nothing.
-        VersionCorrupt: a hash, the graph, the golden rows or the intervals are wrong.
+        VersionCorrupt: a hash, the graph, the golden rows or the intervals are wrong, or the
+            history does not tell of the version.
     """
     version = registry.get(ref)
     metadata = version.metadata
+    verify_files(registry, version)
     raw = registry.read_file(version, MODEL_FILE)
     intervals = read_intervals(registry, version)
     spreads = intervals is not None and intervals.scaled is not None

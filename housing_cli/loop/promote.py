@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from housing_cli.config import Settings
 from housing_cli.data.metrics import METRICS
-from housing_cli.errors import GateRefused, VersionNotFound
+from housing_cli.errors import GateRefused, VersionCorrupt, VersionNotFound
 from housing_cli.judging.reference import baseline_value
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import Event, ModelRegistry, Version, open_registry
+from housing_cli.registry.audit import verify_metadata
 from housing_cli.registry.store import PREVIOUS, PRODUCTION, check_alias
 
 
@@ -40,12 +41,17 @@ def promote(
     if replaced == version.name:
         return Promotion(version, to, replaced, None)
     evidence: dict[str, object] = {}
-    if to == PRODUCTION and replaced is not None and (champion := registry.find(replaced)):
-        evidence = _compare(settings, registry, version, champion)
-        if evidence["refused"] and not force:
+    if to == PRODUCTION and replaced is not None:
+        try:
+            evidence = _evidence(settings, registry, version, replaced)
+        except VersionCorrupt as error:  # a broken champion must not stay for ever
+            if not force:
+                raise
+            evidence = {"champion": replaced, "refused": error.message}
+        if evidence.get("refused") and not force:
             raise GateRefused(
-                f"{version.name} is not better than {champion.name}: {evidence['refused']}",
-                f"see `housing registry diff {champion.name} {version.name}`, "
+                f"{version.name} is not better than {replaced}: {evidence['refused']}",
+                f"see `housing registry diff {replaced} {version.name}`, "
                 "or use `--force --reason TEXT`",
                 evidence,
             )
@@ -79,6 +85,17 @@ def rollback(settings: Settings, *, reason: str = "") -> Promotion:
         expected=replaced,
     )
     return Promotion(version, PRODUCTION, replaced, event)
+
+
+def _evidence(
+    settings: Settings, registry: ModelRegistry, version: Version, replaced: str
+) -> dict[str, object]:
+    """Return what `_compare` does; nothing where there is no version to compare with."""
+    champion = registry.find(replaced)
+    if champion is None:
+        return {}
+    verify_metadata(registry, champion)  # a baseline that was edited proves nothing
+    return _compare(settings, registry, version, champion)
 
 
 def _compare(

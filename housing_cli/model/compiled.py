@@ -25,6 +25,7 @@ import orjson
 from numpy.typing import NDArray
 
 from housing_cli.errors import VersionCorrupt
+from housing_cli.model.external import reads_other_files
 
 HIGHEST: Final = float(np.finfo(np.float32).max)
 """Beyond float32's range a number would become infinite; no tree splits out there."""
@@ -37,6 +38,9 @@ LOG_SPREAD: Final = "log_spread"
 """The name of a graph's result that says how large errors usually are for a row: the logarithm of
 the spread, double `[n, 1]`, as the trees sum it; a spread of 1 is the mean over the training rows.
 Two more nodes that made the spread of it cost 2 of 34 us a row, `exp` costs 0.1."""
+
+
+RETRAIN: Final = "train again, or promote another version"
 
 
 def _message(field: int, content: bytes) -> bytes:
@@ -156,10 +160,14 @@ class CompiledModel:
     ) -> None:
         """Raise `VersionCorrupt` unless `inputs` give `outputs`, both one by one and together."""
         if not inputs:
-            return
+            raise VersionCorrupt(
+                "there are no golden rows that would show what the model is to give", RETRAIN
+            )
+        if any(len(row) != self.n_features for row in inputs):
+            raise VersionCorrupt("the golden rows do not have the shape of the model", RETRAIN)
         rows = np.array(inputs, dtype=np.float64).reshape(len(inputs), -1)
-        if rows.shape[1] != self.n_features or len(outputs) != len(inputs):
-            raise VersionCorrupt("the golden rows do not have the shape of the model")
+        if len(outputs) != len(inputs):
+            raise VersionCorrupt("the golden rows do not have the shape of the model", RETRAIN)
         expected = np.asarray(outputs, dtype=np.float64)
         together = self.score(rows)
         alone = np.array([self.score_few([row])[0] for row in inputs])
@@ -167,7 +175,7 @@ class CompiledModel:
         if not worst <= tolerance:
             raise VersionCorrupt(
                 f"golden rows differ from what was recorded by {worst:.3g}",
-                "train again, or promote another version",
+                RETRAIN,
                 {"difference": worst, "tolerance": tolerance},
             )
 
@@ -196,6 +204,10 @@ def shortest(prices: NDArray[np.float32]) -> list[float]:
 
 
 def _open_session(onnx_bytes: bytes, threads: int) -> Any:
+    if reads_other_files(onnx_bytes):
+        raise VersionCorrupt(
+            "the compiled model keeps numbers in another file, which no hash guards", RETRAIN
+        )
     # Its telemetry calls home where there is a network; a server of ours talks to nobody unasked.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
@@ -215,30 +227,29 @@ def _open_session(onnx_bytes: bytes, threads: int) -> Any:
         session._model_bytes = None
         return session
     except Exception as error:
-        raise VersionCorrupt(
-            "the compiled model cannot be loaded", "train again, or promote another version"
-        ) from error
+        raise VersionCorrupt("the compiled model cannot be loaded", RETRAIN) from error
 
 
 def _names(session: Any, n_features: int, outputs: int) -> tuple[str, list[str]]:
     """Return the names of the one input and of the outputs, after checking their shapes."""
     inputs, targets = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(targets) != outputs:
-        raise VersionCorrupt("the compiled model does not have one input and one output")
+        raise VersionCorrupt("the compiled model does not have one input and one output", RETRAIN)
     source, target = inputs[0], targets[0]
     if any(
         one.type != "tensor(double)" or list(one.shape)[1:] not in ([], [1]) for one in targets[1:]
     ):
-        raise VersionCorrupt("the compiled model does not give one spread a row")
+        raise VersionCorrupt("the compiled model does not give one spread a row", RETRAIN)
     if source.type != "tensor(float)" or list(source.shape)[1:] != [n_features]:
         raise VersionCorrupt(
-            f"the compiled model takes {source.type} {source.shape}, not {n_features} features"
+            f"the compiled model takes {source.type} {source.shape}, not {n_features} features",
+            RETRAIN,
         )
     if target.type != "tensor(float)" or list(target.shape)[1:] != [1]:
-        raise VersionCorrupt("the compiled model does not give one price a row")
+        raise VersionCorrupt("the compiled model does not give one price a row", RETRAIN)
     return str(source.name), [str(one.name) for one in targets]
 
 
 def _corrupt(error: Exception) -> VersionCorrupt:
     reason = str(error).splitlines()[0][:200]
-    return VersionCorrupt(f"the compiled model failed: {reason}")
+    return VersionCorrupt(f"the compiled model failed: {reason}", RETRAIN)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from housing_cli.errors import VersionCorrupt
+from housing_cli.files import reason
 from housing_cli.registry.digests import sha256
-from housing_cli.registry.history import Recorded, check_chain, read_history, replay
-from housing_cli.registry.metadata import Version
+from housing_cli.registry.history import Recorded, check_chain, read_history, sealed
+from housing_cli.registry.metadata import Version, parse_metadata
 from housing_cli.registry.names import METADATA_FILE, PREVIOUS, printable
 from housing_cli.registry.reader import RESTORE, RegistryReader
 from housing_cli.registry.store import ModelRegistry
@@ -21,13 +22,31 @@ def verify_files(
 
     recorded: what `audit` returned; by default the history is read.
     """
+    verify_metadata(registry, version, recorded)
     for name in version.metadata.files:
         registry.read_file(version, name)
+
+
+def verify_metadata(
+    registry: RegistryReader, version: Version, recorded: Recorded | None = None
+) -> None:
+    """Raise `VersionCorrupt` unless the history tells of `version` and of this very metadata.
+
+    The metadata hold the hashes of the other files, the golden rows and the baseline: what they are
+    worth is decided here. Takes no lock.
+    """
     if recorded is None:
-        recorded = replay(registry.history())
-    with registry.reading():
-        digest = sha256((version.directory / METADATA_FILE).read_bytes())
-    if recorded.versions.get(version.name, digest) != digest:
+        with registry.reading():
+            recorded = sealed(registry.history_file)
+    try:
+        raw = (version.directory / METADATA_FILE).read_bytes()
+    except OSError as error:
+        raise VersionCorrupt(
+            f"`{METADATA_FILE}` of {version.name} cannot be read: {reason(error)}", RESTORE
+        ) from error
+    if version.name not in recorded.versions:
+        raise _not_told(registry, version.name)
+    if recorded.versions[version.name] != sha256(raw) or parse_metadata(raw) != version.metadata:
         raise VersionCorrupt(
             f"`{METADATA_FILE}` of {version.name} is not the one that was registered", RESTORE
         )
@@ -58,10 +77,14 @@ def _check_versions(registry: RegistryReader, recorded: Recorded, names: list[st
                 f"restore `{directory}` from a backup",
             )
         if name not in recorded.versions:
-            raise VersionCorrupt(
-                f"{name} is there, but `{registry.history_file}` does not tell of it",
-                f"restore the history from a backup, or remove `{directory}`",
-            )
+            raise _not_told(registry, name)
+
+
+def _not_told(registry: RegistryReader, name: str) -> VersionCorrupt:
+    return VersionCorrupt(
+        f"{name} is there, but `{registry.history_file}` does not tell of it",
+        f"restore the history from a backup, or remove `{registry.directory(name)}`",
+    )
 
 
 def _check_aliases(registry: RegistryReader, recorded: Recorded, aliases: dict[str, str]) -> None:

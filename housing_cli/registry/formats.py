@@ -31,7 +31,7 @@ def refuse_newer(raw: bytes, what: str, known: int) -> None:
     """Raise `NewerFormat` where `raw`, a JSON object, is of a format above `known`."""
     try:
         found = msgspec.json.decode(raw, type=_Numbered).format
-    except msgspec.MsgspecError:  # damaged: whoever reads it whole says so
+    except (ValueError, RecursionError):  # damaged: whoever reads it whole says so
         return
     if found > known:
         raise NewerFormat(
@@ -53,7 +53,7 @@ def check_registry(root: Path) -> None:
     refuse_newer(raw, f"registry `{root}`", REGISTRY)
     try:
         msgspec.json.decode(raw, type=_Numbered)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         raise RegistryError(
             f"`{file}` does not say the registry's format", "restore the file from a backup"
         ) from None

@@ -50,7 +50,7 @@ def parse_history(raw: bytes, file: Path) -> list[Event]:
         formats.refuse_newer(line, f"line {number} of `{file}`", formats.HISTORY)
         try:
             events.append(msgspec.json.decode(line, type=Event))
-        except msgspec.MsgspecError:
+        except (ValueError, RecursionError):  # no JSON, no event, or no UTF-8
             raise VersionCorrupt(f"line {number} of `{file}` is not an event", RESTORE) from None
     return events
 
@@ -62,6 +62,39 @@ def highest_number(raw: bytes) -> int:
 
 def check_chain(raw: bytes, file: Path) -> Recorded:
     """Return what the lines of `raw` say there is. Raises `VersionCorrupt` at a broken link."""
+    recorded = _linked(raw, file)
+    check_head(raw, file)
+    return recorded
+
+
+def sealed(file: Path) -> Recorded:
+    """Return what the history says there is as far as its digest goes, read without a lock.
+
+    Lines behind that are being written now, or were by whoever did not know of the digest.
+    Raises `VersionCorrupt` at a broken link, and where the digest is that of no first lines.
+    """
+    import hashlib  # loads OpenSSL, which listing versions can do without
+
+    # First the digest: the lines that it is made of are written before it.
+    digest = file.with_name(DIGEST)
+    expected = digest.read_bytes() if digest.is_file() else b""
+    raw = read_history(file)
+    seal = hashlib.sha256()
+    size, end = 0, -1
+    for line in raw.splitlines(keepends=True):
+        seal.update(line)
+        size += len(line)
+        if f"{seal.hexdigest()}  {file.name}\n".encode() == expected:
+            end = size
+    if end < 0:
+        if raw:
+            check_head(raw, file)
+            raise _not_last(raw, file)
+        return Recorded({}, {}, 0)
+    return _linked(raw[:end], file)
+
+
+def _linked(raw: bytes, file: Path) -> Recorded:
     previous = GENESIS
     events = parse_history(raw, file)
     for number, (line, event) in enumerate(zip(raw.splitlines(), events, strict=True)):
@@ -70,7 +103,6 @@ def check_chain(raw: bytes, file: Path) -> Recorded:
                 f"line {max(number, 1)} of `{file}` was changed after it was written", RESTORE
             )
         previous = line_hash(line)
-    check_head(raw, file)
     return replay(events)
 
 
@@ -84,11 +116,15 @@ def check_head(raw: bytes, file: Path) -> None:
         formats.refuse_newer(lines[-1], f"line {len(lines)} of `{file}`", formats.HISTORY)
     digest = file.with_name(DIGEST)
     if raw and (not digest.is_file() or digest.read_bytes() != digest_line(raw)):
-        raise VersionCorrupt(
-            f"line {len(lines)} of `{file}` is not the last one that was written "
-            f"(SHA-256 differs from `{digest.name}`)",
-            RESTORE,
-        )
+        raise _not_last(raw, file)
+
+
+def _not_last(raw: bytes, file: Path) -> VersionCorrupt:
+    return VersionCorrupt(
+        f"line {len(raw.splitlines())} of `{file}` is not the last one that was written "
+        f"(SHA-256 differs from `{DIGEST}`)",
+        RESTORE,
+    )
 
 
 def replay(events: Sequence[Event]) -> Recorded:

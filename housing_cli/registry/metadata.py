@@ -64,6 +64,11 @@ class Metadata(Struct, frozen=True):
     format: int = formats.METADATA
 
 
+def parse_metadata(raw: bytes) -> Metadata:
+    """Return what `metadata.json` says. Raises ValueError or RecursionError where it is none."""
+    return msgspec.json.decode(raw, type=Metadata)
+
+
 class Event(Struct, frozen=True, kw_only=True):
     """One line of `history.jsonl`; `prev` is the SHA-256 of the line before (64 zeros at first)."""
 

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
 from housing_cli.errors import NewerFormat, RegistryError, VersionCorrupt, VersionNotFound
 from housing_cli.files import reason
 from housing_cli.registry import formats
 from housing_cli.registry.digests import sha256
 from housing_cli.registry.history import parse_history, read_history
-from housing_cli.registry.metadata import Event, Metadata, Version
+from housing_cli.registry.metadata import Event, Version, parse_metadata
 from housing_cli.registry.names import (
     LATEST,
     METADATA_FILE,
@@ -168,6 +166,12 @@ class RegistryReader:
     def read_file(self, version: Version, name: str) -> bytes:
         """Return the bytes of a version's file, checked against the hash in its metadata."""
         expected = version.metadata.files.get(name)
+        if not NAME.fullmatch(name):  # the metadata may have been made by anybody
+            raise VersionCorrupt(
+                f"`{METADATA_FILE}` of {version.name} names `{printable(name)}`, which is no file "
+                "of a version",
+                RESTORE,
+            )
         try:
             data = (version.directory / name).read_bytes()
         except OSError as error:
@@ -207,14 +211,14 @@ class RegistryReader:
         try:
             raw = (directory / METADATA_FILE).read_bytes()
             formats.refuse_newer(raw, f"`{METADATA_FILE}` of {name}", formats.METADATA)
-            return Version(name, directory, msgspec.json.decode(raw, type=Metadata))
+            return Version(name, directory, parse_metadata(raw))
         except FileNotFoundError:
             if directory.is_dir():
                 raise VersionCorrupt(f"`{METADATA_FILE}` of {name} is missing", RESTORE) from None
             raise VersionNotFound(
                 f"version `{name}` is not in registry `{self.root}`", LIST
             ) from None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # odd UTF-8, deep nesting
             raise VersionCorrupt(
                 f"`{METADATA_FILE}` of {name} cannot be read: {reason(error)}", RESTORE
             ) from error

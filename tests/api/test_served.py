@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -65,6 +66,36 @@ def test_what_is_not_the_registered_version_is_not_loaded(empty: ModelRegistry) 
     file = add_version(empty).directory / "model.onnx"
     file.write_bytes(file.read_bytes() + b"x")
     with pytest.raises(VersionCorrupt, match="SHA-256"):
+        load_served(empty, "v1")
+
+
+def test_what_is_served_is_what_the_history_tells_of(empty: ModelRegistry) -> None:
+    first, second = add_version(empty, 0), add_version(empty, 1)
+    file = first.directory / "metadata.json"
+    fields = json.loads(file.read_text())
+    # The model of v2 in the folder of v1, with all that stands beside it made to fit.
+    shutil.copyfile(second.directory / "model.onnx", first.directory / "model.onnx")
+    other = json.loads((second.directory / "metadata.json").read_text())
+    empties: dict[str, object] = {"inputs": [], "outputs": []}
+    for golden in (other["golden"], empties):
+        file.write_text(json.dumps(fields | {"files": other["files"], "golden": golden}))
+        with pytest.raises(VersionCorrupt, match=r"`metadata.json` of v1 is not the one"):
+            load_served(empty, "v1")
+    shutil.copytree(second.directory, empty.directory("v3"))
+    with pytest.raises(VersionCorrupt, match=r"v3 is there, but .* does not tell of it"):
+        load_served(empty, "latest")
+    assert load_served(empty, "v2").name == "v2"
+
+
+def test_a_version_is_served_while_a_command_writes_the_next_lines(empty: ModelRegistry) -> None:
+    add_version(empty)
+    whole = empty.history_file.read_bytes()
+    last = whole.splitlines(keepends=True)[-1]
+    for left in (last[:20], last, last + last):  # torn, or not yet in the digest
+        empty.history_file.write_bytes(whole + left)
+        assert load_served(empty, "v1").name == "v1"
+    empty.history_file.write_bytes(whole[:-2] + b" }\n")
+    with pytest.raises(VersionCorrupt, match="not the last one that was written"):
         load_served(empty, "v1")
 
 

@@ -121,6 +121,13 @@ def test_golden_rows_pass_and_wrong_ones_are_corrupt(
         model.check_golden(rows, [float("nan")] * 5)
     with pytest.raises(VersionCorrupt, match="shape"):
         model.check_golden(rows, prices[:3])
+    with pytest.raises(VersionCorrupt, match="shape"):
+        model.check_golden([*rows[:4], rows[4][:2]], prices)
+
+
+def test_a_model_without_golden_rows_is_not_believed(model: CompiledModel) -> None:
+    with pytest.raises(VersionCorrupt, match="no golden rows"):
+        model.check_golden([], [])
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, 0.5, 0.99])

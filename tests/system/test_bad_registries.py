@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,31 @@ import pytest
 from tests.conftest import QUICK, SHIPPED, Housing
 
 FAILURE = 1
+
+
+def swap(file: Path, old: str, new: str) -> None:
+    file.write_text(file.read_text().replace(old, new, 1))
+
+
+def edit(file: Path, **fields: object) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+
+
+def forget(artifacts: Path) -> None:
+    for name in ("history.jsonl", "history.sha256"):
+        (artifacts / name).unlink()
+
+
+def smuggle(artifacts: Path) -> None:
+    """Tell of a copy in a line that is linked to the others, but has no part in the digest."""
+    shutil.copytree(artifacts / "versions/v2", artifacts / "versions/v3")
+    history = artifacts / "history.jsonl"
+    lines = history.read_text().splitlines()
+    line = json.loads(lines[-1])
+    assert line["to"] == "v2"
+    line |= {"to": "v3", "prev": hashlib.sha256(lines[-1].encode()).hexdigest()}
+    history.write_text("\n".join([*lines, json.dumps(line)]) + "\n")
+
 
 RESTORE = "restore the file, or use another version"
 REGISTRIES: list[tuple[str, Callable[[Path], object], str, str, str]] = [
@@ -25,6 +53,36 @@ REGISTRIES: list[tuple[str, Callable[[Path], object], str, str, str]] = [
      "differs)", RESTORE),
     ("metadata changed", lambda a: swap(a / "versions/v2/metadata.json", '"rmse":', '"rmse": '),
      "promote v2", "`metadata.json` of v2 is not the one that was registered", RESTORE),
+    ("golden rows emptied", lambda a: edit(a / "versions/v2/metadata.json", golden={}),
+     "promote v2", "`metadata.json` of v2 is not the one that was registered", RESTORE),
+    ("baseline edited", lambda a: swap(a / "versions/v1/metadata.json", '"rmse": ', '"rmse": 9'),
+     "evaluate", "`metadata.json` of v1 is not the one that was registered", RESTORE),
+    ("baseline of the champion edited",
+     lambda a: swap(a / "versions/v1/metadata.json", '"rmse": ', '"rmse": 9'),
+     "promote v2", "`metadata.json` of v1 is not the one that was registered", RESTORE),
+    ("a copy that nobody registered",
+     lambda a: shutil.copytree(a / "versions/v2", a / "versions/v3"), "promote v3",
+     "v3 is there, but `artifacts/history.jsonl` does not tell of it",
+     "restore the history from a backup, or remove `artifacts/versions/v3`"),
+    ("history gone", forget,
+     "promote v2", "v2 is there, but `artifacts/history.jsonl` does not tell of it",
+     "restore the history from a backup, or remove `artifacts/versions/v2`"),
+    ("a copy that a line behind the digest tells of", smuggle, "promote v3",
+     "v3 is there, but `artifacts/history.jsonl` does not tell of it",
+     "restore the history from a backup, or remove `artifacts/versions/v3`"),
+    ("a file elsewhere", lambda a: edit(a / "versions/v2/metadata.json", files={"../v1/x": ""}),
+     "promote v2", "`metadata.json` of v2 is not the one that was registered", RESTORE),
+    ("metadata not UTF-8",
+     lambda a: (a / "versions/v2/metadata.json").write_bytes(b'{"created":"\xff"}'),
+     "registry show v2", "`metadata.json` of v2 cannot be read: 'utf-8' codec can't decode byte "
+     "0xff in position 0: invalid start byte", RESTORE),
+    ("metadata nested deeply",
+     lambda a: (a / "versions/v2/metadata.json").write_text('{"evidence":{"a":' + "[" * 100_000),
+     "registry show v2", "`metadata.json` of v2 cannot be read: maximum recursion depth exceeded "
+     "while deserializing an object", RESTORE),
+    ("history not UTF-8", lambda a: (a / "history.jsonl").write_bytes(b'{"when":"\xff"}\n'),
+     "registry history", "line 1 of `artifacts/history.jsonl` is not an event",
+     "restore the file from a backup"),
     ("metadata no JSON", lambda a: (a / "versions/v2/metadata.json").write_text("{"),
      "registry show v2", "`metadata.json` of v2 cannot be read: input data was truncated", RESTORE),
     ("metadata gone", lambda a: (a / "versions/v2/metadata.json").unlink(),
@@ -55,10 +113,6 @@ REGISTRIES: list[tuple[str, Callable[[Path], object], str, str, str]] = [
      "registry ls", "`artifacts/.journal.json` was damaged after it was written",
      "remove it, then see with `housing registry verify` what is missing"),
 ]  # fmt: skip
-
-
-def swap(file: Path, old: str, new: str) -> None:
-    file.write_text(file.read_text().replace(old, new, 1))
 
 
 @pytest.mark.parametrize(
