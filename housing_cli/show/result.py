@@ -49,7 +49,14 @@ class Result(msgspec.Struct, frozen=True):
 def failure(
     command: str, error: HousingError, exit_code: ExitCode, status: str = "error"
 ) -> Result:
-    """Return the result of a verb that ended with a known failure."""
+    """Return the result of a verb that ended with a known failure.
+
+    Messages quote what they are about, settings and options among it: passwords are hidden here,
+    for all of them.
+    """
+    from housing_cli.prediction_log.urls import redacted_within
+
+    error.message, error.hint = redacted_within(error.message), redacted_within(error.hint)
     return Result(
         command,
         error.evidence,

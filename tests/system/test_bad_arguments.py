@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from housing_cli.prediction_log import URLS
+from housing_cli.prediction_log.urls import FORMS
 from tests.conftest import SHIPPED, Housing
 
 USAGE, FAILURE, REFUSED = 64, 1, 4
@@ -77,7 +77,7 @@ ARGUMENTS: list[tuple[str, str, str, int]] = [
      "number above 0 and below 1", "it may be left out", USAGE),
     ("evaluate --version v9", "version `v9` is not in registry `artifacts`", LIST, FAILURE),
     ("evaluate --set log.url=redis://x", "`redis://x` is not the URL of a prediction log",
-     f"use {URLS}", FAILURE),
+     f"use {FORMS}", FAILURE),
     ("serve --port 70000", "`--port`: `serve.port` is `70000` but must be a whole number of at "
      "least 0 and at most 65535", "the default is `8000`", USAGE),
     ("promote", "name a version, or use `--rollback`", "for example `housing promote v3`", USAGE),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from housing_cli.errors import ConfigError, LogBusy, UnknownPrediction
-from housing_cli.prediction_log import formats, redacted
+from housing_cli.prediction_log import formats, redacted, urls
 from housing_cli.prediction_log.ids import (
     Clock,
     IdSource,
@@ -52,7 +52,9 @@ class SqlLog:
         try:
             address = sa.make_url(url)
         except (sa.exc.ArgumentError, ValueError) as error:
-            raise ConfigError(f"`{self.url}` is not the URL of a database") from error
+            raise ConfigError(
+                f"`{self.url}` is not the URL of a database", f"use {urls.FORMS}"
+            ) from error
         self.width = len(schema.features)
         tables = sql_tables.tables_for(schema.features)
         self._place: SqlitePlace | PostgresPlace
@@ -60,8 +62,16 @@ class SqlLog:
             from housing_cli.prediction_log.sql.sqlite import SqlitePlace
 
             if not address.database or address.database == ":memory:":
-                raise ConfigError(f"`{url}` names no file", "use `sqlite:///logs/predictions.db`")
-            self._place = SqlitePlace(address, tables, fsync=fsync)
+                raise ConfigError(
+                    f"`{self.url}` names no file", "use `sqlite:///logs/predictions.db`"
+                )
+            try:
+                self._place = SqlitePlace(address, tables, fsync=fsync)
+            except (sa.exc.ArgumentError, TypeError, ValueError) as error:
+                raise ConfigError(
+                    f"`{self.url}` has a setting that SQLite does not take: {error}",
+                    "leave out what follows `?`",
+                ) from error
         else:
             from housing_cli.prediction_log.sql.postgres import PostgresPlace
 

@@ -18,10 +18,10 @@ import psycopg
 import sqlalchemy as sa
 
 from housing_cli.errors import LogUnavailable
-from housing_cli.prediction_log import redacted
 from housing_cli.prediction_log.ids import Clock, IdSource
 from housing_cli.prediction_log.sql import tables as sql_tables
 from housing_cli.prediction_log.sql.bounded import BoundedConnection, is_lost
+from housing_cli.prediction_log.urls import HIDDEN, is_secret, redacted
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
@@ -85,7 +85,8 @@ class PostgresPlace:
 
     def __init__(self, url: URL, tables: Tables) -> None:
         self.tables = tables
-        self._password = url.password
+        secrets = [url.password, *(url.query[name] for name in url.query if is_secret(name))]
+        self._secrets = [str(secret) for secret in secrets if secret]
         self._shown = redacted(url.render_as_string(hide_password=True))
         arguments = {
             "connect_timeout": _CONNECT_TIMEOUT_S,
@@ -252,7 +253,9 @@ class PostgresPlace:
     def _unavailable(self, error: Exception) -> LogUnavailable:
         reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         lines = str(reason).strip().splitlines() or [type(reason).__name__]
-        text = lines[0] if not self._password else lines[0].replace(str(self._password), "***")
+        text = lines[0]
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
         return LogUnavailable(
             f"the prediction log `{self._shown}` cannot be used: {text}",
             _HINTS.get(
