@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -80,6 +81,33 @@ def check_growable(path: Path) -> None:
     disk = os.statvfs(folder)
     if disk.f_bavail * disk.f_frsize < _DISK_RESERVE:
         raise OSError(errno.ENOSPC, "no space left on the disk")
+    # Some file systems count no inodes: all their numbers are 0.
+    if disk.f_files and not disk.f_favail and not path.exists():
+        raise OSError(errno.ENOSPC, "no inode left on the disk for another file")
+
+
+def check_lockable(path: Path, patience: float, poll: float) -> None:
+    """Raise `OSError` if the exclusive lock of `path` is not to be had within `patience` seconds.
+
+    Where there is no such file yet, its directory says whether the file system knows locks.
+    """
+    existing = path
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    try:
+        handle = os.open(existing, (os.O_RDWR if existing == path else os.O_RDONLY) | os.O_CLOEXEC)
+    except PermissionError:
+        if existing == path:
+            raise
+        return  # a directory may be written by who may not read it
+    try:
+        if existing == path:
+            wait_for_lock(handle, patience, poll)
+        else:
+            with contextlib.suppress(BlockingIOError):  # somebody holds it, and so it can be held
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    finally:
+        os.close(handle)
 
 
 def reason(error: Exception) -> str:

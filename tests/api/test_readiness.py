@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +78,32 @@ def test_a_log_directory_that_is_a_file_is_503_until_it_is_mended(
     assert client.get("/readyz").status_code == 503
     assert client.post("/predict", json=ROW).status_code == 503
     (tmp_path / "logs").unlink()
+    assert client.get("/readyz").status_code == 200
+    assert client.post("/predict", json=ROW).status_code == 200
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_system_that_cannot_lock_is_503_and_never_500(
+    there: bool, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("housing_cli.api.log_probe.FRESH_SECONDS", 0.0)
+    body = {"id": UNKNOWN_ID, "real_price": 1}
+    if there:
+        body["id"] = client.post("/predict", json=ROW).json()["id"]
+
+    def flock(*_: object) -> NoReturn:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fcntl, "flock", flock)
+        assert "does not lock" in client.get("/readyz").json()["reasons"][0]
+        for _ in range(2):
+            answers = [
+                client.post("/predict", json=ROW),
+                client.post("/predict/batch", json={"rows": [ROW]}),
+                *([client.post("/feedback", json=body)] if there else []),
+            ]
+            assert {answer.status_code for answer in answers} == {503}
     assert client.get("/readyz").status_code == 200
     assert client.post("/predict", json=ROW).status_code == 200
 

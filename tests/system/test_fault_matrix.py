@@ -43,14 +43,10 @@ SETTLED_S = 0.5
 NEAR_S = 60.0
 """A row's time is so near to when it was answered."""
 _DATED = "rows that were written after a clock was wrong carry its time"
-_BLIND = "`/readyz` does not see it"
 TODAY: dict[tuple[str, str], str] = {
-    ("csv", "frozen"): _BLIND,
     ("csv", "clock_ahead"): _DATED,
     ("csv", "clock_behind"): _DATED,
     ("csv", "truncated"): "a torn price that parses is taken for a price",
-    ("sqlite", "revoked"): "a file that may not be touched is a 500",
-    ("sqlite", "frozen"): _BLIND,
     ("sqlite", "clock_ahead"): _DATED,
     ("sqlite", "clock_behind"): _DATED,
     ("postgresql", "clock_ahead"): _DATED,

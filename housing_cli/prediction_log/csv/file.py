@@ -13,12 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from housing_cli.errors import LogBusy, LogSchemaMismatch, LogUnavailable
-from housing_cli.files import check_growable, held, sync_directory, wait_for_lock
+from housing_cli.files import check_growable, check_lockable, held, sync_directory, wait_for_lock
 from housing_cli.prediction_log.csv.rows import header_line
 
 PATIENCE_S = 2.0
 """How long to wait for other writers. They hold the lock for microseconds, or are stopped."""
+_PROBE_PATIENCE_S = 0.5
 _LOCK_POLL_S = 0.0002
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 _TAIL = 1 << 16
 _GZIP = b"\x1f\x8b"
 _REOPENS = 5
@@ -92,6 +94,8 @@ class AppendFile:
         try:
             if self._fd >= 0:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
+        except OSError:
+            self.close()  # which ends the lock as well
         finally:
             self._threads.release()
 
@@ -130,6 +134,7 @@ class AppendFile:
         """Raise `LogUnavailable` or `LogSchemaMismatch` if a row could not be appended now."""
         try:
             check_growable(self.path)
+            check_lockable(self.path, _PROBE_PATIENCE_S, _LOCK_POLL_S)
             if self.path.exists():
                 check_header(self.path, self.header, self.columns)
         except OSError as error:
@@ -239,7 +244,8 @@ def unavailable(path: Path, error: OSError) -> LogUnavailable:
     """Return what to raise for an operating system error."""
     reason = error.strerror or str(error)
     kind = LogBusy if error.errno == errno.EAGAIN else LogUnavailable
-    return kind(
-        f"the prediction log `{path}` cannot be used: {reason}",
-        "check the directory, its permissions and the free space",
-    )
+    hint = "check the directory, its permissions and the free space"
+    if error.errno in _NO_LOCKS:
+        reason += " (its file system does not lock files)"
+        hint = "a network share as a rule: keep the log on a local disk, or in PostgreSQL"
+    return kind(f"the prediction log `{path}` cannot be used: {reason}", hint)

@@ -180,18 +180,13 @@ class PostgresPlace:
                 limit = f"SET LOCAL lock_timeout = {_PROBE_LOCK_TIMEOUT_MS}; "
                 driver.execute((limit + self.statements.insert_nothing).encode())
                 if not proven:
-                    self._insert_made_up(connection)
+                    ms, (key,) = self._ids.issue()
+                    at = self._clock.iso(ms)
+                    sql_tables.insert_made_up(connection, self.tables, self.statements, key, at)
             if not proven:
                 self._proven = time.monotonic()
 
         self.write(ask)
-
-    def _insert_made_up(self, connection: Connection) -> None:
-        ms, (key,) = self._ids.issue()
-        now = self._clock.iso(ms)
-        row = (key, now, "", *[0.0] * len(self.tables.columns), 0.0)
-        connection.exec_driver_sql(self.statements.insert_prediction, row)
-        connection.exec_driver_sql(self.statements.insert_feedback, (key, 1, now, "", 1.0))
 
     def transaction(self, connection: Connection) -> AbstractContextManager[object]:
         """Keep all or none of what is written meanwhile."""

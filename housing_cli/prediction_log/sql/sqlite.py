@@ -28,6 +28,7 @@ Row = Sequence[object]
 
 _DRIVER_ERRORS = (sa.exc.DBAPIError, sqlite3.Error)
 _BUSY_TIMEOUT_S = 2.0
+_PROBE_PATIENCE_S = 0.5
 _BUSY_POLL_S = 0.0003
 _CHECKPOINT_ROWS = 10_000
 """Rows between two moves of the write-ahead log into the database file, which wait for the disk:
@@ -77,7 +78,7 @@ class SqlitePlace:
             if self._since_checkpoint > _CHECKPOINT_ROWS or not self._is_connected():
                 raise _busy()
             return work(connection)  # type: ignore[arg-type]
-        except _DRIVER_ERRORS as error:
+        except (*_DRIVER_ERRORS, OSError) as error:
             if _is_busy(error):
                 raise _busy() from error
             self._drop()
@@ -159,20 +160,30 @@ class SqlitePlace:
         return []
 
     def check(self) -> None:
-        """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now."""
+        """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now.
+
+        Writes on a connection of its own, and takes it back: what this process has open may go on
+        where another's next connection would not.
+        """
         try:
             check_growable(self.path)
             if not self.path.exists():
                 self._refuse_left_wal()
                 return
-            # The tables are made by the first row, not by a probe; other replicas may migrate them.
-            self.read(lambda _: None)
-            with self._lock:
-                if not self._is_connected():
-                    return
-        except OSError as error:
+            with self._engine.connect() as connection:
+                # The tables are made by the first row, not by a probe.
+                if sql_tables.format_of(connection, self.tables, str(self.path)):
+                    self._probe(connection)
+        except (*_DRIVER_ERRORS, OSError) as error:
             raise self._unavailable(error) from error
-        self.write(_touch)
+
+    def _probe(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={round(_PROBE_PATIENCE_S * 1000)}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            sql_tables.insert_made_up(connection, self.tables, self.statements, "probe", "")
+        finally:
+            connection.exec_driver_sql("ROLLBACK")
 
     def close(self) -> None:
         """Close the connection."""
@@ -251,11 +262,6 @@ class SqlitePlace:
             f"the prediction log `{self.path}` cannot be used: {text}",
             "check the file, its directory, their permissions and the free space",
         )
-
-
-def _touch(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    connection.exec_driver_sql("ROLLBACK")
 
 
 def _busy() -> LogBusy:

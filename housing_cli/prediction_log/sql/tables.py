@@ -217,3 +217,15 @@ def statements_for(tables: Tables, dialect: Dialect) -> Statements:
             " ON CONFLICT (id) DO NOTHING"
         ),
     )
+
+
+def insert_made_up(
+    connection: Connection, tables: Tables, statements: Statements, key: str, at: str
+) -> None:
+    """Insert a prediction and its price that nobody made, for a transaction that is taken back.
+
+    key: an id that is free. at: a time in ISO 8601.
+    """
+    row = (key, at, "", *[0.0] * len(tables.columns), 0.0)
+    connection.exec_driver_sql(statements.insert_prediction, row)
+    connection.exec_driver_sql(statements.insert_feedback, (key, 1, at, "", 1.0))

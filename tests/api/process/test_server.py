@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -225,6 +228,18 @@ def test_a_log_that_cannot_be_written_is_a_serve_error(
     (tmp_path / "logs").write_text("in the way")
     with pytest.raises(ServeError, match="prediction log cannot be used"):
         run(make_settings(tmp_path, serve={"port": free_port(), "workers": workers}))
+
+
+def test_a_file_system_that_cannot_lock_the_log_is_a_serve_error(
+    registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> NoReturn:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(ServeError, match="does not lock files") as caught:
+        run(make_settings(tmp_path, serve={"port": free_port()}))
+    assert "local disk" in caught.value.hint
 
 
 def test_a_missing_key_file_is_a_serve_error(registry: ModelRegistry, tmp_path: Path) -> None:

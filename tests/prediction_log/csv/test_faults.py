@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +40,7 @@ def test_a_real_full_disk_is_survived(tmp_path: Path) -> None:
         assert pd.read_csv(disk / "predictions.csv")["id"].tolist() == ids
         log.close()
     finally:
-        os.system(f"umount {disk}")
+        os.system(f"umount -l {disk}")
 
 
 def test_a_file_in_place_of_the_directory_is_unavailable_until_it_goes(tmp_path: Path) -> None:
@@ -108,3 +110,57 @@ def test_the_lock_of_a_stuck_process_makes_the_log_unavailable(
         with pytest.raises(LogUnavailable, match="lock"):
             add(log)
     assert len(add(log)) == 1
+
+
+def test_a_probe_finds_the_lock_of_a_stuck_process(log: PredictionLog, tmp_path: Path) -> None:
+    log.feedback(add(log)[0], 1.0)
+    for name in ("predictions.csv", "feedback.csv"):
+        with (tmp_path / name).open("ab") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            began = time.monotonic()
+            with pytest.raises(LogUnavailable, match="another process holds its lock"):
+                log.check()
+            assert time.monotonic() - began < 1
+        log.check()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_system_without_locks_is_unavailable_and_says_so(
+    there: bool, number: int, log: PredictionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if there:
+        add(log)
+
+    def flock(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", flock)
+        for use in (log.check, lambda: add(log), log.check):
+            with pytest.raises(LogUnavailable, match="does not lock files") as caught:
+                use()
+            assert "local disk" in caught.value.hint
+    log.check()
+    assert len(add(log)) == 1
+
+
+def test_a_disk_without_inodes_is_seen_where_a_file_is_still_to_be_made(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=8m,nr_inodes=4 tmpfs {disk} 2>/dev/null"
+    if os.geteuid() != 0 or os.system(mount):
+        pytest.skip("no right to mount a small disk")
+    try:
+        log = open_log(f"csv:{disk}", SMALL)
+        log.check()
+        (ballast := disk / "ballast").touch()
+        add(log)  # its last inode
+        for use in (log.check, lambda: log.feedback(log.predictions().ids[0], 1.0)):
+            with pytest.raises(LogUnavailable, match=r"inode|No space"):
+                use()
+        ballast.unlink()
+        log.feedback(log.predictions().ids[0], 1.0)
+        log.close()
+    finally:
+        os.system(f"umount -l {disk}")

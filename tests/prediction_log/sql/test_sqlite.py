@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -246,3 +248,64 @@ def test_sqlite_writes_ahead(tmp_path: Path) -> None:
         assert other.execute("SELECT version FROM log_schema").fetchone() == (1,)
     other.close()
     log.close()
+
+
+BROKEN = {
+    "renamed": (
+        "ALTER TABLE {} RENAME timestamp TO t",
+        "ALTER TABLE {} RENAME t TO timestamp",
+    ),
+    "refused": (
+        "CREATE TRIGGER no BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "DROP TRIGGER no",
+    ),
+    "locked": ("BEGIN IMMEDIATE", "ROLLBACK"),
+}
+
+
+@pytest.mark.parametrize("table", ["predictions", "feedback"])
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_probe_finds_what_a_write_would_meet_and_leaves_no_row(
+    connected: bool, how: str, table: str, place: SqlitePlace
+) -> None:
+    place.write(lambda connection: place.insert(connection, [row(0)]))
+    if not connected:
+        place.close()
+    other = sqlite3.connect(place.path, isolation_level=None)
+    before, after = BROKEN[how]
+    other.execute(before.format(table))
+    began = time.monotonic()
+    with pytest.raises(LogUnavailable):
+        place.check()
+    assert time.monotonic() - began < 1
+    other.execute(after.format(table))
+    other.close()
+    place.check()
+    assert place.read(count) == 1
+
+
+def test_a_path_that_may_not_be_looked_at_is_unavailable_without_waiting_too(
+    place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(last: int, wait: bool) -> None:
+        place.write(lambda connection: place.insert(connection, [row(last)]), wait=wait)
+
+    write(0, wait=True)
+    stat = os.stat
+
+    def denied(path: object, *words: object, **named: object) -> object:
+        if str(path) == str(place.path):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, *words, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", denied)
+        for wait in (False, True):
+            with pytest.raises(LogUnavailable, match="Permission denied") as caught:
+                write(1, wait)
+            assert not isinstance(caught.value, LogBusy)
+        with pytest.raises(LogUnavailable, match="Permission denied"):
+            place.check()
+    write(1, wait=True)
+    assert place.read(count) == 2
