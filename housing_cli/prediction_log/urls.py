@@ -83,8 +83,8 @@ def redacted(url: str) -> str:
     if "@" in rest:
         credentials, _, host = rest.rpartition("@")
         # `bob` of `postgresql://bob:PW@h`; without slashes the scheme stands before him.
-        parts = credentials.split(":")
-        if separator or len(parts) > 1:
+        parts = re.split(":|%3a", credentials, flags=re.IGNORECASE)
+        if len(parts) > 1:
             shown = parts[:1] if separator or len(parts) < 3 else parts[:2]  # noqa: PLR2004
             credentials = f"{':'.join(shown)}:{HIDDEN}"
         rest = f"{_without_settings(credentials)}@{_without_settings(host)}"

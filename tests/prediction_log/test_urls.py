@@ -29,6 +29,7 @@ SECRET_FORMS = [
     "postgresql://bob:PW/x@h/d",
     "postgresql://bob:x@PW@h/d",
     "postgresql://bob:x:PW@h/d",
+    "postgresql://bob%3APW@h/d",
     "postgresql://h/d?password=PW",
     "postgresql://h/d?PASSWORD=PW",
     "postgresql://h/d?x=1&PassWord=PW&y=2",
@@ -84,6 +85,7 @@ def test_a_url_that_is_refused_is_refused_without_its_password(form: str) -> Non
         ("postgresql://h/d?sslmode=require", "postgresql://h/d?sslmode=require"),
         ("host=h user=bob password=x dbname=d", "host=h user=bob password=*** dbname=d"),
         ("postgresql:bob:x@h", "postgresql:bob:***@h"),
+        ("postgresql://bob@h:5432/d", "postgresql://bob@h:5432/d"),
         ("postgresql://bob:x@h/d?a=1", "postgresql://bob:***@h/d?a=1"),
         ("postgresql://h/d?a=1&PASSWORD=x&b=2", "postgresql://h/d?a=1&PASSWORD=***&b=2"),
     ],
@@ -95,6 +97,7 @@ def test_what_is_no_secret_is_shown(url: str, shown: str) -> None:
 def test_a_message_keeps_what_is_no_url() -> None:
     text = "`a:b@c.csv`, line 3: `a` is `x@y`, not `1`; use `--set log.url=csv:logs`"
     assert redacted_within(text) == text
+    assert redacted_within(FORMS) == FORMS
 
 
 @pytest.mark.parametrize("name", ["password", "PGPASSWORD", "ssl%70assword", "api.keys", "sig"])
