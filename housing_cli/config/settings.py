@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from housing_cli.config.window import parse_window
+from housing_cli.data.header import look
 from housing_cli.data.metrics import METRICS
 from housing_cli.data.schema import FeatureSchema, Limits
 from housing_cli.errors import UsageError
@@ -51,6 +52,8 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
         taken = sorted({"id", "timestamp", "model_version", "predicted_price"} & set(columns))
         if twice:
             raise ValueError(f"column `{twice[0]}` is named twice")
+        if alike := next((n for n in columns if [look(c) for c in columns].count(look(n)) > 1), ""):
+            raise ValueError(f"two columns look the same, as {alike!a} does")
         if taken:
             raise ValueError(f"column `{taken[0]}` is a column of the prediction log")
         for name in columns:

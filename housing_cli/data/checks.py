@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from housing_cli.data.header import printable
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
 
@@ -38,28 +39,6 @@ SAME_WITHIN = 1e-6
 """Relative: prices that are closer are one, for models calculate in float32."""
 
 
-def check_header(header: Sequence[str], path: Path, schema: FeatureSchema) -> None:
-    """Raise `DataError` where a column of `schema` is missing, or there twice."""
-    needed = [*schema.features, schema.target]
-    twice = [name for name in needed if header.count(name) > 1]
-    if twice:
-        raise DataError(f"`{path}` has column `{twice[0]}` twice", "keep one of them")
-    missing = [name for name in needed if name not in header]
-    if missing:
-        named = ", ".join(f"`{name}`" for name in missing)
-        if len(missing) == len(needed):
-            hint = "the first line must hold the column names"
-        else:
-            similar = [name for name in header if name.lower() == missing[0].lower()]
-            hint = (
-                f"rename `{similar[0]}` to `{missing[0]}`"
-                if similar
-                else "add the columns, or name the right ones under `[data]` in the settings"
-            )
-        plural = "s" if len(missing) > 1 else ""
-        raise DataError(f"`{path}` lacks column{plural} {named}", hint)
-
-
 def numbers_of(column: pd.Series, name: str, path: Path, place: Place) -> NDArray[np.float64]:
     """Return the numbers of a column, NaN for missing. Raises `DataError` at the first other."""
     if pd.api.types.is_float_dtype(column):
@@ -70,7 +49,7 @@ def numbers_of(column: pd.Series, name: str, path: Path, place: Place) -> NDArra
         parsed = pd.to_numeric(text.mask(missing), errors="coerce")
         numbers = parsed.to_numpy(dtype="float64", na_value=np.nan)
         if (row := _first(np.isnan(numbers) & ~missing)) is not None:
-            shown = "".join(c if c.isprintable() else " " for c in str(text.iloc[row])[:40])
+            shown = printable(str(text.iloc[row]))
             raise DataError(
                 f"`{path}`, {place(row)}: `{name}` is `{shown}`, not a number",
                 _mend(str(text.iloc[row])),

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from housing_cli.data.checks import Place, check_header
+from housing_cli.data.checks import Place
+from housing_cli.data.header import PART, check_header, hits, printable
 from housing_cli.data.marks import with_points
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
+
+SEPARATORS = ",;\t"
+BEGIN = 30
+"""Lines among which the column names are looked for, to say where they are."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def csv_columns(
     path: Path, raw: bytes, schema: FeatureSchema
 ) -> tuple[dict[str, pd.Series], Place]:
     """Return the columns as text, and what to call the place of each row."""
-    text = _text(path, raw)
-    first = text.lstrip("\r\n").splitlines()[0]
-    separator = max(",;\t", key=first.count)
+    text, separator = _separated(path, _text(path, raw), schema)
     header: list[str] = []
     rows: list[list[str]] = []
     places: list[str] = []
     for place, row in _csv_rows(path, text, separator):
         if not header:
             header = [name.strip() for name in row]
+            _check_begin(header, path, text, schema)
             check_header(header, path, schema)
         elif len(row) != len(header):
             raise DataError(
@@ -50,6 +56,48 @@ def csv_columns(
     texts |= with_points(texts, needed, path, places.__getitem__, parted_by_commas=by_commas)
     columns = {name: pd.Series(values, dtype="str") for name, values in texts.items()}
     return columns, places.__getitem__
+
+
+def _separated(path: Path, text: str, schema: FeatureSchema) -> tuple[str, str]:
+    """Return the text without a line `sep=;`, which is for Excel, and what parts its columns."""
+    begin = re.match(r"[\r\n]*", text)
+    start = begin.end() if begin else 0
+    first = _LINE_END.split(text[start:], maxsplit=1)[0]
+    if told := re.fullmatch(r'"?sep=(.)"?[,;\t]*', first.strip(" "), re.IGNORECASE):
+        if told[1] not in SEPARATORS:
+            line = len(_LINE_END.findall(text[:start])) + 1
+            raise DataError(
+                f"`{path}`, line {line}: the columns are parted by `{printable(told[1])}`", PART
+            )
+        return text[:start] + text[start + len(first) :], told[1]
+    return text, max(
+        SEPARATORS, key=lambda mark: (hits(_names(first, mark), schema), first.count(mark))
+    )
+
+
+def _names(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return []
+
+
+def _check_begin(header: list[str], path: Path, text: str, schema: FeatureSchema) -> None:
+    """Raise `DataError` where a title or comments stand before the line of column names."""
+    known, needed = hits(header, schema), len(schema.features) + 1
+    if known == needed:
+        return
+    lines = _LINE_END.split(text, maxsplit=BEGIN)[:BEGIN]
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    for number, line in numbered[1:]:
+        found = max(hits(_names(line, mark), schema) for mark in SEPARATORS)
+        if found > known and 2 * found > needed:
+            first, title = numbered[0]
+            raise DataError(
+                f"`{path}`, line {first}: `{printable(title)}` stands where the column names "
+                f"should; they are on line {number}",
+                f"remove what stands before line {number}",
+            )
 
 
 def _text(path: Path, raw: bytes) -> str:

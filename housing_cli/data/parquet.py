@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from housing_cli.data.checks import Place, check_header
+from housing_cli.data.checks import Place
+from housing_cli.data.header import check_header
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
 

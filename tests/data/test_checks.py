@@ -13,7 +13,6 @@ from housing_cli.data.checks import (
     FLOAT32_MAX,
     MISSING,
     check_columns,
-    check_header,
     check_limits,
     check_target,
     numbers_of,
@@ -39,30 +38,6 @@ def refused(check: Callable[[], object]) -> tuple[str, str]:
 def numbers(*values: object, dtype: str = "str") -> list[float]:
     found: list[float] = numbers_of(pd.Series(values, dtype=dtype), "a", PATH, place).tolist()
     return found
-
-
-@pytest.mark.parametrize("header", [["a", "b", "y"], ["y", "other", "b", "a"]])
-def test_a_header_may_have_any_order_and_more_columns(header: list[str]) -> None:
-    check_header(header, PATH, SCHEMA)
-
-
-@pytest.mark.parametrize(
-    ("header", "message", "hint"),
-    [
-        (["a", "b", "a", "y"], "has column `a` twice", "keep one"),
-        (["a", "y"], "lacks column `b`", "add the columns, or name the right ones"),
-        (["a", "B", "y"], "lacks column `b`", "rename `B` to `b`"),
-        (["a"], "lacks columns `b`, `y`", "add the columns"),
-        (["1", "2"], "lacks columns `a`, `b`, `y`", "first line must hold the column names"),
-    ],
-)
-def test_a_header_that_does_not_do_is_refused(header: list[str], message: str, hint: str) -> None:
-    said = refused(lambda: check_header(header, PATH, SCHEMA))
-    assert said[0] == f"`t.csv` {message}" and hint in said[1]
-
-
-def test_a_column_that_is_not_asked_for_may_stand_there_twice() -> None:
-    check_header(["a", "note", "note", "b", "y"], PATH, SCHEMA)
 
 
 def test_texts_are_numbers() -> None:

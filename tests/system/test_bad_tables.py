@@ -93,7 +93,8 @@ TABLES = [
         "no header",
         "\n".join(rows(5)[1:]).encode(),
         f"`t` lacks columns {', '.join(f'`{name}`' for name in [*FEATURES, 'MEDV'])}",
-        "the first line must hold the column names",
+        "the first line must hold the column names; it holds `0.00632`, `18`, `2.31`, `0`, `0.538` "
+        "and 9 more",
     ),
     Bad(
         "column twice",

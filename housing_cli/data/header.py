@@ -1,0 +1,125 @@
+"""The names of a table's columns: what is wrong with them, and what was likely meant."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from housing_cli.data.schema import FeatureSchema
+from housing_cli.errors import DataError
+
+SHOWN = 5
+"""Names of columns in a message, before `and 9 more`."""
+PART = "part the columns by commas, semicolons or tabs"
+_CASE, _SPACES, _UNICODE = "upper and lower case", "spaces", "Unicode form"
+_OWN = "name the right ones under `[data]` in the settings"
+_SETTINGS = "give the settings file of this table with `--config FILE`"
+
+
+def look(name: str) -> str:
+    """Return what a name looks like: two names of one look cannot be told apart by eye."""
+    composed = unicodedata.normalize("NFC", name)
+    return " ".join("".join(c for c in composed if unicodedata.category(c) != "Cf").split())
+
+
+def meaning(name: str) -> str:
+    """Return what a name most likely means, whatever its case, spaces and Unicode form."""
+    return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", look(name)).casefold())
+
+
+def hits(header: Sequence[str], schema: FeatureSchema) -> int:
+    """Return how many columns of `schema` the names of a line may mean."""
+    meant = {meaning(name) for name in header}
+    return sum(meaning(name) in meant for name in (*schema.features, schema.target))
+
+
+def check_header(header: Sequence[str], path: Path, schema: FeatureSchema) -> None:
+    """Raise `DataError` where a column of `schema` is missing, or there twice."""
+    needed = [*schema.features, schema.target]
+    _check_once(header, needed, path)
+    missing = [name for name in needed if name not in header]
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        named = ", ".join(f"`{name}`" for name in missing)
+        hint = _hint(header, missing, schema)
+        raise DataError(f"`{path}` lacks column{plural} {named}", hint)
+
+
+def _check_once(header: Sequence[str], needed: Sequence[str], path: Path) -> None:
+    looks: dict[str, str] = {}
+    wanted = {look(name) for name in needed}
+    for name in header:
+        before = looks.setdefault(look(name), name)
+        if look(name) not in wanted or (before == name and header.count(name) == 1):
+            continue
+        if before == name:
+            if name in needed:
+                raise DataError(f"`{path}` has column `{name}` twice", "keep one of them")
+            continue
+        raise DataError(
+            f"`{path}` has two columns `{look(name)}`, which differ only in "
+            f"{_difference(before, name)} ({before!a} and {name!a})",
+            "keep one of them, or rename one",
+        )
+
+
+def _hint(header: Sequence[str], missing: Sequence[str], schema: FeatureSchema) -> str:
+    similar = {name: column for name in missing if (column := _similar(name, header)) is not None}
+    if similar:
+        return _renaming(similar)
+    needed = len(schema.features) + 1
+    if all(_is_number(name) for name in header):
+        return f"the first line must hold the column names; it holds {_shown(header)}"
+    if len(header) == 1 and (separator := _separator(header[0], schema)):
+        return f"its columns seem to be parted by `{separator}`; {PART}"
+    if len(missing) == needed:
+        return f"it has {_shown(header)}: {_OWN}, or {_SETTINGS}"
+    if 2 * len(missing) > needed:
+        return f"it has {_shown(header)}: add the columns, {_OWN}, or {_SETTINGS}"
+    return f"add the columns, or {_OWN}"
+
+
+def _similar(name: str, header: Sequence[str]) -> str | None:
+    return next((column for column in header if meaning(column) == meaning(name)), None)
+
+
+def _renaming(similar: dict[str, str]) -> str:
+    kinds = {_difference(column, name) for name, column in similar.items()}
+    pairs = [f"`{column}` to `{name}`" for name, column in similar.items()]
+    if _UNICODE in kinds or _SPACES in kinds:  # the names look the same
+        pairs = [f"{column!a} to {name!a}" for name, column in similar.items()]
+        pairs[-1] += f" (they differ in {' and '.join(sorted(kinds))})"
+    more = f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
+    case = ": they differ in upper and lower case" if more and kinds == {_CASE} else ""
+    return f"rename {', '.join(pairs[:SHOWN])}{more}{case}"
+
+
+def _difference(one: str, other: str) -> str:
+    """Say in what two names of one meaning differ."""
+    if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
+        return _UNICODE
+    if look(one) == look(other):
+        spaces = "".join(one.split()) == "".join(other.split())
+        return _SPACES if spaces else _UNICODE
+    return _CASE if look(one).casefold() == look(other).casefold() else "writing"
+
+
+def _separator(line: str, schema: FeatureSchema) -> str | None:
+    """Return what parts the names of `line`, where that is a character that no table may use."""
+    return next((mark for mark in "|:^" if hits(line.split(mark), schema) > 1), None)
+
+
+def _is_number(name: str) -> bool:
+    return re.fullmatch(r"[+-]?[\d.,]*(e[+-]?\d+)?|NA|nan", name, re.IGNORECASE) is not None
+
+
+def _shown(header: Sequence[str]) -> str:
+    names = ", ".join(f"`{printable(name)}`" for name in header[:SHOWN])
+    return names + (f" and {len(header) - SHOWN} more" if len(header) > SHOWN else "")
+
+
+def printable(text: str) -> str:
+    """Return the beginning of a text in one line, fit for a message."""
+    return "".join(c if c.isprintable() else " " for c in text[:40])
