@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 from housing_cli.errors import VersionCorrupt
 from housing_cli.files import reason
+from housing_cli.registry.altered import CHECK_OUT, line_ends_changed
 from housing_cli.registry.digests import sha256
 from housing_cli.registry.history import Recorded, check_chain, read_history, sealed
 from housing_cli.registry.metadata import Version, parse_metadata
@@ -46,7 +47,14 @@ def verify_metadata(
         ) from error
     if version.name not in recorded.versions:
         raise _not_told(registry, version.name)
-    if recorded.versions[version.name] != sha256(raw) or parse_metadata(raw) != version.metadata:
+    registered = recorded.versions[version.name]
+    if line_ends_changed(raw, lambda written: sha256(written) == registered):
+        raise VersionCorrupt(
+            f"`{METADATA_FILE}` of {version.name} is not the one that was registered: its line "
+            "ends were changed",
+            CHECK_OUT,
+        )
+    if registered != sha256(raw) or parse_metadata(raw) != version.metadata:
         raise VersionCorrupt(
             f"`{METADATA_FILE}` of {version.name} is not the one that was registered", RESTORE
         )
@@ -91,6 +99,11 @@ def _check_aliases(registry: RegistryReader, recorded: Recorded, aliases: dict[s
     for alias in sorted({*recorded.aliases, *aliases}):
         told, found = recorded.aliases.get(alias), aliases.get(alias)
         if told != found:
+            if mark := registry.alias_mark(alias):
+                raise VersionCorrupt(
+                    f"alias `{alias}` names no version: its file begins with {mark}",
+                    f"write `{told}` into `{registry.alias_path(alias)}` as UTF-8 without one",
+                )
             raise VersionCorrupt(
                 f"alias `{alias}` names {printable(found or 'nothing')}, but "
                 f"`{registry.history_file}` says {told or 'nothing'}",

@@ -14,6 +14,7 @@ import msgspec
 
 from housing_cli.errors import VersionCorrupt
 from housing_cli.registry import formats
+from housing_cli.registry.altered import CHECK_OUT
 from housing_cli.registry.digests import DIGEST, GENESIS, digest_line, line_hash
 from housing_cli.registry.metadata import Event
 from housing_cli.registry.names import PREVIOUS, PRODUCTION, is_version
@@ -120,6 +121,11 @@ def check_head(raw: bytes, file: Path) -> None:
 
 
 def _not_last(raw: bytes, file: Path) -> VersionCorrupt:
+    digest = file.with_name(DIGEST)
+    told = digest.read_bytes().replace(b"\r\n", b"\n") if digest.is_file() else b""
+    # Either file may have been checked out anew, or both.
+    if told in {digest_line(raw), digest_line(raw.replace(b"\r\n", b"\n"))}:
+        return VersionCorrupt(f"the line ends of `{file}` or of `{DIGEST}` were changed", CHECK_OUT)
     return VersionCorrupt(
         f"line {len(raw.splitlines())} of `{file}` is not the last one that was written "
         f"(SHA-256 differs from `{DIGEST}`)",

@@ -10,6 +10,7 @@ from pathlib import Path
 from housing_cli.errors import NewerFormat, RegistryError, VersionCorrupt, VersionNotFound
 from housing_cli.files import reason
 from housing_cli.registry import formats
+from housing_cli.registry.altered import CHECK_OUT, byte_order_mark, line_ends_changed
 from housing_cli.registry.digests import sha256
 from housing_cli.registry.history import parse_history, read_history
 from housing_cli.registry.metadata import Event, Version, parse_metadata
@@ -179,6 +180,12 @@ class RegistryReader:
                 f"`{name}` of {version.name} cannot be read: {reason(error)}", RESTORE
             ) from error
         if expected is None or sha256(data) != expected:
+            if line_ends_changed(data, lambda written: sha256(written) == expected):
+                raise VersionCorrupt(
+                    f"`{name}` of {version.name} is not the file that was registered: its line "
+                    "ends were changed",
+                    CHECK_OUT,
+                )
             raise VersionCorrupt(
                 f"`{name}` of {version.name} is not the file that was registered (SHA-256 differs)",
                 RESTORE,
@@ -197,9 +204,22 @@ class RegistryReader:
         except OSError:
             return ""
 
+    def alias_mark(self, alias: str) -> str | None:
+        """Return what to call the byte order mark in the file of `alias`; `None` without one."""
+        try:
+            return byte_order_mark(self.alias_path(alias).read_bytes())
+        except OSError:
+            return None
+
     def _alias(self, alias: str) -> str:
         text = self._alias_text(alias)
         if not is_version(text):
+            if mark := self.alias_mark(alias):
+                raise VersionNotFound(
+                    f"alias `{alias}` names no version: its file begins with {mark}",
+                    f"save `{self.alias_path(alias)}` as UTF-8 without one, or point it anew with "
+                    f"`housing promote REF --to {alias}`",
+                )
             raise VersionNotFound(
                 f"alias `{alias}` names no version: its file holds `{printable(text)[:40]}`",
                 f"point it anew with `housing promote REF --to {alias}`",
