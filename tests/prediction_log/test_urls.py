@@ -156,7 +156,9 @@ def test_a_url_that_names_no_log_is_told_what_it_may_be(url: str, hint: str) -> 
     assert hint in raised.value.hint
 
 
-@pytest.mark.parametrize("url", ["sqlite:///p.db?timeout=long", "postgresql://h:port/d"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:///p.db?timeout=long", "sqlite:///p.db?bogus=1", "postgresql://h:port/d"]
+)
 def test_a_url_whose_parts_make_no_sense_is_refused(url: str) -> None:
     with pytest.raises(ConfigError) as raised:
         open_log(url, BOSTON)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -66,10 +67,14 @@ class SqlLog:
                     f"`{self.url}` names no file", "use `sqlite:///logs/predictions.db`"
                 )
             try:
-                self._place = SqlitePlace(address, tables, fsync=fsync)
-            except (sa.exc.ArgumentError, TypeError, ValueError) as error:
+                with warnings.catch_warnings():
+                    # Of a setting that it does not know SQLAlchemy warns, and goes on without it.
+                    warnings.simplefilter("error", sa.exc.SAWarning)
+                    self._place = SqlitePlace(address, tables, fsync=fsync)
+            except (sa.exc.ArgumentError, sa.exc.SAWarning, TypeError, ValueError) as error:
+                names = ", ".join(f"`{name}`" for name in address.query)
                 raise ConfigError(
-                    f"`{self.url}` has a setting that SQLite does not take: {error}",
+                    f"`{self.url}` has a setting that SQLite does not take: see {names}",
                     "leave out what follows `?`",
                 ) from error
         else:
