@@ -40,12 +40,18 @@ class Metrics:
     """The metrics of one application, in a registry of their own."""
 
     def __init__(self) -> None:
-        self._directory = worker_metrics.prepare()
+        self._directory, alone = worker_metrics.join()
         # Whether values are shared between workers is decided when the library is imported.
-        from prometheus_client import CollectorRegistry
+        from prometheus_client import CollectorRegistry, Gauge
 
         self._registry = CollectorRegistry()
         self._declare(self._registry)
+        if alone:
+            Gauge(
+                "housing_metrics_alone",
+                "1: these are of one worker alone, as those of all could not be added up.",
+                registry=self._registry,
+            ).set(1)
         self._answered: dict[tuple[str, int], list[float]] = {}
         self._children: dict[tuple[str, int], Histogram] = {}
         self._scored: dict[str, list[float]] = {}

@@ -195,7 +195,11 @@ def _shared_metrics(settings: Settings) -> Iterator[None]:
     if settings.serve.workers == 1 or worker_metrics.VARIABLE in os.environ:
         yield
         return
-    directory = worker_metrics.new_directory()
+    directory = worker_metrics.new_directory(settings.serve.workers)
+    if directory is None:
+        logger.warning("metrics_not_shared: no room for the files of metrics: workers count alone")
+        yield
+        return
     os.environ[worker_metrics.VARIABLE] = str(directory)
     try:
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -184,6 +185,34 @@ def test_metrics_add_up_over_workers_and_outlive_them(start: Start) -> None:
     server.wait_until_ready()
     assert counted() == 40
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("room", ["64k", "20m"])
+def test_a_full_memory_disk_ends_no_worker(room: str, start: Start, tmp_path: Path) -> None:
+    disk = tmp_path / "shm"
+    disk.mkdir()
+    if os.geteuid() != 0 or os.system(f"mount -t tmpfs -o size={room} tmpfs {disk} 2>/dev/null"):
+        pytest.skip("no right to mount a small disk")
+    try:
+        server = start(workers=2, PROMETHEUS_MULTIPROC_DIR=str(disk))
+        while server.errors.read_text().count("Application startup complete") < 2:
+            time.sleep(0.05)
+        with (disk / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        for _ in range(50):
+            assert httpx.post(f"{server.url}/predict", json=ROW).status_code == 200
+            assert httpx.get(f"{server.url}/nowhere").status_code == 404
+            metrics = httpx.get(f"{server.url}/metrics")
+            assert metrics.status_code == 200
+        alone = room == "64k"  # the other has its room since it started
+        assert ("housing_metrics_alone 1.0" in metrics.text) == alone
+        assert server.stop() == 0
+        told = server.errors.read_text()
+        assert told.count("metrics_not_shared") == (2 if alone else 0)
+        assert told.count("Started server process") == 2
+    finally:
+        os.system(f"umount -l {disk}")
 
 
 def test_a_directory_of_metrics_that_cannot_be_made_is_an_error(

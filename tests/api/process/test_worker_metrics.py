@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from prometheus_client import mmap_dict
 
 from housing_cli.api.process import worker_metrics
 from housing_cli.api.process.processes import start_time
-from housing_cli.api.process.worker_metrics import VARIABLE, folded, new_directory, prepare
+from housing_cli.api.process.worker_metrics import (
+    KINDS,
+    RESERVED,
+    VARIABLE,
+    folded,
+    join,
+    new_directory,
+    prepare,
+)
 from housing_cli.errors import ServeError
 
 
@@ -93,7 +104,8 @@ def test_directories_of_servers_that_are_gone_are_removed(place: Path, dead: int
     for name in (f"{dead}-run-x", f"{dead}-17", f"{os.getpid()}-1", f"{os.getpid()}-{mine}", "x"):
         (place / f"housing-metrics-{name}").mkdir()
     (place / "other").mkdir()
-    made = new_directory()
+    made = new_directory(2)
+    assert made is not None
     assert made.is_dir()
     left = {path.name.removeprefix("housing-metrics-") for path in place.iterdir()} - {
         made.name.removeprefix("housing-metrics-")
@@ -113,3 +125,98 @@ def test_what_the_dead_counted_stays_in_the_sums(place: Path, dead: int) -> None
         "counter_0.db": {"a": 4.0, "b": 10.0},
         f"counter_{living}.db": {"a": 1.0},
     }
+
+
+def no_room(*_: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+COUNTING = """
+import os
+from housing_cli.api.metrics import Metrics
+metrics = Metrics()
+metrics.log_failed("predict")
+metrics.answered("/predict", 200, 0.1)
+metrics.reload_refused()
+metrics.adapted(1.0, 2.0)
+print(os.getpid(), "housing_metrics_alone 1.0" in metrics.render().decode())
+"""
+
+
+def test_the_files_of_a_worker_have_their_room_before_they_are_mapped(place: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTING],
+        env={**os.environ, VARIABLE: str(place)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pid, alone = done.stdout.split()
+    assert alone == "False"
+    files = sorted(place.glob("*.db"))
+    # A type of metrics more needs an entry more.
+    assert [file.name for file in files] == sorted(f"{kind}_{pid}.db" for kind in KINDS)
+    for file in files:
+        assert file.stat().st_size == RESERVED <= file.stat().st_blocks * 512
+
+
+def test_a_worker_without_room_counts_alone_and_says_so(
+    place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(place))
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    assert join() == (None, "no space left on device")
+    assert VARIABLE not in os.environ
+    assert list(place.iterdir()) == []
+    assert "this worker counts alone: no space left" in caplog.text
+    (place / "file").write_text("")
+    monkeypatch.setenv(VARIABLE, str(place / "file" / "b"))
+    directory, why = join()
+    assert directory is None
+    assert "cannot be made" in why
+
+
+def test_a_server_without_room_in_memory_takes_a_disk_and_without_one_none(
+    place: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = tmp_path_factory.mktemp("disk")
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(disk))
+    statvfs = os.statvfs
+    full = {place}
+
+    def measured(path: Path) -> object:
+        if path in full:
+            return SimpleNamespace(f_bavail=100, f_frsize=4096)
+        return statvfs(path)
+
+    monkeypatch.setattr(os, "statvfs", measured)
+    made = new_directory(2)
+    assert made is not None
+    assert made.parent == disk
+    full.add(disk)
+    assert new_directory(2) is None
+
+
+def test_the_dead_stay_where_they_are_while_there_is_no_room_to_fold_them(
+    place: Path, dead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count(place, f"counter_{dead}.db", a=2.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", no_room)
+        with folded(place):
+            assert counted(place) == {f"counter_{dead}.db": {"a": 2.0}}
+        patch.setattr(fcntl, "flock", no_room)
+        with folded(place):
+            assert counted(place) == {f"counter_{dead}.db": {"a": 2.0}}
+    with folded(place):
+        assert counted(place) == {"counter_0.db": {"a": 2.0}}
+
+
+def test_folding_never_needs_more_room_than_it_reserved(place: Path, dead: int) -> None:
+    for number in range(6):
+        count(place, f"counter_{dead}.db", **{f"{number}_{n}_{'x' * 100}": 1.0 for n in range(300)})
+        with folded(place):
+            pass
+        sums = place / "counter_0.db"
+        assert sums.stat().st_size <= sums.stat().st_blocks * 512
+    assert len(counted(place)["counter_0.db"]) == 1800
