@@ -24,6 +24,7 @@ _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 _TAIL = 1 << 16
 _GZIP = b"\x1f\x8b"
 _REOPENS = 5
+_PARTS = {";": "semicolons", "\t": "tabs"}
 
 
 class AppendFile:
@@ -227,6 +228,12 @@ def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:
     found = next(csv.reader(io.StringIO(text)), [])
     if found == list(columns):
         return len(first + end)
+    for mark, parts in _PARTS.items():
+        if next(csv.reader(io.StringIO(text), delimiter=mark), []) == list(columns):
+            raise LogSchemaMismatch(
+                f"`{path}` has its columns parted by {parts}: a program saved it anew",
+                "restore it from a backup, or save it with commas, and with points in its numbers",
+            )
     other = [name for name in found if name not in columns]
     missing = [name for name in columns if name not in found]
     detail = "; ".join(

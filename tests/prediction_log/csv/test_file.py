@@ -236,6 +236,26 @@ def test_other_columns_are_refused_and_named(file: AppendFile, head: bytes, said
     assert file.path.read_bytes() == head
 
 
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"id;price\na;1,5\n", "semicolons"),
+        (b"\xef\xbb\xbfid;price\r\na;1,5\r\n", "semicolons"),
+        (b'"id"\t"price"\na\t1.5\n', "tabs"),
+    ],
+)
+def test_a_log_that_a_spreadsheet_saved_anew_is_told_so(
+    file: AppendFile, head: bytes, said: str
+) -> None:
+    file.path.parent.mkdir()
+    file.path.write_bytes(head)
+    for use in (file.check, file.locked):
+        with pytest.raises(LogSchemaMismatch, match=f"has its columns parted by {said}") as raised:
+            use()
+        assert "save it with commas" in raised.value.hint
+    assert file.path.read_bytes() == head
+
+
 def test_another_file_of_the_same_size_is_another_file(file: AppendFile) -> None:
     with file.locked():
         file.write(b"a,1\n")
