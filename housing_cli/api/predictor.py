@@ -58,6 +58,7 @@ class Predictor:
         self.why_not_newer = ""
         """Why the version that should be served is not, while another one is."""
         self._settings = settings
+        self._told_jump = 0
         self._batches = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batch")
         # Two cores for a batch, where every worker has two.
         self._scorers = 2 if available_cores() >= 2 * settings.serve.workers else 1
@@ -232,6 +233,19 @@ class Predictor:
             with contextlib.suppress(LogBusy):
                 return self.log.feedback(key, real_price, wait=False)
         return await self.writer.feedback(key, real_price)
+
+    def warnings(self) -> list[str]:
+        """Return what keeps no request away, but somebody should look at; each is logged once."""
+        jump = self.log.clock_jump_ms
+        if jump > self._told_jump:
+            self._told_jump = jump
+            logger.warning("clock_stepped_back", extra={"seconds": round(jump / 1000, 1)})
+        if not self._told_jump:
+            return []
+        return [
+            f"the clock stepped back by {self._told_jump / 1000:.0f} s: what was recorded before "
+            "carries times that are not true"
+        ]
 
     async def reasons(self) -> list[str]:
         """Return why requests should not come here now; nothing when ready."""

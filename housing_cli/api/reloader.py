@@ -77,6 +77,7 @@ class Reloader:
         while True:
             await asyncio.sleep(self._settings.serve.reload_seconds)
             self._predictor.metrics.flush()
+            self._predictor.warnings()
             try:
                 stamp = self._registry.stamp(self._ref)
                 due = self._predictor.why_not_newer or self._predictor.served is None

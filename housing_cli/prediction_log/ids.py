@@ -28,14 +28,24 @@ _random = random.Random()
 os.register_at_fork(after_in_child=_random.seed)
 
 
+TOLERATED_MS = 1000
+"""Clocks are set right by so much all the time; more is a jump, which is recorded and told."""
+
+
 class IdSource:
-    """Issues strictly increasing version 7 UUIDs, also when the clock steps back.
+    """Issues strictly increasing version 7 UUIDs.
 
     The 74 random bits are drawn anew each millisecond and stepped by a random amount within one
     (RFC 9562, section 6.2, method 2).
+
+    ordered: ids increase also when the clock steps back; else they follow it, where it jumps.
+    clock_ms: what the clock said when ids were issued last, epoch milliseconds: no id carries less.
+    jump_ms: the furthest that the clock was behind the last id, 0 below `TOLERATED_MS`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ordered: bool = True) -> None:
+        self.clock_ms = self.jump_ms = 0
+        self._ordered = ordered
         self._last = 0
 
     def not_below(self, prediction_id: str) -> None:
@@ -45,7 +55,12 @@ class IdSource:
 
     def issue(self, count: int = 1) -> tuple[int, list[str]]:
         """Return the millisecond that `count` new ids carry, and the ids in ascending order."""
-        now = time.time_ns() // 1_000_000
+        now = self.clock_ms = time.time_ns() // 1_000_000
+        behind = (self._last >> _RANDOM_BITS) - now
+        if behind > TOLERATED_MS:
+            self.jump_ms = max(self.jump_ms, behind)
+            if not self._ordered:
+                self._last = 0
         if now > self._last >> _RANDOM_BITS:
             value = now << _RANDOM_BITS | _random.getrandbits(_RANDOM_BITS)
         else:

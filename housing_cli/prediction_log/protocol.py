@@ -34,6 +34,10 @@ class PredictionLog(Protocol):
     """Whether `append` and `feedback` may wait for a disk, a database or another machine: a server
     then calls them outside its event loop, as groups."""
 
+    @property
+    def clock_jump_ms(self) -> int:
+        """How far the clock was behind what this object recorded before, at most; 0 if never."""
+
     def append(
         self,
         model_version: str,

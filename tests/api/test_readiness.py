@@ -162,3 +162,19 @@ def test_a_log_that_hangs_is_503_after_the_request_timeout(
     assert "did not answer within 0.2 s" in answer.json()["detail"]
     time.sleep(0.6)
     assert client.post("/predict", json=ROW).status_code == 200
+
+
+def test_a_clock_that_stepped_back_is_told_once_on_stderr_and_in_the_details(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.get("/readyz").json()["warnings"] == []
+    right = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: right() + 3_600_000_000_000)
+    client.post("/predict", json=ROW)
+    monkeypatch.setattr(time, "time_ns", right)
+    client.post("/predict", json=ROW)
+    for _ in range(2):
+        ready = client.get("/readyz")
+        assert ready.status_code == 200
+        assert "the clock stepped back by 3600 s" in ready.json()["warnings"][0]
+    assert [one.message for one in caplog.records].count("clock_stepped_back") == 1

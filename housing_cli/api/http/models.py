@@ -105,6 +105,7 @@ class Readiness(BaseModel):
     reload_refused: str | None = Field(
         description="Why the version that should be served is not, while an older one answers."
     )
+    warnings: list[str] = Field(description="What somebody should look at, such as a clock.")
 
 
 def batch_model(row: type[BaseModel], most: int) -> type[BaseModel]:

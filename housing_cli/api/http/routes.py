@@ -121,6 +121,7 @@ def operations_router(predictor: Predictor) -> APIRouter:
             "model_version": served.name if served else None,
             "reasons": reasons,
             "reload_refused": predictor.why_not_newer or None,
+            "warnings": predictor.warnings(),
         }
         return json_response(content, 503 if reasons else 200)
 

@@ -22,7 +22,7 @@ def late(query: Query, asked: LateQuery) -> Late | None:
     """
     if query.rows.size == query.rows.start:
         return Late()
-    if not (query.rows.plain and query.ordered and (query.prices.plain or not query.prices.size)):
+    if not query.readable_from_end:
         return None
     since = ceil_ms(asked.since)
     try:

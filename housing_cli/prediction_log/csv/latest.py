@@ -66,10 +66,15 @@ class LatestPrices:
             return "recorded"
         return "unchanged" if before == real else "corrected"
 
-    def next_ms(self, predicted_ms: int) -> int:
-        """Return the time of the next row: not before the last row, nor before the prediction."""
-        self._last_ms = max(self._last_ms, predicted_ms, time.time_ns() // 1_000_000)
-        return self._last_ms
+    def next_ms(self, predicted_ms: int) -> tuple[int, int]:
+        """Return the time of the next row, and how far that is behind what came before it.
+
+        predicted_ms: the time of its prediction.
+        """
+        now = time.time_ns() // 1_000_000
+        behind = max(self._last_ms, predicted_ms) - now
+        self._last_ms = now
+        return now, behind
 
     def put(self, prediction_id: str, real: float, file: AppendFile) -> None:
         """Remember a row that this process has just appended to `file`."""

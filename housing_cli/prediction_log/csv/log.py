@@ -31,6 +31,7 @@ from housing_cli.prediction_log.csv.rows import (
     quoted,
 )
 from housing_cli.prediction_log.ids import (
+    TOLERATED_MS,
     Clock,
     IdSource,
     canonical,
@@ -87,6 +88,7 @@ class CsvLog:
             ),
         )
         self._has_room = False
+        self.clock_jump_ms = 0
         self._ids = IdSource()
         self._clock = Clock()
         self._latest = LatestPrices()
@@ -124,11 +126,13 @@ class CsvLog:
             if changed:
                 self._follow(file)
             for version, texts in worded:
-                ms, ids = self._ids.issue(len(texts))
-                middle = f",{self._clock.iso(ms)},{version},"
+                _, ids = self._ids.issue(len(texts))
+                middle = f",{self._clock.iso(self._ids.clock_ms)},{version},"
                 rows_and_ids = zip(ids, texts, strict=True)
                 lines += [f"{key}{middle}{text}\n" for key, text in rows_and_ids]
                 issued.append(ids)
+            if self._ids.jump_ms > self.clock_jump_ms:
+                self._record_jump(self._ids.jump_ms)
             file.write("".join(lines).encode())
         return issued
 
@@ -151,7 +155,11 @@ class CsvLog:
                 self._latest.follow(file)
             outcome = self._latest.outcome(row.id, real)
             if outcome != "unchanged":
-                at = self._latest.next_ms(round(row.predicted_at * 1000))
+                at, behind = self._latest.next_ms(round(row.predicted_at * 1000))
+                if behind > max(self.clock_jump_ms, TOLERATED_MS):
+                    # In this order everywhere: first feedback.csv, then predictions.csv.
+                    with self._predictions.locked():
+                        self._record_jump(behind)
                 file.write(f"{row.id},{self._clock.iso(at)},{real!r}\n".encode())
                 self._latest.put(row.id, real, file)
         return Feedback(outcome, row.version, row.predicted, row.predicted_at)
@@ -184,7 +192,7 @@ class CsvLog:
         from housing_cli.prediction_log.csv import window as csv_window
 
         with self._read() as rows, self._read_feedback() as prices:
-            query = Query(rows, prices, self.width, version, newest, ceil_ms(since), features)
+            query = self._query(rows, prices, version, newest, since, features=features)
             found = csv_window.labeled(query)
             if found is not None:
                 return found
@@ -203,7 +211,7 @@ class CsvLog:
         from housing_cli.prediction_log.csv import window as csv_window
 
         with self._read() as rows, self._read_feedback() as prices:
-            query = Query(rows, prices, self.width, version, newest, ceil_ms(since))
+            query = self._query(rows, prices, version, newest, since)
             found = csv_window.predictions(query)
             if found is not None:
                 return found
@@ -216,7 +224,7 @@ class CsvLog:
         from housing_cli.prediction_log.csv import wide as csv_wide
 
         with self._read() as rows, self._read_feedback() as prices:
-            asked = Query(rows, prices, self.width, query.version, floor=ceil_ms(query.since))
+            asked = self._query(rows, prices, query.version, since=query.since)
             return csv_wide.sums(asked, query, self.columns[3:-1])
 
     def arrivals(self, query: ArrivalsQuery) -> Arrivals:
@@ -224,7 +232,7 @@ class CsvLog:
         from housing_cli.prediction_log.csv import wide as csv_wide
 
         with self._read() as rows, self._read_feedback() as prices:
-            asked = Query(rows, prices, self.width, query.version, floor=ceil_ms(query.since))
+            asked = self._query(rows, prices, query.version, since=query.since)
             return csv_wide.arrivals(asked, query)
 
     def late(self, query: LateQuery) -> Late:
@@ -232,7 +240,7 @@ class CsvLog:
         from housing_cli.prediction_log.csv import late as csv_late
 
         with self._read() as rows, self._read_feedback() as prices:
-            asked = Query(rows, prices, self.width, query.version, floor=ceil_ms(query.floor))
+            asked = self._query(rows, prices, query.version, since=query.floor)
             found = csv_late.late(asked, query)
             if found is not None:
                 return found
@@ -261,6 +269,11 @@ class CsvLog:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def _record_jump(self, jump_ms: int) -> None:
+        """Record that the clock stepped back; predictions.csv is locked."""
+        csv_schema.record_jump(self.folder, jump_ms)
+        self.clock_jump_ms = jump_ms
 
     def _establish(self, *, migrate: bool = False) -> None:
         """Make predictions.csv, or see what it is, and migrate the log under its lock."""
@@ -323,6 +336,21 @@ class CsvLog:
             reader = self._reader = self._read()
         reader.grow(status.st_size)
         return reader
+
+    def _query(
+        self,
+        rows: LineReader,
+        prices: LineReader,
+        version: str | None,
+        newest: int | None = None,
+        since: datetime | None = None,
+        *,
+        features: bool = True,
+    ) -> Query:
+        jumped = csv_schema.clock_jump_ms(self.folder) > 0
+        return Query(
+            rows, prices, self.width, version, newest, ceil_ms(since), features, jumped=jumped
+        )
 
     def _read(self) -> LineReader:
         return self._open(self.predictions_path, self.columns)

@@ -6,18 +6,23 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from housing_cli.prediction_log.csv.rows import id_of
+from housing_cli.prediction_log.csv.rows import ID_BYTES, id_of
 
 if TYPE_CHECKING:
     from housing_cli.prediction_log.csv.reader import LineReader
     from housing_cli.prediction_log.csv.rows import PredictionRow
 
 
+_ID = slice(0, ID_BYTES)
+_TIME = slice(ID_BYTES + 1, ID_BYTES + 25)
+
+
 class Query(msgspec.Struct, frozen=True):
     """The arguments of `PredictionLog.labeled` or `predictions`, and the files to read.
 
     rows, prices: predictions.csv and feedback.csv. width: how many features a row has. floor:
-    the first epoch millisecond that is asked for, 0 for all.
+    the first epoch millisecond that is asked for, 0 for all. jumped: whether a clock stepped
+    back while the log was written, so that later rows may have earlier times.
     """
 
     rows: LineReader
@@ -27,12 +32,29 @@ class Query(msgspec.Struct, frozen=True):
     newest: int | None = None
     floor: int = 0
     features: bool = True
+    jumped: bool = False
 
     @property
     def ordered(self) -> bool:
         """Whether the log has no rows of an older tool, whose ids tell no time."""
         data = next(self.rows.lines(self.rows.start, 1 << 13), b"").lstrip(b"\n")
         return id_of(data.replace(b'"', b"", 2)) != ""
+
+    @property
+    def sorted(self) -> bool:
+        """Whether rows ascend by their ids; not where somebody appended a backup."""
+        return self.ordered and self.rows.ascends(_ID)
+
+    @property
+    def readable_from_end(self) -> bool:
+        """Whether both files are as this log writes them: in the order of their times."""
+        prices = self.prices
+        return (
+            not self.jumped
+            and self.rows.plain
+            and self.sorted
+            and (not prices.size or (prices.plain and prices.ascends(_TIME)))
+        )
 
     @property
     def torn(self) -> int:

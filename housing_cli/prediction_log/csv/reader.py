@@ -14,11 +14,12 @@ from pathlib import Path
 from types import TracebackType
 
 from housing_cli.prediction_log.csv.file import check_header
-from housing_cli.prediction_log.csv.rows import ID_BYTES, header_line
+from housing_cli.prediction_log.csv.rows import ID_BYTES, header_line, id_of
 
 _BLOCK = 1 << 20
 _PROBE = 1 << 10
 _NEAR = 1 << 13
+_SAMPLES, _NEAREST = 64, 1 << 8
 # Hand-edited logs may be slightly out of order: a row is looked for this far around its place.
 _DISORDER = 1 << 16
 _SETTLED_S = 1.0
@@ -143,6 +144,25 @@ class LineReader:
             else:
                 high = middle
         return low, max(low, high)
+
+    def ascends(self, key: slice) -> bool:
+        """Return whether lines looked at here and there are in the order of these bytes of them.
+
+        They are in the whole file, and closer and closer before its end: what was appended in
+        another order, and is no more than a sixtieth of the file, may be overlooked elsewhere.
+        """
+        length = self.size - self.start
+        places = {self.start + length * part // _SAMPLES for part in range(_SAMPLES)}
+        places |= {self.size - (_NEAREST << step) for step in range(40)}
+        last = b""
+        for place in sorted(place for place in places if place >= self.start):
+            line = self.line_at(place)[1]
+            if id_of(line):
+                found = line[key].lower()
+                if found < last:
+                    return False
+                last = found
+        return True
 
     def lower_bound(self, is_before: Comparison) -> int:
         """Return where the first line begins that is not before what is looked for."""

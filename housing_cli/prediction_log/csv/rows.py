@@ -70,17 +70,17 @@ def fields_of(line: bytes) -> list[str]:
     if "\0" in text:
         raise ValueError("NUL bytes")
     if '"' in text:
-        rows = list(csv.reader(io.StringIO(text), strict=True))
+        try:
+            rows = list(csv.reader(io.StringIO(text), strict=True))
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
         return rows[0] if len(rows) == 1 else []
     return text.rstrip("\r").split(",")
 
 
 def prediction_row(line: bytes, width: int) -> PredictionRow:
     """Return the row of a line of predictions.csv with `width` features. Raises ValueError."""
-    try:
-        fields = fields_of(line)
-    except csv.Error as error:
-        raise ValueError(str(error)) from None
+    fields = fields_of(line)
     if len(fields) != width + 4 or not fields[0] or not fields[2]:
         raise ValueError("wrong number of fields")
     features = [math.nan if field in MISSING else float(field) for field in fields[3:-1]]

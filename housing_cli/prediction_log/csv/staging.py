@@ -143,7 +143,7 @@ class Staged:
     def _stage_predictions(self) -> None:
         query, rows = self._query, self._query.rows
         start = rows.start
-        if query.floor and rows.plain and query.ordered:
+        if query.floor and rows.plain and query.sorted:
             start = rows.begin_near(rows.lower_bound(id_before(prefix_of(query.floor).encode())))
         features = [f"f{place}" for place in range(query.width)]
         shown = self.source.features

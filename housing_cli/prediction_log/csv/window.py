@@ -23,7 +23,13 @@ from housing_cli.prediction_log.csv.rows import (
     id_of,
     prediction_row,
 )
-from housing_cli.prediction_log.ids import Clock, is_time_ordered, milliseconds, prefix_of
+from housing_cli.prediction_log.ids import (
+    TOLERATED_MS,
+    Clock,
+    is_time_ordered,
+    milliseconds,
+    prefix_of,
+)
 from housing_cli.prediction_log.records import HIGHEST_PRICE, Labeled, Predictions
 
 # More rows than this, or more bytes, are read from start to end instead.
@@ -141,8 +147,10 @@ class Latest:
                 for key in sorted(latest)[:-wanted]:
                     del latest[key]
                 cutoff = min(latest)
-            if cutoff and _first_ms(block) < max(milliseconds(cutoff.decode()[:13]), arrived):
-                break
+            if cutoff:
+                oldest = max(milliseconds(cutoff.decode()[:13]), arrived)
+                if _first_ms(block) < oldest - TOLERATED_MS:  # a clock may have been set right
+                    break
         for line in latest.values():
             try:
                 row = feedback_row(line)
@@ -256,7 +264,7 @@ def _everything(query: Query) -> bool:
 
 def _is_narrow(query: Query, file: LineReader) -> bool:
     """Return whether few enough lines of `file`, which is as this log writes it, are asked for."""
-    if not (query.rows.plain and query.ordered and (query.prices.plain or not query.prices.size)):
+    if not query.readable_from_end:
         return False
     if query.newest is not None and query.newest <= _NARROW_ROWS:
         return True

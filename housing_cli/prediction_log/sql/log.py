@@ -90,8 +90,14 @@ class SqlLog:
         self.blocking = self._place.blocking
         self._tables = tables
         self._has_room = False
-        self._ids = IdSource()
+        # Nothing is looked for in order of ids here: they say the time, also where a clock jumped.
+        self._ids = IdSource(ordered=False)
         self._clock = Clock()
+
+    @property
+    def clock_jump_ms(self) -> int:
+        """How far the clock was behind the last id, at most."""
+        return self._ids.jump_ms
 
     def append(
         self,
@@ -236,7 +242,7 @@ class SqlLog:
             at = predicted_ms / 1000
             if before == real:
                 return Feedback("unchanged", version, predicted, at)
-            now = self._clock.iso(max(time.time_ns() // 1_000_000, predicted_ms))
+            now = self._clock.iso(time.time_ns() // 1_000_000)
             added = connection.exec_driver_sql(
                 statements.insert_feedback, (key, (revision or 0) + 1, now, version, real)
             )

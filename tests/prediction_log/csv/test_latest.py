@@ -69,14 +69,18 @@ def test_a_file_that_was_replaced_is_read_anew(file: AppendFile) -> None:
     assert (latest.known(ONE), latest.known(TWO)) == (None, 6.0)
 
 
-def test_times_do_not_step_back(file: AppendFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)  # a clock in 1970
+def test_a_row_gets_its_time_and_how_far_it_is_behind(
+    file: AppendFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     others_write(file, ",".join(COLUMNS), f"{ONE},{STAMP},5.0")
     latest = followed(LatestPrices(), file)
     last = round(feedback_row(f"{ONE},{STAMP},5.0".encode()).labeled_at * 1000)
-    assert latest.next_ms(0) == last
-    assert latest.next_ms(last + 500) == last + 500  # a price is not older than its prediction
-    assert latest.next_ms(last) == last + 500
+    monkeypatch.setattr(time, "time_ns", lambda: (last + 500) * 1_000_000)
+    assert latest.next_ms(last) == (last + 500, -500)
+    assert latest.next_ms(last + 700) == (last + 500, 200)  # its prediction is younger
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)  # a clock in 1970
+    assert latest.next_ms(last) == (1000, last + 500 - 1000)
+    assert latest.next_ms(0) == (1000, 0)
 
 
 def test_two_generations_are_remembered(file: AppendFile, monkeypatch: pytest.MonkeyPatch) -> None:
