@@ -112,7 +112,7 @@ def _by_sums(
     doubts = doubts_of(count_kinds(every, version.name), newest[0], rule, crowd)
     sums = of_kinds(every, doubts.excluded)
     rows, looked = (counting(some, doubts, rule) for some in newest)
-    rows = msgspec.structs.replace(rows, skipped=sums.skipped)
+    rows = msgspec.structs.replace(rows, skipped=sums.skipped, repeated=every.repeated)
     counts = int(before.n), int(before.labeled)
     whole = total(sums, version.name)
     nothing = rows.where(np.zeros(len(rows), dtype=bool))

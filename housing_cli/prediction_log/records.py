@@ -47,7 +47,8 @@ class Labeled(msgspec.Struct, frozen=True):
     ids: n strings. timestamps, labeled_at: float64 (n,), epoch seconds of the prediction and of
     the last real price. versions: n strings. features: float64 (n, k), NaN for missing.
     predicted, real: float64 (n,), prices in the target's unit. skipped: broken lines met while
-    reading (hand edits, a power loss); they are no rows.
+    reading (hand edits, a power loss); they are no rows. repeated: lines met whose prediction
+    stands in the log already (a backup that was appended); it counts once.
     """
 
     ids: Sequence[str]
@@ -58,6 +59,7 @@ class Labeled(msgspec.Struct, frozen=True):
     predicted: NDArray[np.float64]
     real: NDArray[np.float64]
     skipped: int = 0
+    repeated: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,6 +75,7 @@ class Labeled(msgspec.Struct, frozen=True):
             self.predicted[picked],
             self.real[picked],
             self.skipped,
+            self.repeated,
         )
 
 
@@ -89,6 +92,7 @@ class Predictions(msgspec.Struct, frozen=True):
     predicted: NDArray[np.float64]
     labeled: NDArray[np.bool_]
     skipped: int = 0
+    repeated: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -232,8 +236,9 @@ class Sums(msgspec.Struct, frozen=True):
     days: `2026-01-31`, by the time of the prediction. axes: "" for all rows of the day, else the
     axis whose `bands` count. n: predictions. labeled: those with a real price, which alone are in
     the sums that follow: error (predicted - real), absolute, squared, fourth (powers of it), real,
-    real_squared, and covered (how many lie within their interval). skipped: as in `Labeled`.
-    kinds: of the rows of each record (see `statements`); None where it was not asked for.
+    real_squared, and covered (how many lie within their interval). skipped, repeated: as in
+    `Labeled`. kinds: of the rows of each record (see `statements`); None where it was not asked
+    for.
     """
 
     days: Sequence[str]
@@ -251,6 +256,7 @@ class Sums(msgspec.Struct, frozen=True):
     covered: NDArray[np.float64]
     skipped: int = 0
     kinds: NDArray[np.int64] | None = None
+    repeated: int = 0
 
     def __len__(self) -> int:
         return len(self.days)

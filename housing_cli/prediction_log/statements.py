@@ -162,7 +162,7 @@ def sums_of(found: Iterable[Sequence[Any]], query: SumsQuery, skipped: int = 0) 
     days, versions, kinds, numbers, *rest = zip(*rows, strict=True) if rows else [()] * _COLUMNS
     axes = [names[number] for number in numbers]
     bands, n, labeled_ = (np.array(values, dtype=np.int64) for values in rest[:3])
-    moments = {
+    moments: dict[str, Any] = {
         name: np.array(values, dtype=np.float64)
         for name, values in zip(_MOMENTS, rest[3:], strict=True)
     }

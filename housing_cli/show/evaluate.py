@@ -207,6 +207,11 @@ def _notes(judged: Evaluation) -> list[str]:
         notes.append(f"warning: drift in {_few(judged.drifted)}\n  `--drift` makes it decide")
     if judged.rows.skipped:
         notes.append(f"warning: left out {counted(judged.rows.skipped, 'broken line')} of the log")
+    if judged.rows.repeated:
+        notes.append(
+            f"warning: {judged.rows.repeated} lines of the log repeat a prediction, as where a "
+            "backup was appended; it counts once"
+        )
     if judged.verdict.verdict == "degraded":
         notes.append("next: housing retrain --promote")
     return notes

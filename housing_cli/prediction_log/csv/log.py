@@ -21,7 +21,7 @@ from housing_cli.prediction_log.csv import schema as csv_schema
 from housing_cli.prediction_log.csv import served as csv_served
 from housing_cli.prediction_log.csv.file import PATIENCE_S, AppendFile, unavailable
 from housing_cli.prediction_log.csv.latest import LatestPrices
-from housing_cli.prediction_log.csv.query import Query
+from housing_cli.prediction_log.csv.query import ID_COLUMN, Query
 from housing_cli.prediction_log.csv.reader import LineReader, id_before
 from housing_cli.prediction_log.csv.rows import (
     feedback_row,
@@ -321,6 +321,8 @@ class CsvLog:
             low, _ = reader.narrow(id_before(prefix_of(ms).encode()))
             _, high = reader.narrow(id_before(prefix_of(ms + 1).encode()))
             line = reader.find(low, min(high, low + _UNORDERED_LIMIT), key)
+        if line is None and not reader.ascends(ID_COLUMN):
+            line = reader.find(reader.start, reader.size, key)  # somebody appended a backup
         return line
 
     def _current(self) -> LineReader | None:

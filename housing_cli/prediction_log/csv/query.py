@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from housing_cli.prediction_log.csv.rows import PredictionRow
 
 
-_ID = slice(0, ID_BYTES)
+ID_COLUMN = slice(0, ID_BYTES)
 _TIME = slice(ID_BYTES + 1, ID_BYTES + 25)
 
 
@@ -43,7 +43,7 @@ class Query(msgspec.Struct, frozen=True):
     @property
     def sorted(self) -> bool:
         """Whether rows ascend by their ids; not where somebody appended a backup."""
-        return self.ordered and self.rows.ascends(_ID)
+        return self.ordered and self.rows.ascends(ID_COLUMN)
 
     @property
     def readable_from_end(self) -> bool:

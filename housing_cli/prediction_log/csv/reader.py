@@ -20,6 +20,8 @@ _BLOCK = 1 << 20
 _PROBE = 1 << 10
 _NEAR = 1 << 13
 _SAMPLES, _NEAREST = 64, 1 << 8
+_WHOLE = 1 << 25
+"""Bytes that a search holds at once."""
 # Hand-edited logs may be slightly out of order: a row is looked for this far around its place.
 _DISORDER = 1 << 16
 _SETTLED_S = 1.0
@@ -177,19 +179,23 @@ class LineReader:
     def find(self, start: int, end: int, prediction_id: bytes) -> bytes | None:
         """Return the line of an id between two positions (and a little around them)."""
         begin = max(self.start - 1, start - _DISORDER)
-        data = os.pread(self._fd, min(end + _DISORDER, self.size) - begin, begin)
-        # Other tools write ids in capitals, or in quotes.
-        plain, within = b"\n%s," % prediction_id, b'\n"%s",' % prediction_id
-        at = data.find(plain)
-        if at < 0:
-            lower = data.lower()
-            at = max(lower.find(plain.lower()), lower.find(within.lower()))
-        if at < 0:
-            return None
-        stop = data.find(b"\n", at + 1)
-        if stop < 0:
-            return self.line_at(begin + at + 1)[1]
-        return data[at + 1 : stop]
+        end = min(end + _DISORDER, self.size)
+        overlap = len(prediction_id) + 4  # with what stands around it
+        while begin < end:
+            data = os.pread(self._fd, min(end - begin, _WHOLE), begin)
+            # Other tools write ids in capitals, or in quotes.
+            plain, within = b"\n%s," % prediction_id, b'\n"%s",' % prediction_id
+            at = data.find(plain)
+            if at < 0:
+                lower = data.lower()
+                at = max(lower.find(plain.lower()), lower.find(within.lower()))
+            if at >= 0:
+                stop = data.find(b"\n", at + 1)
+                return data[at + 1 : stop] if stop >= 0 else self.line_at(begin + at + 1)[1]
+            if len(data) <= overlap:
+                break
+            begin += len(data) - overlap
+        return None
 
     def backward(self, end: int = -1, block: int = _BLOCK) -> Iterator[bytes]:
         """Yield the lines as blocks of bytes from the end to the start, each in file order."""

@@ -67,7 +67,7 @@ _ASCENDS = """
     SELECT coalesce(bool_and(id > before), true)
     FROM (SELECT id, lag(id) OVER () AS before FROM {table}) WHERE before IS NOT NULL
 """
-_REPEATS = "SELECT count(*) > count(DISTINCT id) FROM {table}"
+_REPEATS = "SELECT count(*) - count(DISTINCT id) FROM {table}"
 _KEEP_LAST = "DELETE FROM {table} WHERE rowid NOT IN (SELECT max(rowid) FROM {table} GROUP BY id)"
 
 
@@ -76,6 +76,7 @@ class Staged:
 
     source: what the statements select from; its features are named by their places, `f0`.
     order: by time, then id. skipped: lines that are no rows.
+    repeated: lines of predictions whose id has a later one.
     """
 
     def __init__(self, query: Query, places: Sequence[int]) -> None:
@@ -90,6 +91,7 @@ class Staged:
         self.source = statements.Source(rows, prices, {name: rows.c[name] for name in names})
         self.order = (rows.c.timestamp, rows.c.id)
         self.skipped = query.torn
+        self.repeated = 0
         self._query = query
         self._open = ExitStack()
 
@@ -148,7 +150,7 @@ class Staged:
         features = [f"f{place}" for place in range(query.width)]
         shown = self.source.features
         numbers = dict.fromkeys([*features, "predicted_price"], "DOUBLE")
-        self._load(
+        self.repeated = self._load(
             "predictions",
             rows,
             start,
@@ -186,12 +188,12 @@ class Staged:
         is_row: str,
         wanted: str,
         values: Sequence[Any],
-    ) -> None:
+    ) -> int:
         """Make `table` of the lines from `start`; leave out, and count, those that are no rows.
 
-        Of rows with one id the last counts. A file that this tool wrote has no words for a missing
-        number and no quotes: to look for them takes as long as all the rest, and is done where a
-        line was no row.
+        Of rows with one id the last counts; return how many others there are. A file that this tool
+        wrote has no words for a missing number and no quotes: to look for them takes as long as all
+        the rest, and is done where a line was no row.
         """
         is_row = f"id IS NOT NULL AND timestamp IS NOT NULL AND {is_row}"
         for careful in (False, True):
@@ -210,8 +212,10 @@ class Staged:
             self._database.execute(_FORGET.format(table=table))
         self.skipped += broken
         self._ask(_DROP_BROKEN, table)
-        if not self._ask(_ASCENDS, table) and self._ask(_REPEATS, table):
+        repeats = 0 if self._ask(_ASCENDS, table) else self._ask(_REPEATS, table)
+        if repeats:
             self._ask(_KEEP_LAST, table)
+        return repeats
 
     def _ask(self, question: str, table: str = "") -> int:
         """Return the one number that a question to `table` is answered with."""

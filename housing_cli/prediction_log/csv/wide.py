@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from housing_cli.prediction_log import statements
@@ -44,6 +45,7 @@ def labeled(query: Query) -> Labeled:
             predicted=found["predicted_price"],
             real=found["real_price"],
             skipped=staged.skipped,
+            repeated=staged.repeated,
         )
 
 
@@ -63,6 +65,7 @@ def predictions(query: Query) -> Predictions:
             predicted=found["predicted_price"],
             labeled=found["labeled"] > 0,
             skipped=staged.skipped,
+            repeated=staged.repeated,
         )
 
 
@@ -72,7 +75,8 @@ def sums(query: Query, asked: SumsQuery, features: Sequence[str]) -> Sums:
     with Staged(query, sorted(set(places.values()))) as staged:
         columns = {name: staged.source.features[f"f{place}"] for name, place in places.items()}
         statement = statements.sums(staged.source._replace(features=columns), asked, ())
-        return statements.sums_of(staged.rows(statement), asked, staged.skipped)
+        found = statements.sums_of(staged.rows(statement), asked, staged.skipped)
+        return msgspec.structs.replace(found, repeated=staged.repeated)
 
 
 def arrivals(query: Query, asked: ArrivalsQuery) -> Arrivals:

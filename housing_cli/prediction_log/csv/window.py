@@ -75,7 +75,9 @@ def labeled(query: Query) -> Labeled | None:
             found = matching(query, latest)
             if latest.complete or (newest is not None and len(found) >= newest):
                 found.sort(key=_by_time)
-                return labeled_of(query.cut(found), latest.rows, query.width, latest.skipped)
+                return labeled_of(
+                    query.cut(found), latest.rows, query.width, latest.skipped, latest.repeated
+                )
             # The version made a part of them only: ask for as many more.
             wanted *= 4 + 2 * (newest or 0) // max(len(found), 1)
     except Foreign:
@@ -98,7 +100,7 @@ def predictions(query: Query) -> Predictions | None:
 def _newest(query: Query) -> Predictions | None:
     first = prefix_of(query.floor).encode()
     found: dict[str, PredictionRow] = {}
-    skipped = query.torn
+    skipped, repeated = query.torn, 0
     for block in query.rows.backward():
         for line in reversed(block.split(b"\n")[:-1]):
             row = _row(line, query.width)
@@ -106,6 +108,7 @@ def _newest(query: Query) -> Predictions | None:
                 skipped += line != b""
                 continue
             if query.wants(row):
+                repeated += row.id in found
                 found.setdefault(row.id, row)
                 if len(found) == query.newest:
                     break
@@ -120,7 +123,7 @@ def _newest(query: Query) -> Predictions | None:
     latest = Latest(query.prices, _NARROW_ROWS * 4, oldest)
     if not latest.complete:
         return None
-    return predictions_of(rows, latest.rows.keys(), query.width, skipped + latest.skipped)
+    return predictions_of(rows, latest.rows.keys(), query.width, skipped + latest.skipped, repeated)
 
 
 class Latest:
@@ -136,7 +139,7 @@ class Latest:
     ) -> None:
         self.rows: dict[str, FeedbackRow] = {}
         self.complete = True
-        self.skipped = 0
+        self.skipped = self.repeated = 0
         latest: dict[bytes, bytes] = {}
         cutoff = prefix_of(floor).encode() if floor else b""
         self._before = prefix_of(before).encode() if before else b"~"
@@ -229,6 +232,7 @@ def matching(query: Query, latest: Latest) -> list[PredictionRow]:
         if row is None or not is_time_ordered(row.id):
             latest.skipped += line != b""
         elif row.id in wanted and query.version in {None, row.version}:
+            latest.repeated += row.id in found
             found[row.id] = row
     return list(found.values())
 
@@ -277,7 +281,11 @@ def _is_narrow(query: Query, file: LineReader) -> bool:
 
 
 def labeled_of(
-    rows: list[PredictionRow], prices: dict[str, FeedbackRow], width: int, skipped: int = 0
+    rows: list[PredictionRow],
+    prices: dict[str, FeedbackRow],
+    width: int,
+    skipped: int = 0,
+    repeated: int = 0,
 ) -> Labeled:
     """Return rows and their prices as arrays."""
     return Labeled(
@@ -289,11 +297,12 @@ def labeled_of(
         predicted=np.array([row.predicted for row in rows], dtype=np.float64),
         real=np.array([prices[row.id].real for row in rows], dtype=np.float64),
         skipped=skipped,
+        repeated=repeated,
     )
 
 
 def predictions_of(
-    rows: list[PredictionRow], prices: object, width: int, skipped: int = 0
+    rows: list[PredictionRow], prices: object, width: int, skipped: int = 0, repeated: int = 0
 ) -> Predictions:
     """Return rows, and whether each has a price, as arrays."""
     known = set(prices)  # type: ignore[call-overload]
@@ -305,4 +314,5 @@ def predictions_of(
         predicted=np.array([row.predicted for row in rows], dtype=np.float64),
         labeled=np.array([row.id in known for row in rows], dtype=np.bool_),
         skipped=skipped,
+        repeated=repeated,
     )

@@ -138,7 +138,7 @@ def test_every_way_to_read_gives_the_same(tmp_path: Path, seed: int) -> None:
                     query = Query(reader, other, 2, version, newest, ceil_ms(since))
                     answers.append(ask(query))
             for name in answers[0].__struct_fields__:
-                if name != "skipped":
+                if name not in {"skipped", "repeated"}:
                     narrow, wide = (list(getattr(answer, name)) for answer in answers)
                     np.testing.assert_array_equal(narrow, wide, err_msg=name)
             if newest is None and since is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from housing_cli.prediction_log import (
     PredictionLog,
     open_log,
 )
+from housing_cli.prediction_log.ids import IdSource
 from tests.prediction_log.csv.small import SMALL, add
 from tests.prediction_log.rows import BOSTON, ROW
 
@@ -142,3 +144,43 @@ def test_check_creates_nothing_and_fails_on_a_foreign_file(tmp_path: Path) -> No
     (tmp_path / "a" / "b" / "feedback.csv").write_text("name,price\nx,1\n")
     with pytest.raises(LogSchemaMismatch, match="missing `id`"):
         log.check()
+
+
+@pytest.mark.parametrize("window", ["newest", "all", "hour"])
+def test_a_backup_that_was_appended_counts_once_and_hides_nothing(
+    tmp_path: Path, window: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(f"csv:{tmp_path}", SMALL)
+    right = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: right() - 7200_000_000_000)
+    old = add(log, 200)
+    for one in old[::2]:
+        log.feedback(one, 9.0)
+    monkeypatch.undo()
+    for name in ("predictions.csv", "feedback.csv"):
+        (tmp_path / f"{name}.backup").write_bytes((tmp_path / name).read_bytes())
+    new = add(log, 300)
+    for one in new[::2]:
+        log.feedback(one, 8.0)
+    for name in ("predictions.csv", "feedback.csv"):
+        with (tmp_path / name).open("ab") as file:
+            file.writelines((tmp_path / f"{name}.backup").open("rb").readlines()[1:])
+    choices: dict[str, dict[str, Any]] = {
+        "newest": {"newest": 100_000},
+        "all": {},
+        "hour": {"since": datetime.now(UTC) - timedelta(hours=1)},
+    }
+    options = choices[window]
+    ids = new if window == "hour" else [*old, *new]
+    restarted = open_log(f"csv:{tmp_path}", SMALL)
+    for opened in (log, restarted):
+        found = opened.predictions(**options)
+        assert list(found.ids) == ids
+        assert found.repeated == (0 if window == "hour" else len(old))
+        assert list(opened.labeled(**options).ids) == ids[::2]
+    for number, opened in enumerate((log, restarted)):
+        for key in (new[7], old[7], add(opened, 1)[0]):
+            assert opened.feedback(key, 7.5 + number).outcome != "unchanged"
+        with pytest.raises(UnknownPrediction):
+            opened.feedback(IdSource().issue()[1][0], 7.5)
+        opened.close()
