@@ -42,8 +42,6 @@ SETTLED_S = 0.5
 """So long around the moment of a change either may be true."""
 NEAR_S = 60.0
 """A row's time is so near to when it was answered."""
-TODAY: dict[tuple[str, str], str] = {}
-"""Cells that do not hold yet, and why."""
 
 
 @pytest.fixture
@@ -54,27 +52,23 @@ def place(kind: str, fault: str, artifacts: Path) -> Iterator[Place]:
         yield place
 
 
-def cells() -> Iterator[object]:
-    for kind, fault in CELLS:
-        why = TODAY.get((kind, fault))
-        marks = [pytest.mark.xfail(strict=True, reason=why)] if why else []
-        yield pytest.param(kind, fault, marks=marks, id=f"{kind}-{fault}")
+def wait_for_ready(traffic: Traffic, status: int) -> None:
+    """Wait until `/readyz` answers with `status`."""
+    server = traffic.server
+    server.wait_for(lambda: server.client.get("/readyz").status_code == status, NOTICED_S)
 
 
-@pytest.mark.parametrize(("kind", "fault"), cells())
+@pytest.mark.parametrize(("kind", "fault"), CELLS)
 def test_cell(place: Place, fault: str) -> None:
     with place.serving() as server, Traffic(server) as traffic:
         with getattr(place, fault)(traffic) as during:
             begun, before = time.time(), set(traffic.promised)
             told = traffic.since_now()
-            traffic.server.wait_for(
-                lambda: traffic.server.client.get("/readyz").status_code == during.ready, NOTICED_S
-            )
+            wait_for_ready(traffic, during.ready)
             time.sleep(LONG_S)
             while not told.predictions:
                 time.sleep(0.1)
-            ready = traffic.server.client.get("/readyz")
-            assert ready.status_code == during.ready, ready.text
+            wait_for_ready(traffic, during.ready)  # still: a busy machine may be late once
             assert set(told.predictions) <= during.answers, told
             # A probe never says yes where the operation says no.
             assert (503 in told.predictions) == (during.ready == 503) or 503 in during.answers
@@ -84,8 +78,9 @@ def test_cell(place: Place, fault: str) -> None:
         time.sleep(SETTLED_S)
         traffic.go_on()
         traffic.stop()
-        if during.skew > 0:  # both workers write: each notices that it is behind
-            assert "the clock stepped back" in traffic.server.client.get("/readyz").text
+        if during.skew:
+            output = traffic.server.output
+            traffic.server.wait_for(lambda: "clock_stepped_back" in "".join(output), NOTICED_S)
         assert traffic.server.stop() == 0
         assert "Traceback" not in "".join(traffic.server.output)
     assert_kept(place, traffic, during, before, lasted)

@@ -9,7 +9,7 @@ import io
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from housing_cli.errors import LogBusy, LogSchemaMismatch, LogUnavailable
@@ -32,14 +32,15 @@ class AppendFile:
 
     While it is `locked` no other process writes. Locking heals what a killed process left behind
     and notices a file that was moved away, deleted or emptied. The lock dies with its holder.
-    `parse` raises ValueError for a line that is no row.
+
+    A last line without its end is never completed: cut in a price, it is still a number, and
+    another one. It is set aside, in `NAME.torn`.
     """
 
     def __init__(
         self,
         path: Path,
         columns: Sequence[str],
-        parse: Callable[[bytes], object],
         *,
         fsync: bool = False,
     ) -> None:
@@ -48,7 +49,6 @@ class AppendFile:
         self.header = header_line(columns)
         self.size = -1
         """Size when it was last locked or written; -1 before."""
-        self._parse = parse
         self._fsync = fsync
         self._fd = -1
         self._pid = 0
@@ -181,7 +181,7 @@ class AppendFile:
         self.size = size
 
     def _heal(self, size: int) -> int:
-        """Complete or cut off a last line without newline; return the new size."""
+        """Set a last line without newline aside; return the new size."""
         start = size
         tail = b""
         while start and b"\n" not in tail:
@@ -189,17 +189,12 @@ class AppendFile:
             start -= step
             tail = os.pread(self._fd, step, start) + tail
         kept = tail.rfind(b"\n") + 1
-        if (start + kept == 0 or self._is_row(tail[kept:])) and os.write(self._fd, b"\n") == 1:
-            return size + 1
+        if start + kept == 0 and os.write(self._fd, b"\n") == 1:
+            return size + 1  # the header, which was checked
+        with self.path.with_name(f"{self.path.name}.torn").open("ab") as aside:
+            aside.write(tail[kept:] + b"\n")
         os.ftruncate(self._fd, start + kept)
         return start + kept
-
-    def _is_row(self, line: bytes) -> bool:
-        try:
-            self._parse(line)
-        except ValueError:
-            return False
-        return True
 
     def _undo(self) -> None:
         """Take back a partly written batch."""

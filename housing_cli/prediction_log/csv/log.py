@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,6 @@ from housing_cli.prediction_log.csv.latest import LatestPrices
 from housing_cli.prediction_log.csv.query import ID_COLUMN, Query
 from housing_cli.prediction_log.csv.reader import LineReader, id_before
 from housing_cli.prediction_log.csv.rows import (
-    feedback_row,
     id_of,
     number_texts,
     prediction_row,
@@ -79,13 +77,10 @@ class CsvLog:
         self.feedback_columns = ("id", "timestamp", "real_price")
         self.predictions_path = self.folder / "predictions.csv"
         self.feedback_path = self.folder / "feedback.csv"
-        parse = partial(prediction_row, width=self.width)
         self._files = self._predictions, self._feedback, self._served = (
-            AppendFile(self.predictions_path, self.columns, parse, fsync=fsync),
-            AppendFile(self.feedback_path, self.feedback_columns, feedback_row, fsync=fsync),
-            AppendFile(
-                self.folder / "served.csv", csv_served.COLUMNS, csv_served.row_of, fsync=fsync
-            ),
+            AppendFile(self.predictions_path, self.columns, fsync=fsync),
+            AppendFile(self.feedback_path, self.feedback_columns, fsync=fsync),
+            AppendFile(self.folder / "served.csv", csv_served.COLUMNS, fsync=fsync),
         )
         self._has_room = False
         self.clock_jump_ms = 0

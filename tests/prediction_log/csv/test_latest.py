@@ -25,7 +25,7 @@ ONE, TWO = IdSource().issue(2)[1]
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[AppendFile]:
     """An empty feedback.csv."""
-    opened = AppendFile(tmp_path / "feedback.csv", COLUMNS, feedback_row)
+    opened = AppendFile(tmp_path / "feedback.csv", COLUMNS)
     yield opened
     opened.close()
 
