@@ -14,7 +14,7 @@ import msgspec
 
 from housing_cli.errors import VersionCorrupt
 from housing_cli.registry import formats
-from housing_cli.registry.altered import CHECK_OUT
+from housing_cli.registry.altered import CHECK_OUT, byte_order_mark
 from housing_cli.registry.digests import DIGEST, GENESIS, digest_line, line_hash
 from housing_cli.registry.metadata import Event
 from housing_cli.registry.names import PREVIOUS, PRODUCTION, is_version
@@ -47,6 +47,8 @@ def parse_history(raw: bytes, file: Path) -> list[Event]:
     Raises `VersionCorrupt` at a line that is none, `NewerFormat` at one of a newer program.
     """
     events = []
+    if mark := byte_order_mark(raw):
+        raise VersionCorrupt(f"`{file}` begins with {mark}", RESTORE)
     for number, line in enumerate(raw.splitlines(), start=1):
         formats.refuse_newer(line, f"line {number} of `{file}`", formats.HISTORY)
         try:
@@ -123,6 +125,9 @@ def check_head(raw: bytes, file: Path) -> None:
 def _not_last(raw: bytes, file: Path) -> VersionCorrupt:
     digest = file.with_name(DIGEST)
     told = digest.read_bytes().replace(b"\r\n", b"\n") if digest.is_file() else b""
+    for path, data in ((file, raw), (digest, told)):
+        if mark := byte_order_mark(data):
+            return VersionCorrupt(f"`{path}` begins with {mark}", RESTORE)
     # Either file may have been checked out anew, or both.
     if told in {digest_line(raw), digest_line(raw.replace(b"\r\n", b"\n"))}:
         return VersionCorrupt(f"the line ends of `{file}` or of `{DIGEST}` were changed", CHECK_OUT)

@@ -230,6 +230,8 @@ class RegistryReader:
         directory = self.directory(name)
         try:
             raw = (directory / METADATA_FILE).read_bytes()
+            if mark := byte_order_mark(raw):
+                raise VersionCorrupt(f"`{METADATA_FILE}` of {name} begins with {mark}", RESTORE)
             formats.refuse_newer(raw, f"`{METADATA_FILE}` of {name}", formats.METADATA)
             return Version(name, directory, parse_metadata(raw))
         except FileNotFoundError:

@@ -113,6 +113,20 @@ def test_an_alias_that_begins_with_a_byte_order_mark_is_told_so(
     assert registry.get("production").name == "v2" and audit(registry)
 
 
+@pytest.mark.parametrize("name", ["history.jsonl", "history.sha256", "versions/v2/metadata.json"])
+def test_every_file_that_begins_with_a_byte_order_mark_is_told_so(
+    name: str, registry: ModelRegistry
+) -> None:
+    version = registry.get("v2")
+    file = registry.root / name
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    with pytest.raises(VersionCorrupt, match=r"begins with a byte order mark \(BOM\)"):
+        if file.name == "metadata.json":
+            registry.get("v2")
+        else:
+            verify_files(registry, version)
+
+
 def test_marks_are_known_by_their_bytes() -> None:
     assert byte_order_mark("v1".encode("utf-16-be")) is None
     assert byte_order_mark(b"\xfe\xff\0v\x001") == "the byte order mark of UTF-16"
