@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from housing_cli.api.process.shared_version import SharedVersion
 from housing_cli.api.served import Served, load_served, same_columns
-from housing_cli.errors import HousingError, RegistryError, SchemaMismatch
+from housing_cli.errors import HousingError, RegistryError, SchemaMismatch, VersionCorrupt
 from housing_cli.prediction_log import open_log
+from housing_cli.registry.audit import refusing
 
 if TYPE_CHECKING:
     from housing_cli.api.early import EarlyLoad
@@ -121,6 +122,13 @@ class Reloader:
         return (early and early.take(name)) or load_served(self._registry, name)
 
     def _swap(self, served: Served) -> None:
+        try:
+            with refusing(served.version):
+                self._take_over(served)
+        except VersionCorrupt as error:
+            self._refuse(error)
+
+    def _take_over(self, served: Served) -> None:
         predictor = self._predictor
         before = predictor.served
         if before is None:

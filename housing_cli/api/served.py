@@ -14,7 +14,7 @@ from housing_cli.errors import VersionCorrupt
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.intervals import IntervalModel
 from housing_cli.registry import INTERVALS_FILE, MODEL_FILE
-from housing_cli.registry.audit import verify_files
+from housing_cli.registry.audit import refusing, verify_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,16 +104,17 @@ def load_served(registry: RegistryReader, ref: str) -> Served:
             history does not tell of the version.
     """
     version = registry.get(ref)
-    metadata = version.metadata
-    verify_files(registry, version)
-    raw = registry.read_file(version, MODEL_FILE)
-    intervals = read_intervals(registry, version)
-    spreads = intervals is not None and intervals.scaled is not None
-    model = CompiledModel(raw, len(metadata.schema.features), spreads=spreads)
-    model.check_golden(metadata.golden.inputs, metadata.golden.outputs)
-    empty: Sequence[float | None] = [None] * model.n_features
-    for _ in range(WARM_UP_ROWS):
-        model.score_few([empty])
+    with refusing(version):
+        metadata = version.metadata
+        verify_files(registry, version)
+        raw = registry.read_file(version, MODEL_FILE)
+        intervals = read_intervals(registry, version)
+        spreads = intervals is not None and intervals.scaled is not None
+        model = CompiledModel(raw, len(metadata.schema.features), spreads=spreads)
+        model.check_golden(metadata.golden.inputs, metadata.golden.outputs)
+        empty: Sequence[float | None] = [None] * model.n_features
+        for _ in range(WARM_UP_ROWS):
+            model.score_few([empty])
     del raw
     _give_memory_back()
     return Served(version, model, intervals)

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from housing_cli.config.window import parse_window
 from housing_cli.data.header import look
 from housing_cli.data.metrics import METRICS
-from housing_cli.data.schema import FeatureSchema, Limits
+from housing_cli.data.schema import FeatureSchema, Limits, check_names
 from housing_cli.errors import UsageError
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -46,24 +46,11 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = {}
 
     def __post_init__(self) -> None:
-        """Refuse column names that would collide; msgspec turns it into a validation error."""
+        """Refuse names that cannot be columns; msgspec turns it into a validation error."""
+        check_names(self.features, self.target, self.limits)
         columns = [*self.features, self.target]
-        twice = sorted({name for name in columns if columns.count(name) > 1})
-        taken = sorted({"id", "timestamp", "model_version", "predicted_price"} & set(columns))
-        if twice:
-            raise ValueError(f"column `{twice[0]}` is named twice")
         if alike := next((n for n in columns if [look(c) for c in columns].count(look(n)) > 1), ""):
             raise ValueError(f"two columns look the same, as {alike!a} does")
-        if taken:
-            raise ValueError(f"column `{taken[0]}` is a column of the prediction log")
-        for name in columns:
-            if name != name.strip() or not name.isprintable():
-                raise ValueError(f"column {name!r} begins or ends with a blank, or breaks the line")
-        for name, (low, high) in self.limits.items():
-            if name not in self.features:
-                raise ValueError(f"limits for `{name}`, which is not a feature")
-            if low is not None and high is not None and low > high:
-                raise ValueError(f"limits for `{name}` exclude every value: {low:g} to {high:g}")
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,8 +12,10 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
 from housing_cli.judging.label_rule import Rule, rule_of
 from housing_cli.judging.sums import band_edges
+from housing_cli.model.compiled import HIGHEST
 from housing_cli.prediction_log.records import PREDICTED, Axis
 from housing_cli.registry import REFERENCE_FILE, ModelRegistry, Version
+from housing_cli.registry.audit import refusing
 
 Floats = NDArray[np.float64]
 
@@ -60,23 +62,55 @@ class Reference:
 
 def load_reference(registry: ModelRegistry, version: Version) -> Reference:
     """Return the training reference of `version`. Raises `VersionCorrupt`."""
-    raw = msgspec.json.decode(registry.read_file(version, REFERENCE_FILE))
+    raw = registry.read_file(version, REFERENCE_FILE)
+    with refusing(version):
+        return _reference(msgspec.json.decode(raw, type=_File), version)
+
+
+class _File(msgspec.Struct, frozen=True):
+    """`reference.json`; features by column. Older versions lack what has a default."""
+
+    features: list[list[float | None]]
+    target: list[float]
+    out_of_fold: list[list[float]]
+    importances: list[float] = []
+    edges: list[list[float]] = []
+    spreads: list[float] | None = None
+
+
+def _reference(raw: _File, version: Version) -> Reference:
+    """Return the reference of `version`. Raises ValueError where its parts do not fit."""
+    n, k = len(raw.target), len(version.metadata.schema.features)
+    lengths = {*map(len, raw.features), *map(len, raw.out_of_fold)}
+    if lengths != {n} or n == 0 or len(raw.features) != k or not raw.out_of_fold:
+        raise ValueError(f"`{REFERENCE_FILE}` does not hold rows of {k} features with their prices")
     columns = [
         np.array([np.nan if value is None else value for value in column], dtype=np.float64)
-        for column in raw["features"]
+        for column in raw.features
     ]
     features = np.column_stack(columns)
-    out_of_fold = np.array(raw["out_of_fold"], dtype=np.float64)
+    out_of_fold = np.array(raw.out_of_fold, dtype=np.float64)
     # A version of an older tool has no edges: those of its sample are close.
-    edges = raw.get("edges") or edges_of(features, out_of_fold[0])
-    return Reference(
+    edges = tuple(map(tuple, raw.edges or edges_of(features, out_of_fold[0])))
+    found = Reference(
         features,
-        np.array(raw["target"], dtype=np.float64),
+        np.array(raw.target, dtype=np.float64),
         out_of_fold,
-        np.array(raw.get("importances", ()), dtype=np.float64),
-        tuple(map(tuple, edges)),
-        np.array(raw.get("spreads", np.ones(len(features))), dtype=np.float64),
+        np.array(raw.importances, dtype=np.float64),
+        edges,
+        np.ones(n) if raw.spreads is None else np.array(raw.spreads, dtype=np.float64),
     )
+    ascending = all(list(inner) == sorted(inner) for inner in edges)
+    if len(edges) != k + 1 or not ascending or len(found.importances) not in (0, k):
+        raise ValueError(f"`{REFERENCE_FILE}` does not hold bands and importances of its features")
+    if found.spreads.shape != (n,) or not (found.spreads > 0).all():
+        raise ValueError(f"`{REFERENCE_FILE}` does not hold a spread for each row")
+    if not (found.target > 0).all():
+        raise ValueError(f"`{REFERENCE_FILE}` holds a price that is not above 0")
+    numbers = (found.features, found.target, found.out_of_fold, found.importances)
+    if any((np.abs(part) > HIGHEST).any() for part in numbers):
+        raise ValueError(f"`{REFERENCE_FILE}` holds a number that float32 does not")
+    return found
 
 
 def edges_of(features: Floats, prices: Floats) -> list[tuple[float, ...]]:

@@ -11,7 +11,7 @@ from housing_cli.errors import GateRefused, VersionCorrupt, VersionNotFound
 from housing_cli.judging.reference import baseline_value
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import Event, ModelRegistry, Version, open_registry
-from housing_cli.registry.audit import verify_metadata
+from housing_cli.registry.audit import refusing, verify_metadata
 from housing_cli.registry.store import PREVIOUS, PRODUCTION, check_alias
 
 
@@ -95,7 +95,8 @@ def _evidence(
     if champion is None:
         return {}
     verify_metadata(registry, champion)  # a baseline that was edited proves nothing
-    return _compare(settings, registry, version, champion)
+    with refusing(version):
+        return _compare(settings, registry, version, champion)
 
 
 def _compare(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from housing_cli.api.served import read_intervals
 from housing_cli.config.window import Window
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging import gate
@@ -16,7 +17,7 @@ from housing_cli.judging.labels import Doubts, counting, counts_of, doubts_of
 from housing_cli.judging.sums import Totals, count_kinds, of_kinds, sums_of, total, totals_by
 from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
 from housing_cli.prediction_log.records import Axis, Knots, Sums, SumsQuery
-from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
+from housing_cli.registry import ModelRegistry, Version
 
 LOOKED_AT = 5_000
 """Newest predictions that drift looks at, and newest labeled ones that are read: the figures of a
@@ -154,7 +155,5 @@ def intervals_of(registry: ModelRegistry, version: Version) -> tuple[float | Non
 
     The ends by predicted price: where what is answered is scaled, those that it was scaled from.
     """
-    if INTERVALS_FILE not in version.metadata.files:
-        return None, None
-    found = msgspec.json.decode(registry.read_file(version, INTERVALS_FILE))
-    return found["coverage"], Knots(*(tuple(found[key]) for key in ("prices", "low", "high")))
+    found = read_intervals(registry, version)
+    return (None, None) if found is None else (found.coverage, Knots(*found.knots))

@@ -8,7 +8,7 @@ from housing_cli.api.served import read_intervals
 from housing_cli.errors import VersionCorrupt, VersionNotFound
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.registry import MODEL_FILE, ModelRegistry, Version
-from housing_cli.registry.audit import audit, verify_files
+from housing_cli.registry.audit import audit, refusing, verify_files
 from housing_cli.registry.history import Recorded
 
 
@@ -28,14 +28,15 @@ def load_verified(
     recorded: what `audit` returned; by default the history is read. Raises
     `VersionCorrupt`.
     """
-    verify_files(registry, version, recorded)
-    intervals = read_intervals(registry, version)
-    compiled = CompiledModel(
-        registry.read_file(version, MODEL_FILE),
-        len(version.metadata.schema.features),
-        spreads=intervals is not None and intervals.scaled is not None,
-    )
-    compiled.check_golden(version.metadata.golden.inputs, version.metadata.golden.outputs)
+    with refusing(version):
+        verify_files(registry, version, recorded)
+        intervals = read_intervals(registry, version)
+        compiled = CompiledModel(
+            registry.read_file(version, MODEL_FILE),
+            len(version.metadata.schema.features),
+            spreads=intervals is not None and intervals.scaled is not None,
+        )
+        compiled.check_golden(version.metadata.golden.inputs, version.metadata.golden.outputs)
     return compiled
 
 

@@ -6,12 +6,39 @@ microsecond a price, so that the API can say the interval of every one.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+_HIGHEST = float(np.finfo(np.float32).max)
+"""No price is higher: models answer in float32."""
+
+
+class _Ends(msgspec.Struct, frozen=True):
+    """Knots and offsets as `intervals.json` holds them."""
+
+    prices: list[float]
+    low: list[float]
+    high: list[float]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no interval; msgspec turns it into a validation error."""
+        if any(after <= before for before, after in pairwise(self.prices)):
+            raise ValueError("the knots do not ascend")
+        if max(self.low, default=0.0) > 0 or min(self.high, default=0.0) < 0:
+            raise ValueError("an interval does not hold its own price")
+        if any(abs(value) > _HIGHEST for value in (*self.prices, *self.low, *self.high)):
+            raise ValueError("a number beyond all prices")
+
+
+class _File(_Ends, frozen=True, kw_only=True):
+    coverage: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+    scaled: _Ends | None = None
 
 
 class IntervalModel:
@@ -47,24 +74,29 @@ class IntervalModel:
     def from_json(cls, raw: bytes) -> IntervalModel:
         """Return what `to_json` wrote. Raises ValueError for anything else."""
         try:
-            data = json.loads(raw)
-            coverage, scaled = data["coverage"], data.get("scaled")
-            own = scaled and cls(coverage, scaled["prices"], scaled["low"], scaled["high"])
-            return cls(coverage, data["prices"], data["low"], data["high"], own)
-        except (KeyError, TypeError, AttributeError) as error:
+            data = msgspec.json.decode(raw, type=_File)
+        except RecursionError as error:
             raise ValueError("no prediction intervals") from error
+        scaled, coverage = data.scaled, data.coverage
+        own = None if scaled is None else cls(coverage, scaled.prices, scaled.low, scaled.high)
+        return cls(coverage, data.prices, data.low, data.high, own)
 
     def to_json(self) -> bytes:
         """Return the bytes that stand in the version's `intervals.json`."""
         data: dict[str, object] = {"coverage": self.coverage} | self._ends()
         if self.scaled is not None:
             data["scaled"] = self.scaled._ends()
-        return json.dumps(data).encode()
+        return msgspec.json.encode(data)
 
     def with_scaled(self, scaled: IntervalModel) -> IntervalModel:
         """Return these intervals with those that are answered."""
         ends = (self._prices, self._low, self._high)
         return IntervalModel(self.coverage, *ends, scaled)
+
+    @property
+    def knots(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+        """Return the knots and the offsets there, low and high, by predicted price alone."""
+        return tuple(self._prices), tuple(self._low), tuple(self._high)
 
     def _ends(self) -> dict[str, object]:
         return {"prices": self._prices, "low": self._low, "high": self._high}

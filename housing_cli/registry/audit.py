@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
-from housing_cli.errors import VersionCorrupt
+from housing_cli.errors import HousingError, VersionCorrupt
 from housing_cli.files import reason
 from housing_cli.registry.altered import CHECK_OUT, line_ends_changed
 from housing_cli.registry.digests import sha256
@@ -58,6 +59,23 @@ def verify_metadata(
         raise VersionCorrupt(
             f"`{METADATA_FILE}` of {version.name} is not the one that was registered", RESTORE
         )
+
+
+@contextmanager
+def refusing(version: Version) -> Iterator[None]:
+    """Turn whatever goes wrong while `version` is loaded into `VersionCorrupt`.
+
+    Its files may have been made by anybody, and the one that loads them may be a server: an error
+    that nobody foresaw must not end it.
+    """
+    try:
+        yield
+    except HousingError:
+        raise
+    except Exception as error:
+        raise VersionCorrupt(
+            f"{version.name} cannot be loaded: {type(error).__name__}, {reason(error)}", RESTORE
+        ) from error
 
 
 def audit(registry: ModelRegistry) -> Recorded:

@@ -8,8 +8,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from housing_cli.data.schema import FeatureSchema
+from housing_cli.data.metrics import METRICS
+from housing_cli.data.schema import FeatureSchema, check_names
 from housing_cli.registry import formats
+
+_HIGHEST = 1e39
+"""No error of prices that float32 holds is larger."""
 
 
 class DataInfo(Struct, frozen=True):
@@ -66,7 +70,16 @@ class Metadata(Struct, frozen=True):
 
 def parse_metadata(raw: bytes) -> Metadata:
     """Return what `metadata.json` says. Raises ValueError or RecursionError where it is none."""
-    return msgspec.json.decode(raw, type=Metadata)
+    metadata = msgspec.json.decode(raw, type=Metadata)
+    check_names(metadata.schema.features, metadata.schema.target, metadata.schema.limits)
+    for name, value in metadata.metrics.items():
+        if abs(value) > _HIGHEST or (name in METRICS and value < 0):
+            raise ValueError(f"its `{name}` is {value:g}")
+    if metadata.data.rows < 1 or not 0 <= metadata.data.copies < metadata.data.rows:
+        raise ValueError(
+            f"it learned from {metadata.data.rows} rows, {metadata.data.copies} copies"
+        )
+    return metadata
 
 
 class Event(Struct, frozen=True, kw_only=True):

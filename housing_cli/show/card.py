@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from housing_cli.api.served import read_intervals
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging.reference import Reference, load_reference
 from housing_cli.learning.conformal import coverage_of, mean_width
-from housing_cli.model.intervals import IntervalModel
 from housing_cli.pages import charts, page
 from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
 from housing_cli.show import figures
@@ -74,7 +74,9 @@ def _importances(version: Version, reference: Reference) -> str:
 
 
 def _intervals(registry: ModelRegistry, version: Version, reference: Reference) -> Rows:
-    model = IntervalModel.from_json(registry.read_file(version, INTERVALS_FILE))
+    model = read_intervals(registry, version)
+    if model is None:
+        return []
     prices, spreads = reference.out_of_fold[0], reference.spreads
     rows: Rows = [
         ["made to hold", f"{100 * model.coverage:g}%"],

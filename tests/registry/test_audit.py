@@ -10,7 +10,7 @@ import pytest
 
 from housing_cli.errors import VersionCorrupt
 from housing_cli.registry import ModelRegistry
-from housing_cli.registry.audit import audit, verify_files
+from housing_cli.registry.audit import audit, refusing, verify_files
 from tests.registry.versions import add
 
 
@@ -88,6 +88,20 @@ def test_a_dead_alias_is_not_remembered_as_the_previous_version(registry: ModelR
     assert registry.aliases() == {"previous": "v1", "production": "v2"}
     assert registry.history()[-1].from_ is None
     audit(registry)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), KeyError("a"), MemoryError()])
+def test_an_error_that_nobody_foresaw_is_a_refusal(
+    registry: ModelRegistry, error: Exception
+) -> None:
+    with (
+        pytest.raises(
+            VersionCorrupt, match="v1 cannot be loaded: " + type(error).__name__
+        ) as raised,
+        refusing(add(registry)),
+    ):
+        raise error
+    assert raised.value.hint
 
 
 def test_every_file_of_a_version_is_looked_at(registry: ModelRegistry) -> None:
