@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from housing_cli.prediction_log import PredictionLog
+from housing_cli.prediction_log import PredictionLog, open_log
 from housing_cli.prediction_log.csv.schema import clock_jump_ms
 from housing_cli.prediction_log.ids import TOLERATED_MS, milliseconds
 from housing_cli.prediction_log.records import LateQuery
-from tests.prediction_log.conftest import Opener
-from tests.prediction_log.rows import ROW
+from tests.prediction_log.conftest import BACK_ENDS, Opener, fresh_url
+from tests.prediction_log.rows import BOSTON, ROW
 
 DAY_S = 86_400
 HOUR = timedelta(hours=1)
@@ -89,9 +89,6 @@ def test_windows_are_of_times_and_not_of_ids(
 
 
 def test_the_ids_of_csv_keep_the_order_of_its_lines(tmp_path: Path, clock: Clock) -> None:
-    from housing_cli.prediction_log import open_log
-    from tests.prediction_log.rows import BOSTON
-
     log = open_log(f"csv:{tmp_path}", BOSTON)
     ids = [add(log)]
     assert clock_jump_ms(tmp_path) == 0
@@ -105,11 +102,13 @@ def test_the_ids_of_csv_keep_the_order_of_its_lines(tmp_path: Path, clock: Clock
     log.close()
 
 
-def test_the_ids_of_a_database_follow_the_clock(opener: Opener, clock: Clock) -> None:
-    log = opener()
-    if log.url.startswith("csv:"):
-        pytest.skip("its ids keep the order of the lines")
+@pytest.mark.parametrize("kind", [kind for kind in BACK_ENDS if kind != "csv"])
+def test_the_ids_of_a_database_follow_the_clock(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest, clock: Clock
+) -> None:
+    log = open_log(fresh_url(kind, tmp_path, request), BOSTON)
     clock.offset = 400 * DAY_S
     add(log)
     clock.offset = 0.0
     assert abs(milliseconds(add(log)) / 1000 - time.time()) < 60
+    log.close()
