@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from housing_cli import errors, garbage
 from housing_cli.commands import values, verbs
 from housing_cli.errors import ExitCode, HousingError
+from housing_cli.files import keep_from_strangers
 from housing_cli.show.printer import emit
 from housing_cli.show.result import Result, failure
 
@@ -194,6 +195,7 @@ def housing(
 
 def main() -> None:
     """Run the command line."""
+    keep_from_strangers()
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started this: `housing evaluate >&-`
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115

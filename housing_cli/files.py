@@ -12,6 +12,11 @@ from pathlib import Path
 _DISK_RESERVE = 1 << 20
 
 
+def keep_from_strangers() -> None:
+    """Let nobody but owner and group write what this process makes, whatever its umask is."""
+    os.umask(os.umask(0o077) | 0o002)
+
+
 def wait_for_lock(handle: int, patience: float, poll: float) -> None:
     """Take the exclusive `flock` of an open file; it dies with its holder.
 

@@ -11,13 +11,14 @@ import contextlib
 import logging
 import logging.config
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from housing_cli import __version__, garbage
 from housing_cli.api.adapter import Adapter
@@ -25,7 +26,14 @@ from housing_cli.api.http.auth import ApiKeys
 from housing_cli.api.http.direct import Answer, Direct, answers
 from housing_cli.api.http.docs import add_docs
 from housing_cli.api.http.errors import invalid, known
-from housing_cli.api.http.middleware import WRITING, Bounded, Guarded, Identified, Observed
+from housing_cli.api.http.middleware import (
+    WRITING,
+    Bounded,
+    Guarded,
+    Identified,
+    Observed,
+    Understood,
+)
 from housing_cli.api.http.routes import metrics_router, operations_router, writing_routes
 from housing_cli.api.metrics import Metrics
 from housing_cli.api.predictor import Predictor
@@ -34,6 +42,7 @@ from housing_cli.api.process.event_log import log_config
 from housing_cli.api.reloader import Reloader
 from housing_cli.config import Settings, load_settings
 from housing_cli.errors import HousingError
+from housing_cli.files import keep_from_strangers
 from housing_cli.prediction_log import open_log
 from housing_cli.registry import open_reader
 
@@ -80,13 +89,17 @@ def create_app(
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        root_path=settings.serve.root_path,
+        redirect_slashes=False,  # to where a header of the request says
         # To look for a tracer at each request costs a tenth of it, and ours are `metrics`.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan,
         middleware=[
             Middleware(Identified, draining=lambda: predictor.draining),
             Middleware(Observed, metrics=metrics, access_log=settings.serve.access_log),
+            *_cross_origin(api.cors_origins),
             Middleware(Guarded, keys=keys, metrics_too=api.protect_metrics),
+            Middleware(Understood),
             Middleware(
                 Bounded,
                 most=api.max_body_bytes,
@@ -120,6 +133,21 @@ def create_app(
     app.state.reloader = reloader
     app.state.adapter = Adapter(predictor, settings)
     return app
+
+
+def _cross_origin(origins: Sequence[str]) -> list[Middleware]:
+    """Return what lets pages of these origins call the API from a browser."""
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
+            expose_headers=["x-request-id"],
+        )
+    ]
 
 
 def _ensure_logging(settings: Settings) -> None:
@@ -161,6 +189,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
 
 def __getattr__(name: str) -> Any:
     if name == "app":
+        keep_from_strangers()
         made = globals()["app"] = create_app()
         return made
     raise AttributeError(f"module `{__name__}` has no attribute `{name}`")

@@ -144,6 +144,7 @@ class Serve(Struct, frozen=True, forbid_unknown_fields=True):
     access_log: bool = False
     adapt_intervals: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    root_path: str = ""
 
 
 class Api(Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,6 +153,7 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     keys: tuple[Text, ...] = ()
     keys_file: Text | None = None
     protect_metrics: bool = False
+    cors_origins: tuple[Text, ...] = ()
     max_body_bytes: Positive = 8 * 1024 * 1024
     max_batch_rows: Positive = 10_000
     max_bytes_in_flight: Positive = 32 * 1024 * 1024

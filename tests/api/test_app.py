@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ from housing_cli import __version__, errors
 from housing_cli.api.app import create_app
 from housing_cli.api.http import errors as http_errors
 from housing_cli.errors import ConfigError, HousingError, ServeError
+from housing_cli.registry import ModelRegistry
 from tests.api.serving import ROW, make_settings
+
+Serve = Callable[..., TestClient]
 
 
 @pytest.mark.parametrize(
@@ -114,3 +118,36 @@ def test_importing_the_app_reads_and_opens_nothing(tmp_path: Path) -> None:
     environment = {**os.environ, "HOUSING_LOG_URL": "nonsense:", "HOUSING_CONFIG": "/none"}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
     assert not list(tmp_path.iterdir())
+
+
+def test_behind_the_prefix_of_a_proxy(registry: ModelRegistry, serve: Serve) -> None:
+    client = serve(serve={"root_path": "/prices"})
+    assert client.get("/openapi.json").json()["servers"] == [{"url": "/prices"}]
+    assert "/prices/openapi.json" in client.get("/docs").text
+    for prefix in ("", "/prices"):  # a proxy that takes it away, and one that does not
+        assert client.post(f"{prefix}/predict", json=ROW).status_code == 200
+        assert client.get(f"{prefix}/readyz").status_code == 200
+
+
+def test_pages_of_other_origins_may_call_where_they_are_named(
+    registry: ModelRegistry, serve: Serve
+) -> None:
+    page = {"origin": "https://prices.example"}
+    asked = page | {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type,x-api-key",
+    }
+    client = serve(api={"cors_origins": ["https://prices.example"], "keys": ["secret"]})
+    answer = client.options("/predict", headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "https://prices.example"
+    answer = client.post("/predict", json=ROW, headers=page | {"x-api-key": "secret"})
+    assert answer.headers["access-control-allow-origin"] == "https://prices.example"
+    refused = client.post("/predict", json=ROW, headers=page)
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "https://prices.example"
+    other = client.options("/predict", headers=asked | {"origin": "https://other.example"})
+    assert "access-control-allow-origin" not in other.headers
+    silent = serve()
+    assert silent.options("/predict", headers=asked).status_code == 405
+    assert "access-control-allow-origin" not in silent.get("/healthz", headers=page).headers

@@ -6,6 +6,7 @@ Each is an ASGI application around the next, and costs about 1.5 us a request.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -14,6 +15,7 @@ from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from housing_cli.api.http.direct import JSON_TYPES
 from housing_cli.api.http.errors import (
     BodyRefused,
     BodyTooLarge,
@@ -25,6 +27,7 @@ from housing_cli.api.http.errors import (
 from housing_cli.errors import HousingError
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from housing_cli.api.http.auth import ApiKeys
@@ -46,14 +49,17 @@ SECURITY_HEADERS = (
 )
 FREE_BYTES = 64 * 1024
 """Bodies up to this size need no room: the server has read as much of a connection anyway."""
+DRAIN_SECONDS = 1.0
+"""How long a body that was refused is read on."""
+_JSON_TYPE = re.compile(rb"\s*application/(?:[^;\s]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Identified:
     """Gives a request its id, its path without a proxy's prefix, and its headers as a mapping.
 
-    Every answer carries the id and `SECURITY_HEADERS`, and asks for the connection's end while
-    `draining()`.
+    What may be read with GET answers HEAD, without the body. Every answer carries the id and
+    `SECURITY_HEADERS`, and asks for the connection's end while `draining()`.
     """
 
     def __init__(self, app: ASGIApp, draining: Callable[[], bool]) -> None:
@@ -72,7 +78,10 @@ class Identified:
         if request_id is None or not _SANE_ID.fullmatch(request_id):
             request_id = b"%b-%x" % (self._prefix, next(self._ids))
         scope["housing.request_id"] = request_id
-        scope["housing.path"] = route_path(scope)
+        path = scope["housing.path"] = route_path(scope)
+        head = scope["method"] == "HEAD" and path not in WRITING
+        if head:
+            scope = {**scope, "method": "GET"}
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -83,6 +92,8 @@ class Identified:
                 if self._draining():
                     given.append((b"connection", b"close"))
                 message["headers"] = given
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -149,6 +160,33 @@ class Guarded:
         await app(scope, receive, send)
 
 
+class Understood:
+    """Refuses bodies that are not said to be JSON, or are compressed, before they are read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        app = self._app
+        if scope.get("method") == "POST" and scope["housing.path"] in WRITING:
+            headers = scope["housing.headers"]
+            said = headers.get(b"content-type", b"")
+            if len(headers) < len(scope["headers"]):  # one is there twice, and the first counts
+                said = next((v for k, v in scope["headers"] if k == b"content-type"), b"")
+            if said not in JSON_TYPES and not _JSON_TYPE.match(said):
+                found = f"`{_shown(said)}`" if said else "not said"
+                detail = (
+                    "the body must be JSON: send the header `Content-Type: application/json` "
+                    f"(its type was {found})"
+                )
+                app = json_response({"detail": detail}, 415, accept="application/json")
+            elif (encoding := headers.get(b"content-encoding", b"identity")) != b"identity":
+                detail = f"a body in the encoding `{_shown(encoding)}` is not read: send it plain"
+                app = json_response({"detail": detail}, 415, accept_encoding="identity")
+        await app(scope, receive, send)
+
+
 class Bounded:
     """Reads a body whole before the routes see it, within limits of time and memory.
 
@@ -173,7 +211,7 @@ class Bounded:
             scope["housing.body"] = body
             await self._app(scope, _replay(body, receive), send)
         except HousingError as error:
-            await failure(error)(scope, receive, send)
+            await _answer_early(failure(error), scope, receive, send)
         finally:
             self._room += sum(taken)
 
@@ -256,6 +294,32 @@ class _Begun(Generic[T]):
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+async def _answer_early(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer before the body was read, and read on for a moment without keeping anything.
+
+    Who sends all before he listens, as simple clients do, would find the connection reset, and the
+    answer gone with it.
+    """
+
+    async def keep_open(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "more_body": True}
+        await send(message)
+
+    await answer(scope, receive, keep_open)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while (message := await receive()).get("more_body"):
+                pass
+            if message["type"] != "http.request":
+                return  # the client hung up
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _shown(value: bytes) -> str:
+    return value[:64].decode("latin-1")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -42,6 +42,7 @@ def _failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
         404: "No prediction has this id.",
         408: "The body did not arrive in time.",
         413: "The body has too many bytes, or the batch too many rows.",
+        415: "The body is not said to be JSON, or is compressed.",
         503: "No model, or the prediction log cannot be written now.",
     }
     return {status: {"model": Failure, "description": texts[status]} for status in statuses}
@@ -80,7 +81,7 @@ def writing_routes(
     # The models are made at run time: no annotation in the source could name them.
     predict.__annotations__["body"] = features
     predict_batch.__annotations__["body"] = batch_model(features, most)
-    failures = _failures(400, 401, 408, 413, 503)
+    failures = _failures(400, 401, 408, 413, 415, 503)
     router.post(
         "/predict",
         responses=failures | _then_feedback("/id"),
@@ -96,7 +97,7 @@ def writing_routes(
     router.post(
         "/feedback",
         operation_id=_FEEDBACK_OPERATION,
-        responses=_failures(400, 401, 404, 408, 413, 503),
+        responses=_failures(400, 401, 404, 408, 413, 415, 503),
         response_model=FeedbackAnswer,
     )(feedback)
     return router.routes

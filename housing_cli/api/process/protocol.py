@@ -33,6 +33,10 @@ _TOO_LARGE = (
 _UPGRADE_HEADERS = frozenset((b"upgrade", b"connection", b"http2-settings"))
 
 
+class _HeadTooLong(Exception):
+    """The head of a request has more than `MAX_HEADER_BYTES`."""
+
+
 class TimedProtocol(HttpToolsProtocol):
     """Closes connections that do not finish the headers of a request, or read its answer, in time.
 
@@ -50,6 +54,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.body_bytes = 0
         self.unsent = 0
         self.unsent_since = 0.0
+        self._suspicious = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -65,9 +70,13 @@ class TimedProtocol(HttpToolsProtocol):
         """
         scope = self.scope
         self._unset_keepalive_if_required()
+        self._suspicious = len(data) > MAX_HEADER_BYTES  # it may hold a whole head that is too long
         try:
             self._feed(data)
-        except httptools.HttpParserError:
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, _HeadTooLong):
+                self._refuse()
+                return
             text = "Invalid HTTP request received."
             self.logger.warning(text)
             self.send_400_response(text)
@@ -127,6 +136,10 @@ class TimedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Stop waiting."""
+        if self._suspicious:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > MAX_HEADER_BYTES:
+                raise _HeadTooLong
         if not self.parser.should_upgrade():  # else `_feed` comes here again
             self.waiting_since = None
             super().on_headers_complete()

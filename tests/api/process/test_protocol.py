@@ -185,3 +185,31 @@ def test_who_never_reads_is_not_waited_for(start: Start) -> None:
         ended.register(connection, 0)  # errors and hang-ups alone
         assert ended.poll(20_000)
     assert server.stop() == 0
+
+
+def test_a_head_that_is_too_long_in_one_piece_is_431(start: Start) -> None:
+    server = start()
+    for size, status in ((60_000, b"200"), (70_000, b"431")):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(
+                b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nB: %b\r\n\r\n"
+                % (b"y" * size)
+            )
+            assert connection.recv(1000).startswith(b"HTTP/1.1 " + status)
+
+
+def test_who_sends_all_of_a_refused_body_before_he_listens_sees_the_413(start: Start) -> None:
+    server = start(HOUSING_API_MAX_BODY_BYTES="100000")
+    body = b" " * 6_000_000
+    head = (
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(head + body)
+            answer = b""
+            while part := connection.recv(4096):
+                answer += part
+            assert answer.startswith(b"HTTP/1.1 413 ")
+            assert b"at most 100000 bytes" in answer
