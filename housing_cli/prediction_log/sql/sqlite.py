@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -112,12 +114,46 @@ class SqlitePlace:
         try:
             if not self.path.exists():
                 return None
-            with self._engine.connect() as connection:
+            with self._reader() as connection:
                 if not sql_tables.format_of(connection, self.tables, str(self.path)):
                     return None
                 return work(connection)
         except (*_DRIVER_ERRORS, OSError) as error:
             raise self._unavailable(error) from error
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        """Open the file to read it, with no more than permission to read.
+
+        Who may not write cannot make the index of the write-ahead log, without which SQLite opens
+        nothing. So where there is none, there is nobody who writes: then the file is taken as it
+        is, or, where its newest rows are still in the write-ahead log, read as a copy.
+        """
+        both = self.path.parent, self.path
+        if all(os.access(path, os.W_OK, effective_ids=True) for path in both):
+            with self._engine.connect() as connection:
+                yield connection
+            return
+        with ExitStack() as stack:
+            path, options = self.path.absolute(), "mode=ro"
+            log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+            if not index.exists() and log.exists() and log.stat().st_size:
+                folder = stack.enter_context(TemporaryDirectory(prefix="housing-log-"))
+                for one in (path, log):
+                    shutil.copyfile(one, Path(folder, one.name))
+                path, options = Path(folder, path.name), "mode=rw"
+            elif not index.exists():
+                options = "mode=ro&immutable=1"
+            where = f"{path.as_uri()}?{options}"
+            engine = sa.create_engine(
+                "sqlite://",
+                isolation_level="AUTOCOMMIT",
+                poolclass=sa.pool.NullPool,
+                creator=lambda: sqlite3.connect(where, uri=True, timeout=_BUSY_TIMEOUT_S),
+                hide_parameters=True,
+            )
+            stack.callback(engine.dispose)
+            yield stack.enter_context(engine.connect())
 
     def insert(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Insert rows, all or none.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +21,7 @@ from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.sql import sqlite as sql_sqlite
 from housing_cli.prediction_log.sql.sqlite import SqlitePlace
 from housing_cli.prediction_log.sql.tables import tables_for
+from tests.conftest import as_nobody
 from tests.prediction_log.rows import BOSTON, ROW
 
 KEY = "01981b0e-7f3c-7c9a-a3a1-4f2c3d5e6f7"
@@ -309,3 +313,34 @@ def test_a_path_that_may_not_be_looked_at_is_unavailable_without_waiting_too(
             place.check()
     write(1, wait=True)
     assert place.read(count) == 2
+
+
+@pytest.mark.parametrize("left", ["closed", "open", "killed"])
+def test_who_may_only_read_reads_the_newest_rows_too(left: str) -> None:
+    with TemporaryDirectory() as made, ExitStack() as stack:
+        Path(made).chmod(0o755)  # pytest's own are for their owner alone
+        folder = Path(made, "log")
+        url = sa.make_url(f"sqlite:///{folder / 'log.db'}")
+        place = SqlitePlace(url, tables_for(BOSTON.features), fsync=False)
+        stack.callback(place.close)
+        for number in range(5):
+            place.write(lambda connection, number=number: place.insert(connection, [row(number)]))  # type: ignore[misc]
+        if left == "closed":
+            place.close()
+            assert not (folder / "log.db-wal").exists()
+        if left == "killed":  # and the index of the write-ahead log is gone with the machine
+            Path(made, "copy").mkdir()
+            for name in ("log.db", "log.db-wal"):
+                shutil.copy(folder / name, Path(made, "copy"))
+            folder = Path(made, "copy")
+        before = sorted(path.name for path in folder.iterdir())
+        folder.chmod(0o555)
+        stack.callback(folder.chmod, 0o755)
+        with as_nobody():
+            url = sa.make_url(f"sqlite:///{folder / 'log.db'}")
+            other = SqlitePlace(url, tables_for(BOSTON.features), fsync=False)
+            assert other.read(count) == 5
+            with pytest.raises(LogUnavailable):
+                other.write(lambda connection: other.insert(connection, [row(7)]))
+            other.close()
+        assert sorted(path.name for path in folder.iterdir()) == before
