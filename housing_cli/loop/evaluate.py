@@ -26,7 +26,7 @@ from housing_cli.loop.late import LateLabels, late_labels
 from housing_cli.loop.recent import Recent, intervals_of, read_recent
 from housing_cli.loop.whom import Speaking, speaking
 from housing_cli.prediction_log import Labeled, Predictions, open_log
-from housing_cli.prediction_log.records import PREDICTED, Knots, Sums
+from housing_cli.prediction_log.records import PREDICTED, Broken, Knots, Sums
 from housing_cli.registry import ModelRegistry, Version, open_registry
 from housing_cli.registry.audit import verify_metadata
 
@@ -93,7 +93,8 @@ class Evaluation:
     predictions. selection: the same of labeled rows against those without a real price. reasons:
     what made it degraded: `error`, `drift`, or channels of the budget. budget: where one was set.
     whom: the labels speak for; healthy is `insufficient`, for the reason `unlabeled`, where they
-    say nothing of a relevant part of the predictions.
+    say nothing of a relevant part of the predictions. broken: the first line of each file of the
+    log that is no row.
     """
 
     version: Version
@@ -114,6 +115,7 @@ class Evaluation:
     reference: Reference
     budget: BudgetVerdict | None = None
     whom: Speaking | None = None
+    broken: tuple[Broken, ...] = ()
 
     def over_time(self, most: int) -> Course:
         """Return the metric of at most `most` parts of the judged rows, of which there is one."""
@@ -164,6 +166,7 @@ def evaluate(
         budget = judge_budget(log, version, reference, window, recent, knots, per_year, doubt)
         late = late_labels(log, version.name, window, recent.labeled)
         adapting = served_by(log, version) if settings.serve.adapt_intervals else None
+        broken = log.broken() if recent.rows.skipped else []
     finally:
         log.close()
     rule = settings.evaluate
@@ -216,6 +219,7 @@ def evaluate(
         reference=reference,
         budget=budget,
         whom=whom,
+        broken=tuple(broken),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from housing_cli.prediction_log.records import (
     Arrivals,
     ArrivalsQuery,
+    Broken,
     Feedback,
     Group,
     Initialized,
@@ -108,6 +109,12 @@ class PredictionLog(Protocol):
         The price that counts decides: an early label that was corrected late is late. Reads no
         more than the labels that came in since the window began (csv), or those of the version's
         predictions since `floor` (SQL).
+        """
+
+    def broken(self) -> list[Broken]:
+        """Return the first line of each file that is no row, for messages; none in a database.
+
+        Reads whole files: to be asked where `skipped` says that there are such lines.
         """
 
     def append_served(self, rows: Sequence[Served]) -> None:

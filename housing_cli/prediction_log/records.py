@@ -79,6 +79,16 @@ class Labeled(msgspec.Struct, frozen=True):
         )
 
 
+class Broken(msgspec.Struct, frozen=True):
+    """A line that is no row: its file, and its number there; the header has 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"`{self.file}`, line {self.line}"
+
+
 class Predictions(msgspec.Struct, frozen=True):
     """Predictions with or without a real price, oldest first; fields as in `Labeled`.
 

@@ -83,6 +83,9 @@ def payload(judged: Evaluation) -> dict[str, Any]:
         "reasons": list(judged.reasons),
         "recent": judged.recent,
         "labels": labels_payload(judged.labels),
+        "skipped": judged.rows.skipped,
+        "repeated_lines": judged.rows.repeated,
+        "broken": [{"file": one.file, "line": one.line} for one in judged.broken],
         "versions": [asdict(row) for row in judged.versions],
         "drift": [asdict(column) for column in judged.drift],
         "drifted": [column.name for column in judged.drifted],
@@ -207,6 +210,7 @@ def _notes(judged: Evaluation) -> list[str]:
         notes.append(f"warning: drift in {_few(judged.drifted)}\n  `--drift` makes it decide")
     if judged.rows.skipped:
         notes.append(f"warning: left out {counted(judged.rows.skipped, 'broken line')} of the log")
+        notes += [f"  the first in {one}" for one in judged.broken]
     if judged.rows.repeated:
         notes.append(
             f"warning: {judged.rows.repeated} lines of the log repeat a prediction, as where a "

@@ -33,8 +33,9 @@ class AppendFile:
     While it is `locked` no other process writes. Locking heals what a killed process left behind
     and notices a file that was moved away, deleted or emptied. The lock dies with its holder.
 
-    A last line without its end is never completed: cut in a price, it is still a number, and
-    another one. It is set aside, in `NAME.torn`.
+    A last line without its end is not completed: cut in a price, it is still a number, and
+    another one. It is set aside, in `NAME.torn`. Only where another tool saved the whole file, as
+    a carriage return before it or a quote at its end says, it is a line as that tool ends a file.
     """
 
     def __init__(
@@ -181,7 +182,7 @@ class AppendFile:
         self.size = size
 
     def _heal(self, size: int) -> int:
-        """Set a last line without newline aside; return the new size."""
+        """Complete a last line without newline, or set it aside; return the new size."""
         start = size
         tail = b""
         while start and b"\n" not in tail:
@@ -189,10 +190,14 @@ class AppendFile:
             start -= step
             tail = os.pread(self._fd, step, start) + tail
         kept = tail.rfind(b"\n") + 1
-        if start + kept == 0 and os.write(self._fd, b"\n") == 1:
-            return size + 1  # the header, which was checked
+        line = tail[kept:]
+        before = os.pread(self._fd, 2, start + kept - 2) if start + kept > 1 else b""
+        foreign = before == b"\r\n" or line.endswith(b'"')
+        # Or the header, which was checked.
+        if (foreign or start + kept == 0) and os.write(self._fd, b"\n") == 1:
+            return size + 1
         with self.path.with_name(f"{self.path.name}.torn").open("ab") as aside:
-            aside.write(tail[kept:] + b"\n")
+            aside.write(line + b"\n")
         os.ftruncate(self._fd, start + kept)
         return start + kept
 

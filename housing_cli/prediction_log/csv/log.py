@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from housing_cli.prediction_log.csv.latest import LatestPrices
 from housing_cli.prediction_log.csv.query import ID_COLUMN, Query
 from housing_cli.prediction_log.csv.reader import LineReader, id_before
 from housing_cli.prediction_log.csv.rows import (
+    feedback_row,
     id_of,
     number_texts,
     prediction_row,
@@ -41,6 +43,7 @@ from housing_cli.prediction_log.ids import (
 from housing_cli.prediction_log.records import (
     Arrivals,
     ArrivalsQuery,
+    Broken,
     Feedback,
     Group,
     Initialized,
@@ -158,6 +161,18 @@ class CsvLog:
                 file.write(f"{row.id},{self._clock.iso(at)},{real!r}\n".encode())
                 self._latest.put(row.id, real, file)
         return Feedback(outcome, row.version, row.predicted, row.predicted_at)
+
+    def broken(self) -> list[Broken]:
+        """Return the first line of each file that is no row."""
+        with self._read() as rows, self._read_feedback() as prices:
+            found = [
+                (
+                    self.predictions_path,
+                    rows.first_broken(partial(prediction_row, width=self.width)),
+                ),
+                (self.feedback_path, prices.first_broken(feedback_row)),
+            ]
+        return [Broken(str(path), line) for path, line in found if line]
 
     def append_served(self, rows: Sequence[Served]) -> None:
         """Record what answers carried with one `write`, all or none."""

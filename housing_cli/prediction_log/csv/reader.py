@@ -238,6 +238,23 @@ class LineReader:
             else:
                 step *= 2
 
+    def first_broken(self, parse: Callable[[bytes], object]) -> int:
+        """Return the number of the first line that `parse` raises ValueError for, 0 if none.
+
+        The header has the number 1. A last line without an end that nobody writes is one, too.
+        """
+        number, rest = 1, b""
+        for block in self.lines(self.start):
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                number += 1
+                try:
+                    if line:
+                        parse(line)
+                except ValueError:
+                    return number
+        return number + 1 if self.torn else 0
+
     def lines(self, start: int, block: int = _BLOCK) -> Iterator[bytes]:
         """Yield the bytes of all lines from `start`, whose ends become newlines, in blocks."""
         position = start

@@ -21,6 +21,7 @@ from housing_cli.prediction_log.ids import (
 from housing_cli.prediction_log.records import (
     Arrivals,
     ArrivalsQuery,
+    Broken,
     Feedback,
     Group,
     Initialized,
@@ -134,6 +135,10 @@ class SqlLog:
         if key is None:
             raise UnknownPrediction(f"no prediction has the id `{prediction_id[:64]}`")
         return self._place.write(lambda connection: self._record(connection, key, real))
+
+    def broken(self) -> list[Broken]:
+        """Return nothing: a database has no lines."""
+        return []
 
     def append_served(self, rows: Sequence[Served]) -> None:
         """Record what answers carried in one transaction."""

@@ -184,3 +184,18 @@ def test_a_backup_that_was_appended_counts_once_and_hides_nothing(
         with pytest.raises(UnknownPrediction):
             opened.feedback(IdSource().issue()[1][0], 7.5)
         opened.close()
+
+
+def test_the_first_broken_line_of_each_file_is_named(log: PredictionLog, tmp_path: Path) -> None:
+    ids = add(log, 4)
+    log.feedback(ids[0], 9.0)
+    assert log.broken() == []
+    for name, place, bad in (
+        ("predictions.csv", 3, b"nonsense\n"),
+        ("feedback.csv", 2, ids[1].encode() + b",2026-01-31T12:00:00.000Z,dear\n"),
+    ):
+        lines = (tmp_path / name).read_bytes().splitlines(keepends=True)
+        (tmp_path / name).write_bytes(b"".join([*lines[:place], bad, *lines[place:], bad]))
+    found = [(Path(one.file).name, one.line) for one in log.broken()]
+    assert found == [("predictions.csv", 4), ("feedback.csv", 3)]
+    assert str(log.broken()[1]) == f"`{tmp_path / 'feedback.csv'}`, line 3"
