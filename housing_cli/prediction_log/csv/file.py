@@ -14,6 +14,7 @@ from pathlib import Path
 
 from housing_cli.errors import LogBusy, LogSchemaMismatch, LogUnavailable
 from housing_cli.files import check_growable, check_lockable, held, sync_directory, wait_for_lock
+from housing_cli.prediction_log.csv.pending import Pending
 from housing_cli.prediction_log.csv.rows import header_line
 
 PATIENCE_S = 2.0
@@ -51,6 +52,7 @@ class AppendFile:
         self.size = -1
         """Size when it was last locked or written; -1 before."""
         self._fsync = fsync
+        self._pending = Pending(path)
         self._fd = -1
         self._pid = 0
         self.identity = (0, 0)
@@ -104,12 +106,17 @@ class AppendFile:
     def write(self, lines: bytes) -> None:
         """Append whole lines, all or none, and the header before the first; the file is locked."""
         data = lines if self.size else self.header + lines
+        several = lines.find(b"\n") < len(lines) - 1
         try:
+            if several:
+                self._pending.begin(self.identity[0], self.size, len(data))
             written = os.write(self._fd, data)
             while written < len(data):  # as a rule, the rest fails and says why
                 written += os.write(self._fd, data[written:])
             if self._fsync:
                 os.fdatasync(self._fd)
+            if several:
+                self._pending.end()
         except OSError as error:
             self._undo()
             raise unavailable(self.path, error) from error
@@ -131,6 +138,7 @@ class AppendFile:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self.size = -1, -1
+        self._pending.close()
 
     def check(self) -> None:
         """Raise `LogUnavailable` or `LogSchemaMismatch` if a row could not be appended now."""
@@ -177,6 +185,11 @@ class AppendFile:
             size = 0
         elif size and head != self.header:
             check_header(self.path, self.header, self.columns)
+        begun = self._pending.unfinished(self.identity[0], size)
+        if begun < size:  # several rows are all or none, also for whoever died writing them
+            os.ftruncate(fd, begun)
+            size = begun
+            self._pending.end()
         if size and os.pread(fd, 1, size - 1) != b"\n":
             size = self._heal(size)
         self.size = size
@@ -206,6 +219,7 @@ class AppendFile:
         size, self.size = self.size, -1
         try:
             os.ftruncate(self._fd, size)
+            self._pending.end()
             self.size = size
         except OSError:
             return  # the next lock looks at the tail and heals

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from housing_cli.prediction_log.csv.file import check_header
+from housing_cli.prediction_log.csv.pending import Pending
 from housing_cli.prediction_log.csv.rows import ID_BYTES, header_line, id_of
 
 _BLOCK = 1 << 20
@@ -54,14 +55,26 @@ class LineReader:
         except FileNotFoundError:
             return
         try:
-            status = os.fstat(self._fd)
+            status, whole = self._whole()
             self.identity = (status.st_ino, status.st_dev)
-            self.grow(status.st_size)
+            self.grow(whole)
             settled = time.time() - status.st_mtime > _SETTLED_S
             self.torn = int(settled and status.st_size > self.size)
         except BaseException:
             self.close()
             raise
+
+    def _whole(self) -> tuple[os.stat_result, int]:
+        """Return what the file is now, and up to where all rows of each write are there."""
+        pending = Pending(self.path)
+        try:
+            while True:
+                status = os.fstat(self._fd)
+                whole = pending.unfinished(status.st_ino, status.st_size)
+                if os.fstat(self._fd).st_size == status.st_size:  # else the note may be younger
+                    return status, whole
+        finally:
+            pending.close()
 
     def __enter__(self) -> LineReader:
         return self
