@@ -90,6 +90,26 @@ class Doubts:
         return tuple(kind for kind in self.excluded if kind != Kind.FAR)
 
 
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Mean real price over mean predicted price; 0 where there is no label.
+
+    near: of labels that are not far off. far: of those that are.
+    """
+
+    near: float
+    far: float
+
+    def agree(self, most: float) -> bool:
+        """Return whether far prices are what the level of the others says, within a factor `most`.
+
+        Where all prices doubled, the one at 2.6 times its prediction is no typing error.
+        """
+        return min(self.near, self.far) > 0 and (
+            max(self.near / self.far, self.far / self.near) <= most
+        )
+
+
 def kinds(real: Floats, predicted: Floats, told: LabelKinds) -> Counts:
     """Return the kind of each label (n,), as `prediction_log.statements` does, to the bit.
 
@@ -108,10 +128,13 @@ def kinds(real: Floats, predicted: Floats, told: LabelKinds) -> Counts:
     return np.where(predicted > HIGHEST_PRICE, Kind.PLAIN, code).astype(np.int64)
 
 
-def doubts_of(counts: Counts, rows: Labeled, rule: Rule, crowd: float = 1.0) -> Doubts:
+def doubts_of(
+    counts: Counts, rows: Labeled, rule: Rule, crowd: float = 1.0, levels: Levels | None = None
+) -> Doubts:
     """Return the doubts about labels, of which `counts` (`CODES`,) says how many each kind has.
 
-    rows: those that can be named, oldest first. crowd: as in `sent_back`.
+    rows: those that can be named, oldest first. crowd: as in `sent_back`. levels: of all labels,
+    where `rows` are not all of them.
     """
     n, far = int(counts.sum()), int(counts[Kind.FAR])
     sent, limit, rounded = sent_back(counts, rule, crowd)
@@ -119,7 +142,7 @@ def doubts_of(counts: Counts, rows: Labeled, rule: Rule, crowd: float = 1.0) -> 
     off = np.flatnonzero(found == Kind.FAR)
     miss = misses(rows.real[off], rows.predicted[off], rule.kinds.floor)
     mistyped = None
-    if not (far == len(off) and _of_the_level(rows, found != Kind.FAR, off, rule.kinds)):
+    if not (levels or levels_of(rows, rule)).agree(rule.kinds.far):
         mistyped = far_suspects(n, far, _examples(rows, off[np.argsort(-miss, kind="stable")]))
     equals = None
     if sent:
@@ -209,20 +232,15 @@ def far_suspects(n: int, count: int, examples: tuple[Example, ...] = ()) -> Susp
     return Suspects(count, count / n, count <= most, most, examples)
 
 
-def _of_the_level(
-    rows: Labeled, near: NDArray[np.bool_], off: NDArray[np.intp], told: LabelKinds
-) -> bool:
-    """Return whether far prices, at the places `off`, are what the level of the `near` ones says.
+def levels_of(rows: Labeled, rule: Rule) -> Levels:
+    """Return the levels of labeled rows, as `sums.levels` does of sums."""
+    off = kinds(rows.real, rows.predicted, rule.kinds) == Kind.FAR
+    return Levels(*(_level(rows.real[of], rows.predicted[of]) for of in (~off, off)))
 
-    Where all prices doubled, the one that is 2.6 times its prediction is no typing error.
-    """
-    if not (near.any() and len(off)):
-        return False
-    size = np.maximum(rows.predicted, told.floor)
-    level = float(np.median(rows.real[near] / size[near]))
-    if level <= 0:
-        return False
-    return bool((misses(rows.real[off], size[off] * level, 0.0) <= told.far).all())
+
+def _level(real: Floats, predicted: Floats) -> float:
+    total = float(predicted.sum())
+    return float(real.sum()) / total if total > 0 else 0.0
 
 
 def counts_of(rows: Labeled, rule: Rule) -> Counts:

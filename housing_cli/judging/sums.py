@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging.gate import Recent
+from housing_cli.judging.labels import Levels
 from housing_cli.judging.resampling import Moments
-from housing_cli.prediction_log.records import CLASS, Axis, Knots, Labeled, Sums
+from housing_cli.prediction_log.records import CLASS, Axis, Kind, Knots, Labeled, Sums
 
 Floats = NDArray[np.float64]
 
@@ -127,6 +128,18 @@ def count_kinds(sums: Sums, version: str | None = None) -> NDArray[np.int64]:
     if sums.kinds is not None:
         np.add.at(counts, sums.kinds[picked], sums.labeled[picked])
     return counts
+
+
+def levels(sums: Sums, version: str | None = None) -> Levels:
+    """Return the levels of all labels, or of those of one version; kinds were asked for."""
+    picked = _of(sums, version)
+    far = np.zeros(len(picked), dtype=bool) if sums.kinds is None else sums.kinds == Kind.FAR
+    found = []
+    for side in (picked & ~far, picked & far):
+        real = float(sums.real[side].sum())
+        predicted = real + float(sums.error[side].sum())
+        found.append(real / predicted if predicted > 0 else 0.0)
+    return Levels(*found)
 
 
 def merge(parts: Iterable[Sums]) -> Sums:

@@ -14,7 +14,15 @@ from housing_cli.judging import gate
 from housing_cli.judging.houses import crowding
 from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.labels import Doubts, counting, counts_of, doubts_of
-from housing_cli.judging.sums import Totals, count_kinds, of_kinds, sums_of, total, totals_by
+from housing_cli.judging.sums import (
+    Totals,
+    count_kinds,
+    levels,
+    of_kinds,
+    sums_of,
+    total,
+    totals_by,
+)
 from housing_cli.prediction_log import Labeled, PredictionLog, Predictions
 from housing_cli.prediction_log.records import Axis, Knots, Sums, SumsQuery
 from housing_cli.registry import ModelRegistry, Version
@@ -110,7 +118,8 @@ def _by_sums(
     """Return what the sums of a wide window say; newest: its newest labeled rows, and `looked`."""
     before = total(every, version.name)
     crowd = crowding(newest[1].features)
-    doubts = doubts_of(count_kinds(every, version.name), newest[0], rule, crowd)
+    named = version.name
+    doubts = doubts_of(count_kinds(every, named), newest[0], rule, crowd, levels(every, named))
     sums = of_kinds(every, doubts.excluded)
     rows, looked = (counting(some, doubts, rule) for some in newest)
     rows = msgspec.structs.replace(rows, skipped=sums.skipped, repeated=every.repeated)
@@ -143,7 +152,9 @@ def _by_version_sums(
     found = {}
     for name in map(str, totals_by(every, "versions")):
         counts = count_kinds(every, name)
-        said = doubts if name == judged else doubts_of(counts, nothing, rule, crowd)
+        said = doubts
+        if name != judged:
+            said = doubts_of(counts, nothing, rule, crowd, levels(every, name))
         own = total(of_kinds(every, said.excluded), name)
         if own.labeled:
             found[name] = int(own.labeled), own.figures()

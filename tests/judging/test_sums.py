@@ -13,6 +13,7 @@ from housing_cli.judging import gate
 from housing_cli.judging.sums import (
     band_edges,
     count_kinds,
+    levels,
     merge,
     of_kinds,
     over_days,
@@ -213,7 +214,7 @@ def test_a_kind_of_label_can_be_left_out_of_sums() -> None:
     columns = {
         name: np.concatenate([np.asarray(getattr(one, name)) for one in parts])
         for name in parts[0].__struct_fields__
-        if name not in {"skipped", "kinds"}
+        if name not in {"skipped", "kinds", "repeated"}
     }
     both = msgspec.structs.replace(parts[0], **columns, kinds=kinds)
     assert count_kinds(both)[:3].tolist() == [200, 100, 0]
@@ -224,5 +225,12 @@ def test_a_kind_of_label_can_be_left_out_of_sums() -> None:
         assert total(found).figures() == pytest.approx(total(want).figures(), rel=EXACT)
         assert [one.n for one in segments(found, axis)] == [one.n for one in segments(want, axis)]
     assert total(of_kinds(both)).n == 300
+    far = msgspec.structs.replace(both, kinds=np.where(kinds == Kind.EQUAL, Kind.FAR, kinds))
+    want_far, want_near = (
+        rows.real[which].sum() / rows.predicted[which].sum() for which in (equal, ~equal)
+    )
+    found_levels = levels(far)
+    assert (found_levels.near, found_levels.far) == pytest.approx((want_near, want_far))
+    assert levels(both).far == levels(parts[0]).far == 0
     assert of_kinds(parts[0]) is parts[0]
     assert count_kinds(parts[0]).sum() == 0
