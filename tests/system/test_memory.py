@@ -62,7 +62,10 @@ def test_a_containers_memory_is_enough_whatever_clients_send(server: Server) -> 
 
 def _hold(connection: socket.socket) -> list[str]:
     """Send all but the end of a body; return what came back meanwhile, if anything did."""
-    head = f"POST /predict/batch HTTP/1.1\r\nhost: x\r\ncontent-length: {BODY_BYTES}\r\n\r\n"
+    head = (
+        "POST /predict/batch HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        f"content-length: {BODY_BYTES}\r\n\r\n"
+    )
     connection.sendall(head.encode())
     with suppress(OSError):  # refused before it was read, and so the answer may be here or lost
         connection.sendall(b"x" * (BODY_BYTES - 1))
