@@ -259,7 +259,7 @@ def test_a_prefix_of_the_path_opens_no_door(
     assert client.post("/predict/batch", json={"rows": [ROW]}).status_code == 401
     key = {"x-api-key": "secret"}
     assert client.post("/predict", json=ROW, headers=key).status_code == 200
-    assert client.post("/predict", content=b" " * 1001, headers=key).status_code == 413
+    assert client.post("/predict", content=b" " * 1001, headers=key | JSON).status_code == 413
     assert client.post("/predict", json={}, headers=key).status_code == 422
     text = client.get("/metrics").text
     assert 'housing_predictions_total{outcome="invalid"' in text
