@@ -89,6 +89,9 @@ def test_the_json_keys_are_a_contract(loop: Loop, housing: Housing) -> None:
     assert list(ran["data"]) == [
         "version", "verdict", "metric", "baseline", "current", "ratio", "interval", "p_value",
         "threshold", "confidence", "n", "min_samples", "window", "reasons", "recent", "labels",
+        "skipped",
+        "repeated_lines",
+        "broken",
         "versions", "drift", "drifted", "selection_bias", "power", "segments",
         "price_quantiles", "budget", "worst_segment", "feature_segments", "unlabeled",
             "corrected", "expected", "json_format",
