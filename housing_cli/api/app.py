@@ -18,7 +18,6 @@ from fastapi import FastAPI, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from housing_cli import __version__, garbage
 from housing_cli.api.adapter import Adapter
@@ -139,6 +138,8 @@ def _cross_origin(origins: Sequence[str]) -> list[Middleware]:
     """Return what lets pages of these origins call the API from a browser."""
     if not origins:
         return []
+    from starlette.middleware.cors import CORSMiddleware
+
     return [
         Middleware(
             CORSMiddleware,

@@ -244,7 +244,7 @@ class Predictor:
             return []
         return [
             f"the clock stepped back by {self._told_jump / 1000:.0f} s: what was recorded before "
-            "carries times that are not true"
+            "it, or since, carries times that are not true"
         ]
 
     async def reasons(self) -> list[str]:

@@ -207,11 +207,15 @@ class Bounded:
             return
         taken: list[int] = []  # shares of the room
         try:
-            body = await self._body(scope["housing.headers"], receive, taken)
+            try:
+                body = await self._body(scope["housing.headers"], receive, taken)
+            except HousingError as error:
+                await _answer_early(failure(error), scope, receive, send)
+                return
             scope["housing.body"] = body
             await self._app(scope, _replay(body, receive), send)
         except HousingError as error:
-            await _answer_early(failure(error), scope, receive, send)
+            await failure(error)(scope, receive, send)
         finally:
             self._room += sum(taken)
 
