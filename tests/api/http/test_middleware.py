@@ -20,6 +20,7 @@ from housing_cli.api.http.middleware import (
     by,
     route_path,
 )
+from housing_cli.errors import UnknownPrediction
 from housing_cli.registry import ModelRegistry
 from tests.api.serving import ROW, make_settings
 from tests.api.test_hostile import GOOD, JSON
@@ -314,3 +315,26 @@ def test_what_is_late_is_told_so_and_a_cancelled_wait_ends() -> None:
 
     asyncio.run(ask())
     assert ended == ["never", "never"]
+
+
+def test_what_was_read_and_then_refused_is_not_read_on() -> None:
+    """Of a connection that is kept the next request would wait for it."""
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["housing.body"] == b"{}"
+        raise UnknownPrediction("no prediction has this id")
+
+    async def receive() -> Any:
+        asked.append(True)
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asked: list[bool] = []
+    sent: list[Any] = []
+    scope = {"type": "http", "method": "POST", "housing.path": "/feedback", "housing.headers": {}}
+    asyncio.run(Bounded(refuse, 1000, 1000, 1.0)(scope, receive, send))
+    assert len(asked) == 1
+    assert sent[0]["status"] == 404
+    assert not sent[-1].get("more_body", False)
