@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
 
 from housing_cli.api.http.direct import JSON_TYPES
 from housing_cli.api.http.errors import (
@@ -78,6 +79,9 @@ class Identified:
         if request_id is None or not _SANE_ID.fullmatch(request_id):
             request_id = b"%b-%x" % (self._prefix, next(self._ids))
         scope["housing.request_id"] = request_id
+        if not scope["path"].isprintable():
+            # The router would take `/predict` and a line end for `/predict`, and no layer would.
+            scope["path"] = quote(scope["path"])
         path = scope["housing.path"] = route_path(scope)
         head = scope["method"] == "HEAD" and path not in WRITING
         if head:

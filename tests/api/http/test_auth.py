@@ -65,6 +65,19 @@ def test_metrics_are_guarded_when_configured(registry: object, serve: Serve) -> 
     assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.parametrize("prefix", ["", "/prices"])
+@pytest.mark.parametrize("more", ["%0A", "%0a?x=1", "%00", "%E2%80%A8"])
+def test_no_spelling_of_a_path_goes_around_the_keys(
+    registry: object, serve: Serve, prefix: str, more: str
+) -> None:
+    client = serve(api={"keys": ["k"], "protect_metrics": True}, serve={"root_path": prefix})
+    for path in (*GUARDED, *OPEN):
+        for method in ("GET", "POST"):
+            answer = client.request(method, f"{prefix}{path}{more}", json=ROW)
+            assert answer.status_code == 404, (method, path)
+    assert client.post(f"{prefix}/%70redict", json=ROW).status_code == 401
+
+
 def test_openapi_names_the_schemes_only_when_keys_are_required(
     guarded: TestClient, tmp_path: Path
 ) -> None:
