@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,6 +50,7 @@ class SqlitePlace:
     def __init__(self, url: URL, tables: Tables, *, fsync: bool) -> None:
         self.blocking = fsync
         self.path = Path(url.database or "")
+        self._wal = self.path.with_name(f"{self.path.name}-wal")
         self.tables = tables
         self._synchronous = "FULL" if fsync else "NORMAL"
         self._engine = sa.create_engine(
@@ -63,7 +64,7 @@ class SqlitePlace:
         self.statements = sql_tables.statements_for(tables, self._engine.dialect)
         self._lock = threading.RLock()
         self._connection: Connection | None = None
-        self._identity = (0, 0, 0)
+        self._identity = (0, 0, 0, 0)
         self._since_checkpoint = 0
 
     def write(self, work: Callable[[Connection], T], *, wait: bool = True) -> T:
@@ -199,8 +200,9 @@ class SqlitePlace:
         """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now.
 
         Writes on a connection of its own, and takes it back: what this process has open may go on
-        where another's next connection would not.
+        where another's next connection would not. So it does not go on where this one failed.
         """
+        self._try_drop(self._is_disconnected)
         try:
             check_growable(self.path)
             if not self.path.exists():
@@ -211,7 +213,21 @@ class SqlitePlace:
                 if sql_tables.format_of(connection, self.tables, str(self.path)):
                     self._probe(connection)
         except (*_DRIVER_ERRORS, OSError) as error:
+            if not _is_busy(error):
+                self._try_drop(lambda: True)
             raise self._unavailable(error) from error
+
+    def _try_drop(self, wanted: Callable[[], bool]) -> None:
+        """Give up the writing connection, unless somebody writes: he looks himself."""
+        if self._lock.acquire(timeout=_PROBE_PATIENCE_S / 5):
+            try:
+                if wanted():
+                    self._drop()
+            finally:
+                self._lock.release()
+
+    def _is_disconnected(self) -> bool:
+        return self._connection is not None and not self._is_connected()
 
     def _probe(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={round(_PROBE_PATIENCE_S * 1000)}")
@@ -250,7 +266,10 @@ class SqlitePlace:
         return connection
 
     def _is_connected(self) -> bool:
-        """Return whether the writing connection is to the file that the path names now."""
+        """Return whether the writing connection is to the files that the path names now.
+
+        Who goes on with a write-ahead log that was removed writes what nobody else will ever see.
+        """
         try:
             return self._connection is not None and self._identity == self._identity_now()
         except FileNotFoundError:
@@ -268,21 +287,27 @@ class SqlitePlace:
 
         SQLite would take them for those of a new file, and delete them.
         """
-        wal = self.path.with_name(f"{self.path.name}-wal")
-        if wal.exists() and not self.path.exists():
+        if self._wal.exists() and not self.path.exists():
             raise LogUnavailable(
-                f"the prediction log `{self.path}` was moved away without `{wal.name}`, which "
-                "holds its newest rows",
-                f"move `{wal.name}` and `{self.path.name}-shm` to where the log is now",
+                f"the prediction log `{self.path}` was moved away without `{self._wal.name}`, "
+                "which holds its newest rows",
+                f"move `{self._wal.name}` and `{self.path.name}-shm` to where the log is now",
             )
 
-    def _identity_now(self) -> tuple[int, int, int]:
+    def _identity_now(self) -> tuple[int, int, int, int]:
         status = os.stat(self.path)  # noqa: PTH116 - the hot path
-        return status.st_ino, status.st_dev, os.getpid()
+        try:
+            wal = os.stat(self._wal).st_ino  # noqa: PTH116
+        except FileNotFoundError:
+            wal = 0
+        return status.st_ino, status.st_dev, wal, os.getpid()
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None and self._identity[2] == os.getpid():
+        if connection is not None and self._identity[3] == os.getpid():
+            # To close does so, too, but not where another connection is open at the moment.
+            with suppress(*_DRIVER_ERRORS):
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
             connection.close()
 
     def _set_up(self, connection: DBAPIConnection, _: object) -> None:

@@ -213,6 +213,46 @@ def test_a_sqlite_file_that_is_moved_away_without_its_newest_rows_is_unavailable
     old.close()
 
 
+@pytest.mark.parametrize("wait", [False, True])
+@pytest.mark.parametrize("ends", [("-wal",), ("-wal", "-shm")])
+def test_rows_do_not_go_on_into_a_write_ahead_log_that_was_removed(
+    place: SqlitePlace, ends: tuple[str, ...], wait: bool
+) -> None:
+    place.write(lambda connection: place.insert(connection, [row(0)]))
+    for end in ends:
+        place.path.with_name(place.path.name + end).unlink()
+    if not wait:
+        with pytest.raises(LogBusy):  # to mend that takes too long for an event loop
+            place.write(lambda connection: place.insert(connection, [row(1)]), wait=False)
+    place.write(lambda connection: place.insert(connection, [row(1)]))
+    place.write(lambda connection: place.insert(connection, [row(2)]), wait=False)
+    place.check()
+    with TemporaryDirectory() as folder:  # what a process that is killed now leaves behind
+        for file in place.path.parent.iterdir():
+            shutil.copy(file, folder)
+        left = sqlite3.connect(Path(folder, place.path.name))
+        assert left.execute("SELECT count(*) FROM predictions").fetchone() == (3,)
+        left.close()
+
+
+def test_a_probe_saves_the_rows_of_a_write_ahead_log_that_was_removed(place: SqlitePlace) -> None:
+    place.write(lambda connection: place.insert(connection, [row(0)]))
+    place.path.with_name(f"{place.path.name}-wal").unlink()
+    place.check()
+    assert place.read(count) == 1
+
+
+def test_no_row_goes_on_into_files_that_a_probe_found_spoiled(place: SqlitePlace) -> None:
+    place.write(lambda connection: place.insert(connection, [row(0)]))
+    with place.path.with_name(f"{place.path.name}-wal").open("r+b") as file:
+        file.truncate(0)
+    with pytest.raises(LogUnavailable):
+        place.check()
+    place.write(lambda connection: place.insert(connection, [row(1)]))
+    place.check()
+    assert place.read(count) == 1
+
+
 def test_a_full_sqlite_disk_is_unavailable_and_recovers(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
