@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -70,6 +71,35 @@ def sync_directory(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_file(path: Path | str) -> int:
+    """Return a handle to read a file with. Raises `OSError`.
+
+    A named pipe, in which nobody may ever write, and a device are no files.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        check_regular(handle)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def check_regular(handle: int) -> None:
+    """Raise `OSError` unless an open file is a regular one."""
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "a pipe or a device, and not a file")
+
+
+def read_file(path: Path | str) -> bytes:
+    """Return the bytes of a file, see `open_file`."""
+    with os.fdopen(open_file(path), "rb") as file:
+        return file.read()
 
 
 def check_growable(path: Path) -> None:

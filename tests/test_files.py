@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from pathlib import Path
 
 import pytest
 
-from housing_cli.files import check_growable, reason, replace_file, wait_for_lock
+from housing_cli.files import check_growable, read_file, reason, replace_file, wait_for_lock
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -72,3 +73,15 @@ def test_the_reason_ends_a_sentence(tmp_path: Path) -> None:
     assert reason(caught.value) == "no such file or directory"
     assert reason(ValueError("Expected a value")) == "expected a value"
     assert reason(OSError()) == ""
+
+
+def test_what_is_no_file_is_read_by_nobody(tmp_path: Path) -> None:
+    """A named pipe would be waited for until somebody writes, and a device may never end."""
+    (tmp_path / "file").write_bytes(b"text")
+    assert read_file(tmp_path / "file") == b"text"
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="a pipe or a device"):
+            read_file(path)
+    with pytest.raises(IsADirectoryError):
+        read_file(tmp_path)

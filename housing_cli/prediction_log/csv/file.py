@@ -13,7 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from housing_cli.errors import LogBusy, LogSchemaMismatch, LogUnavailable
-from housing_cli.files import check_growable, check_lockable, held, sync_directory, wait_for_lock
+from housing_cli.files import (
+    check_growable,
+    check_lockable,
+    check_regular,
+    held,
+    open_file,
+    sync_directory,
+    wait_for_lock,
+)
 from housing_cli.prediction_log.csv.pending import Pending
 from housing_cli.prediction_log.csv.rows import header_line
 
@@ -25,6 +33,7 @@ _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 _TAIL = 1 << 16
 _GZIP = b"\x1f\x8b"
 _REOPENS = 5
+_SHOWN = 80
 _PARTS = {";": "semicolons", "\t": "tabs"}
 
 
@@ -169,6 +178,7 @@ class AppendFile:
         self.close()  # after a fork, the parent's lock is not shared
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(self._name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        check_regular(self._fd)
         status = os.fstat(self._fd)
         self.identity = (status.st_ino, status.st_dev)
         self._pid = os.getpid()
@@ -187,9 +197,11 @@ class AppendFile:
             check_header(self.path, self.header, self.columns)
         begun = self._pending.unfinished(self.identity[0], size)
         if begun < size:  # several rows are all or none, also for whoever died writing them
+            self._set_aside(os.pread(fd, size - begun, begun))
             os.ftruncate(fd, begun)
             size = begun
-            self._pending.end()
+        # What is noted is over: the file may be emptied and grow to this size again.
+        self._pending.end()
         if size and os.pread(fd, 1, size - 1) != b"\n":
             size = self._heal(size)
         self.size = size
@@ -209,10 +221,14 @@ class AppendFile:
         # Or the header, which was checked.
         if (foreign or start + kept == 0) and os.write(self._fd, b"\n") == 1:
             return size + 1
-        with self.path.with_name(f"{self.path.name}.torn").open("ab") as aside:
-            aside.write(line + b"\n")
+        self._set_aside(line)
         os.ftruncate(self._fd, start + kept)
         return start + kept
+
+    def _set_aside(self, cut: bytes) -> None:
+        """Keep what is cut off in a file of its own: nothing is thrown away unseen."""
+        with self.path.with_name(f"{self.path.name}.torn").open("ab") as aside:
+            aside.write(cut if cut.endswith(b"\n") else cut + b"\n")
 
     def _undo(self) -> None:
         """Take back a partly written batch."""
@@ -227,7 +243,7 @@ class AppendFile:
 
 def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:
     """Return where the first row begins. Raises `LogSchemaMismatch` for other columns."""
-    with path.open("rb") as file:
+    with os.fdopen(open_file(path), "rb") as file:
         head = file.read(len(header) + _TAIL)
     if head.startswith(header):
         return len(header)
@@ -236,6 +252,11 @@ def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:
     if head.startswith(_GZIP):
         raise LogUnavailable(
             f"`{path}` is compressed", "unpack it: `gunzip` makes a csv file of it"
+        )
+    if b"\0" in head[: len(header)]:
+        raise LogSchemaMismatch(
+            f"`{path}` is no UTF-8 text: a program saved it anew",
+            "restore it from a backup, or save it as UTF-8",
         )
     first, end, _ = re.split(rb"(\r\n|\r|\n|$)", head, maxsplit=1)
     text = first.removeprefix(b"\xef\xbb\xbf").decode(errors="replace")
@@ -248,6 +269,11 @@ def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:
                 f"`{path}` has its columns parted by {parts}: a program saved it anew",
                 "restore it from a backup, or save it with commas, and with points in its numbers",
             )
+    if sorted(found) != sorted(columns) == sorted(name.strip() for name in found if name.strip()):
+        raise LogSchemaMismatch(
+            f"`{path}` does not begin with `{_shown(header)}`: a program saved it anew",
+            "restore it from a backup, or save it with these columns in this order, without blanks",
+        )
     other = [name for name in found if name not in columns]
     missing = [name for name in columns if name not in found]
     detail = "; ".join(
@@ -255,10 +281,17 @@ def check_header(path: Path, header: bytes, columns: Sequence[str]) -> int:
         for what, names in (("missing", missing), ("unknown", other))
         if names
     )
+    detail = detail or ("in another order" if len(found) == len(columns) else "one of them twice")
     raise LogSchemaMismatch(
-        f"`{path}` was written for other columns ({detail or 'in another order'})",
+        f"`{path}` was written for other columns ({detail})",
         "move the log away, or name another one: `HOUSING_LOG_URL=csv:DIRECTORY`",
     )
+
+
+def _shown(header: bytes) -> str:
+    """Return the beginning of a header line, fit for a message."""
+    text = header.decode().rstrip("\n")
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def unavailable(path: Path, error: OSError) -> LogUnavailable:

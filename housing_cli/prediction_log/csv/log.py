@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -59,6 +59,9 @@ from housing_cli.prediction_log.records import (
 
 if TYPE_CHECKING:
     from housing_cli.data.schema import FeatureSchema
+    from housing_cli.prediction_log.csv.rows import FeedbackRow, PredictionRow
+
+    _Row = PredictionRow | FeedbackRow
 
 # Ids of an older tool have no order. Only a row among this many bytes of them is found again.
 _UNORDERED_LIMIT = 1 << 24
@@ -165,12 +168,11 @@ class CsvLog:
     def broken(self) -> list[Broken]:
         """Return the first line of each file that is no row."""
         with self._read() as rows, self._read_feedback() as prices:
+            ordered = self._query(rows, prices, None).ordered
+            prediction = partial(_judged, partial(prediction_row, width=self.width), ordered)
             found = [
-                (
-                    self.predictions_path,
-                    rows.first_broken(partial(prediction_row, width=self.width)),
-                ),
-                (self.feedback_path, prices.first_broken(feedback_row)),
+                (self.predictions_path, rows.first_broken(prediction)),
+                (self.feedback_path, prices.first_broken(partial(_judged, feedback_row, ordered))),
             ]
         return [Broken(str(path), line) for path, line in found if line]
 
@@ -376,3 +378,9 @@ class CsvLog:
             return LineReader(path, columns)
         except OSError as error:
             raise unavailable(path, error) from error
+
+
+def _judged(parse: Callable[[bytes], _Row], ordered: bool, line: bytes) -> None:
+    """Raise ValueError unless a line is a row, of this tool's ids where the log is `ordered`."""
+    if not is_time_ordered(parse(line).id) and ordered:
+        raise ValueError("none of this log's ids")

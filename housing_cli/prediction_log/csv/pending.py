@@ -23,17 +23,20 @@ class Pending:
         self.path = path.with_name(f".{path.name}.pending")
         self._fd = -1
         self._pid = 0
+        self._noted = False
 
     def begin(self, inode: int, offset: int, length: int) -> None:
         """Note that `length` bytes will be written at `offset`. Raises `OSError`."""
         if not self._is_open():
             self._open(os.O_RDWR | os.O_CREAT)
         os.pwrite(self._fd, _NOTE.pack(inode, offset, length), 0)
+        self._noted = True
 
     def end(self) -> None:
-        """Note that nothing is being written. Raises `OSError`."""
-        if self._is_open():
+        """Note that nothing is being written, where something is noted. Raises `OSError`."""
+        if self._noted and self._is_open():
             os.pwrite(self._fd, _NOTHING, 0)
+            self._noted = False
 
     def unfinished(self, inode: int, size: int) -> int:
         """Return where rows begin that are not all there, `size` if all are; the file has `size`.
@@ -46,6 +49,7 @@ class Pending:
             except FileNotFoundError:
                 return size
         note = os.pread(self._fd, _NOTE.size, 0)
+        self._noted = note != _NOTHING
         if len(note) < _NOTE.size or note == _NOTHING:
             return size
         noted, offset, length = _NOTE.unpack(note)
@@ -61,5 +65,7 @@ class Pending:
         return self._fd >= 0 and self._pid == os.getpid()
 
     def _open(self, flags: int) -> None:
-        self._fd = os.open(self.path, flags | os.O_CLOEXEC, 0o644)
+        # Whoever may write in a log's directory alone must not have another file written over.
+        flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        self._fd = os.open(self.path, flags, 0o644)
         self._pid = os.getpid()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from housing_cli.files import open_file
 from housing_cli.prediction_log.csv.file import check_header
 from housing_cli.prediction_log.csv.pending import Pending
 from housing_cli.prediction_log.csv.rows import ID_BYTES, header_line, id_of
@@ -51,7 +52,7 @@ class LineReader:
         self.start = self.size = self.torn = 0
         self.identity = (0, 0)
         try:
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = open_file(path)
         except FileNotFoundError:
             return
         try:
@@ -256,10 +257,9 @@ class LineReader:
 
         The header has the number 1. A last line without an end that nobody writes is one, too.
         """
-        number, rest = 1, b""
-        for block in self.lines(self.start):
-            *lines, rest = (rest + block).split(b"\n")
-            for line in lines:
+        number = 1
+        for block in self.whole_lines(self.start):
+            for line in block.split(b"\n")[:-1]:
                 number += 1
                 try:
                     if line:
@@ -282,6 +282,21 @@ class LineReader:
                     data, position = data + more, position + len(more)
                 data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             yield data
+
+    def whole_lines(self, start: int) -> Iterator[bytes]:
+        """Yield what `lines` yields in blocks that end with a line; none is longer than two blocks.
+
+        What is longer is no row (a disk lost it, or zeros are in its place), and loses its begin.
+        """
+        parts: list[bytes] = []
+        for block in self.lines(start):
+            cut = block.rfind(b"\n") + 1
+            parts.append(block[:cut] if cut else block)
+            if cut:
+                yield b"".join(parts)
+                parts = [block[cut:]]
+            elif len(parts) > 2:  # noqa: PLR2004
+                parts = [b"?", parts[-1]]
 
 
 def id_before(prediction_id: bytes) -> Comparison:

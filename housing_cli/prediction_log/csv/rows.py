@@ -71,7 +71,7 @@ def fields_of(line: bytes) -> list[str]:
         raise ValueError("NUL bytes")
     if '"' in text:
         try:
-            rows = list(csv.reader(io.StringIO(text), strict=True))
+            rows = list(csv.reader(io.StringIO(text), strict=True, skipinitialspace=True))
         except csv.Error as error:
             raise ValueError(str(error)) from None
         return rows[0] if len(rows) == 1 else []
@@ -83,12 +83,18 @@ def prediction_row(line: bytes, width: int) -> PredictionRow:
     fields = fields_of(line)
     if len(fields) != width + 4 or not fields[0] or not fields[2]:
         raise ValueError("wrong number of fields")
-    features = [math.nan if field in MISSING else float(field) for field in fields[3:-1]]
+    _check_plain(fields[3:])
+    texts = map(str.strip, fields[3:-1])
+    features = [math.nan if text in MISSING else float(text) for text in texts]
     predicted = float(fields[-1])
     if not math.isfinite(predicted):
         raise ValueError("the predicted price is not finite")
     return PredictionRow(
-        canonical(fields[0]) or fields[0], epoch(fields[1]), fields[2], features, predicted
+        canonical(fields[0]) or fields[0],
+        epoch(fields[1].strip()),
+        fields[2].strip(),
+        features,
+        predicted,
     )
 
 
@@ -97,10 +103,18 @@ def feedback_row(line: bytes) -> FeedbackRow:
     fields = fields_of(line)
     if len(fields) != 3 or not fields[0]:  # noqa: PLR2004 - id, timestamp, price
         raise ValueError("wrong number of fields")
+    _check_plain(fields[2:])
     real = float(fields[2])
     if not 0 < real <= HIGHEST_PRICE:
         raise ValueError("the price is not a positive number that a model can give")
-    return FeedbackRow(canonical(fields[0]) or fields[0], epoch(fields[1]), real)
+    return FeedbackRow(canonical(fields[0]) or fields[0], epoch(fields[1].strip()), real)
+
+
+def _check_plain(numbers: Sequence[str]) -> None:
+    """Raise ValueError where `float` takes for a number what is none elsewhere: `2_5`, `２５`."""  # noqa: RUF002
+    text = "".join(numbers)
+    if "_" in text or not text.isascii():
+        raise ValueError("not a number")
 
 
 def id_of(line: bytes) -> str:

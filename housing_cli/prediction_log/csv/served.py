@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from housing_cli.files import open_file
 from housing_cli.prediction_log.csv.file import check_header, unavailable
 from housing_cli.prediction_log.csv.rows import fields_of, header_line, quoted
 from housing_cli.prediction_log.records import SERVED_NUMBERS, Served
@@ -33,7 +35,7 @@ def read(path: Path, first: bytes) -> list[Served]:
     found: dict[str, Served] = {}
     try:
         start = check_header(path, header_line(COLUMNS), COLUMNS)
-        with path.open("rb") as file:
+        with os.fdopen(open_file(path), "rb") as file:
             file.seek(start)
             for line in file:
                 if line >= first and line.endswith(b"\n"):

@@ -8,13 +8,11 @@ grow meanwhile. So it never takes a row that is being written for a shorter one.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import sqlalchemy as sa
@@ -22,7 +20,7 @@ from sqlalchemy.dialects import postgresql
 
 from housing_cli.errors import LogUnavailable
 from housing_cli.prediction_log import statements
-from housing_cli.prediction_log.csv.file import unavailable
+from housing_cli.prediction_log.csv.feeding import Feed
 from housing_cli.prediction_log.csv.reader import LineReader, id_before
 from housing_cli.prediction_log.csv.rows import MISSING
 from housing_cli.prediction_log.ids import prefix_of
@@ -42,7 +40,7 @@ _DIALECT = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-un
 _READ = """
     SELECT {columns} FROM read_csv(
         '{place}', columns = {types}, nullstr = {missing}, header = false, auto_detect = false,
-        delim = ',', quote = '"', escape = '"', store_rejects = true
+        delim = ',', quote = '"', escape = '"', store_rejects = {lenient}
     )
 """
 # Ids of an older tool are any text; in a log of this tool's ids, other lines are broken ones. The
@@ -57,11 +55,13 @@ _MAKE = """
     SELECT * FROM (SELECT *, coalesce({is_row}, false) AS is_row FROM ({read}))
     WHERE NOT is_row OR ({wanted})
 """
-# Lines whose quotes end where they began; possessive, so that it takes one pass.
-_QUOTED = re.compile(rb'(?:(?:"(?:[^"\n]++|"")*+"|[^",\n]*+)[,\n])*+')
+_UTC = "timestamp::TIMESTAMP AS timestamp"  # without an offset it is in the session's zone, UTC
+# A clock cannot say more, nor can a datetime; DuckDB knows `infinity`, too.
+_IN_TIME = "timestamp BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
+# Other tools put a space behind each comma.
+_MISSING = (*MISSING, *(f" {word}" for word in MISSING))
 _BROKEN = "SELECT count(*) FROM {table} WHERE NOT is_row"
 _REJECTED = "SELECT count(DISTINCT (scan_id, file_id, line_byte_position)) FROM reject_errors"
-_FORGET = "DROP TABLE {table}; DELETE FROM reject_errors"
 _DROP_BROKEN = "DELETE FROM {table} WHERE NOT is_row"
 _ASCENDS = """
     SELECT coalesce(bool_and(id > before), true)
@@ -69,6 +69,23 @@ _ASCENDS = """
 """
 _REPEATS = "SELECT count(*) - count(DISTINCT id) FROM {table}"
 _KEEP_LAST = "DELETE FROM {table} WHERE rowid NOT IN (SELECT max(rowid) FROM {table} GROUP BY id)"
+
+
+class _Table(NamedTuple):
+    """A table to make of the lines of a file from `start` on.
+
+    types: of the file's columns. columns: what is selected of them beside the id. is_row: when a
+    line is a row. wanted: which rows are asked for, with `values` for what is numbered in it.
+    """
+
+    name: str
+    reader: LineReader
+    start: int
+    types: dict[str, str]
+    columns: Sequence[str]
+    is_row: str
+    wanted: str = "true"
+    values: Sequence[Any] = ()
 
 
 class Staged:
@@ -102,6 +119,7 @@ class Staged:
                 duckdb.connect(config={"memory_limit": f"{_memory()}B", "temp_directory": folder})
             )
             with self._refusing():
+                self._database.execute("SET TimeZone = 'UTC'")
                 self._stage_predictions()
                 self._stage_feedback()
             self._open = stack.pop_all()
@@ -150,14 +168,14 @@ class Staged:
         features = [f"f{place}" for place in range(query.width)]
         shown = self.source.features
         numbers = dict.fromkeys([*features, "predicted_price"], "DOUBLE")
-        self.repeated = self._load(
+        predictions = _Table(
             "predictions",
             rows,
             start,
-            {"id": "VARCHAR", "timestamp": "TIMESTAMP", "model_version": "VARCHAR", **numbers},
+            {"id": "VARCHAR", "timestamp": "TIMESTAMPTZ", "model_version": "VARCHAR", **numbers},
             (
-                "timestamp",
-                "model_version",
+                _UTC,
+                "trim(model_version) AS model_version",
                 *(f"CASE WHEN NOT isnan({name}) THEN {name} END AS {name}" for name in shown),
                 "predicted_price",
             ),
@@ -165,109 +183,69 @@ class Staged:
             "timestamp >= make_timestamp($1) AND ($2 IS NULL OR model_version = $2)",
             (query.floor * 1000, query.version),
         )
+        self.repeated = self._load(predictions)
 
     def _stage_feedback(self) -> None:
-        self._load(
+        feedback = _Table(
             "feedback",
             self._query.prices,
             self._query.prices.start,
-            {"id": "VARCHAR", "timestamp": "TIMESTAMP", "real_price": "DOUBLE"},
-            ("1 AS revision", "timestamp", "real_price"),
+            {"id": "VARCHAR", "timestamp": "TIMESTAMPTZ", "real_price": "DOUBLE"},
+            ("1 AS revision", _UTC, "real_price"),
             f"real_price > 0 AND real_price <= {HIGHEST_PRICE!r}",
-            "true",
-            (),
         )
+        self._load(feedback)
 
-    def _load(
-        self,
-        table: str,
-        reader: LineReader,
-        start: int,
-        types: dict[str, str],
-        columns: Sequence[str],
-        is_row: str,
-        wanted: str,
-        values: Sequence[Any],
-    ) -> int:
-        """Make `table` of the lines from `start`; leave out, and count, those that are no rows.
+    def _load(self, table: _Table) -> int:
+        """Make a table of lines; leave out, and count, those that are no rows.
 
         Of rows with one id the last counts; return how many others there are. A file that this tool
-        wrote has no words for a missing number and no quotes: to look for them takes as long as all
-        the rest, and is done where a line was no row.
+        wrote has no words for a missing number, no quotes and no broken line: to look for them
+        takes longer, and is done where DuckDB stopped at a line, or a line was no row.
         """
-        is_row = f"id IS NOT NULL AND timestamp IS NOT NULL AND {is_row}"
-        for careful in (False, True):
-            with _piped(reader, start, careful=careful) as place:
-                read = _READ.format(
-                    columns=", ".join((f"{_KEYS[self._query.ordered]} AS id", *columns)),
-                    place=place,
-                    types=types,
-                    missing=list(MISSING) if careful else [""],
-                )
-                make = _MAKE.format(table=table, is_row=is_row, read=read, wanted=wanted)
-                self._database.execute(make, values)
-            broken = self._ask(_REJECTED) + self._ask(_BROKEN, table)
-            if not broken or careful:
-                break
-            self._database.execute(_FORGET.format(table=table))
+        broken = self._make(table)
+        if broken:
+            broken = self._make(table, careful=True)
         self.skipped += broken
-        self._ask(_DROP_BROKEN, table)
-        repeats = 0 if self._ask(_ASCENDS, table) else self._ask(_REPEATS, table)
+        self._ask(_DROP_BROKEN, table.name)
+        repeats = 0 if self._ask(_ASCENDS, table.name) else self._ask(_REPEATS, table.name)
         if repeats:
-            self._ask(_KEEP_LAST, table)
+            self._ask(_KEEP_LAST, table.name)
         return repeats
+
+    def _make(self, table: _Table, *, careful: bool = False) -> int:
+        """Make a table, anew where there is one; return how many lines are no rows.
+
+        With `careful` that many, else at least one where there are some.
+        """
+        self._database.execute(f"DROP TABLE IF EXISTS {table.name}")
+        feed = Feed(table.reader, table.start, len(table.types), careful=careful)
+        try:
+            with feed as place:
+                read = _READ.format(
+                    columns=", ".join((f"{_KEYS[self._query.ordered]} AS id", *table.columns)),
+                    place=place,
+                    types=table.types,
+                    missing=list(_MISSING) if careful else [""],
+                    lenient=careful,
+                )
+                is_row = f"id IS NOT NULL AND {_IN_TIME} AND {table.is_row}"
+                make = _MAKE.format(table=table.name, is_row=is_row, read=read, wanted=table.wanted)
+                self._database.execute(make, table.values)
+        except duckdb.Error:
+            if careful:
+                raise
+            return 1
+        if not careful:
+            return int(feed.odd) or self._ask(_BROKEN, table.name)
+        broken = self._ask(_REJECTED) + self._ask(_BROKEN, table.name)
+        self._database.execute("DELETE FROM reject_errors")
+        return broken
 
     def _ask(self, question: str, table: str = "") -> int:
         """Return the one number that a question to `table` is answered with."""
         found = self._database.execute(question.format(table=table)).fetchone()
         return int(found[0]) if found else 0
-
-
-@contextmanager
-def _piped(reader: LineReader, start: int, *, careful: bool) -> Iterator[str]:
-    """Yield the name of a pipe with the lines from `start`. Raises `LogUnavailable`.
-
-    careful: a quote that does not end within its line breaks that line alone.
-    """
-    source, sink = os.pipe()
-    failed: list[OSError] = []
-
-    def feed() -> None:
-        with os.fdopen(sink, "wb") as file:
-            try:
-                lines = reader.lines(start)
-                for data in _parted(lines) if careful else lines:
-                    file.write(data)
-            except BrokenPipeError:
-                pass  # nobody reads any more, and says why
-            except OSError as error:
-                failed.append(error)
-
-    thread = threading.Thread(target=feed, daemon=True)
-    thread.start()
-    try:
-        yield f"/dev/fd/{source}"
-    finally:
-        os.close(source)
-        thread.join()
-    if failed:
-        raise unavailable(reader.path, failed[0])
-
-
-def _parted(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield whole lines; one with a quote that does not end within it becomes a broken one.
-
-    No field of a log goes over lines, but DuckDB would read on to the next quote, or to the end.
-    """
-    rest = b""
-    for block in blocks:
-        lines, end, rest = (rest + block).rpartition(b"\n")
-        data = lines + end
-        if b'"' in data and _QUOTED.fullmatch(data) is None:
-            kept = [line if _QUOTED.fullmatch(line) else b"?\n" for line in data.splitlines(True)]
-            data = b"".join(kept)
-        yield data
-    yield rest
 
 
 def _memory() -> int:

@@ -112,7 +112,7 @@ def _newest(query: Query) -> Predictions | None:
                 found.setdefault(row.id, row)
                 if len(found) == query.newest:
                     break
-        if len(found) == query.newest or block[:ID_BYTES] < first:
+        if len(found) == query.newest or _begins_before(block, first):
             break
         if len(found) > _NARROW_ROWS:
             return None
@@ -124,6 +124,12 @@ def _newest(query: Query) -> Predictions | None:
     if not latest.complete:
         return None
     return predictions_of(rows, latest.rows.keys(), query.width, skipped + latest.skipped, repeated)
+
+
+def _begins_before(block: bytes, first: bytes) -> bool:
+    """Return whether the first row of a block is older than `first`, whatever stands before it."""
+    ids = (id_of(found[0]) for found in re.finditer(rb".+", block))
+    return next(filter(None, ids), "~").encode() < first
 
 
 class Latest:

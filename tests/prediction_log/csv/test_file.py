@@ -19,6 +19,7 @@ from housing_cli.prediction_log import (
     open_log,
 )
 from housing_cli.prediction_log.csv.file import AppendFile, check_header
+from housing_cli.prediction_log.csv.reader import LineReader
 from tests.prediction_log.csv.small import SMALL, add
 
 
@@ -223,6 +224,7 @@ def test_rows_begin_behind_the_header_however_it_is_written(
         (b"id\n", "missing `price`"),
         (b"id,price,note\n", "unknown `note`"),
         (b"price,id\n", "in another order"),
+        (b"id,price,price\n", "one of them twice"),
     ],
 )
 def test_other_columns_are_refused_and_named(file: AppendFile, head: bytes, said: str) -> None:
@@ -252,6 +254,40 @@ def test_a_log_that_a_spreadsheet_saved_anew_is_told_so(
             use()
         assert "save it with commas" in raised.value.hint
     assert file.path.read_bytes() == head
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("id,price\na,1.5\n".encode("utf-16"), "is no UTF-8 text"),
+        ("id,price\na,1.5\n".encode("utf-16-be"), "is no UTF-8 text"),
+        (b"id, price\na, 1.5\n", "does not begin with `id,price`"),
+        (b"id,price,,\na,1.5,,\n", "does not begin with `id,price`"),
+        (b",id,price\n0,a,1.5\n", "does not begin with `id,price`"),
+    ],
+)
+def test_a_log_that_another_program_saved_anew_is_told_so(
+    file: AppendFile, head: bytes, said: str
+) -> None:
+    file.path.parent.mkdir()
+    file.path.write_bytes(head)
+    for use in (file.check, file.locked):
+        with pytest.raises(LogSchemaMismatch, match=f"{said}: a program saved it") as raised:
+            use()
+        assert "save it" in raised.value.hint
+    assert file.path.read_bytes() == head
+
+
+def test_what_is_no_file_is_refused_and_waited_for_by_nobody(file: AppendFile) -> None:
+    file.path.parent.mkdir()
+    os.mkfifo(file.path)
+    for use in (file.check, file.locked, lambda: LineReader(file.path, COLUMNS)):
+        with pytest.raises((LogUnavailable, OSError), match="a pipe or a device"):
+            use()
+    file.path.unlink()
+    file.path.symlink_to(os.devnull)
+    with pytest.raises(LogUnavailable, match="a pipe or a device"):
+        file.locked()
 
 
 def test_another_file_of_the_same_size_is_another_file(file: AppendFile) -> None:

@@ -199,3 +199,16 @@ def test_the_first_broken_line_of_each_file_is_named(log: PredictionLog, tmp_pat
     found = [(Path(one.file).name, one.line) for one in log.broken()]
     assert found == [("predictions.csv", 4), ("feedback.csv", 3)]
     assert str(log.broken()[1]) == f"`{tmp_path / 'feedback.csv'}`, line 3"
+
+
+@pytest.mark.parametrize("written", ["1.23E+35", "{plain}", " {dashed}"])
+def test_an_id_that_is_none_is_named_where_it_is_counted(
+    log: PredictionLog, tmp_path: Path, written: str
+) -> None:
+    (key,) = add(log, 1)
+    log.feedback(key, 9.0)
+    other = written.format(plain=key.replace("-", ""), dashed=key)
+    with (tmp_path / "feedback.csv").open("a") as file:
+        file.write(f"{other},2026-01-31T12:00:00.000Z,9.5\n")
+    assert log.labeled().skipped == 1
+    assert [one.line for one in log.broken()] == [3]

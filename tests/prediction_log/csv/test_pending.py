@@ -60,13 +60,40 @@ def test_readers_stop_before_a_half_and_the_next_writer_cuts_it(
         patch.setattr(os, "write", half)
         with pytest.raises(KeyboardInterrupt):
             add(dying, 40)
-    lines = (tmp_path / "predictions.csv").read_bytes().count(b"\n")
-    assert lines > 10
+    rest = b"".join((tmp_path / "predictions.csv").read_bytes().splitlines(keepends=True)[4:])
+    assert rest.count(b"\n") > 10
     for newest in (None, 100):
         assert list(log.predictions(newest=newest).ids) == ids
     more = [*add(log, 1), *add(open_log(f"csv:{tmp_path}", SMALL), 2)]
     assert list(log.predictions().ids) == [*ids, *more]
     assert (tmp_path / "predictions.csv").read_bytes().count(b"\n") == 1 + 6
+    aside = (tmp_path / "predictions.csv.torn").read_bytes()
+    assert aside == rest + (b"" if rest.endswith(b"\n") else b"\n")
+
+
+def test_a_note_that_its_writer_could_not_end_cuts_nothing_later(
+    log: PredictionLog, tmp_path: Path
+) -> None:
+    """It was killed behind the last byte; then somebody empties the file, and it grows again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pending, "end", lambda _self: None)
+        add(log, 40)
+    other = open_log(f"csv:{tmp_path}", SMALL)
+    add(other, 1)
+    os.truncate(tmp_path / "predictions.csv", 0)
+    ids = [add(log if number % 2 else other)[0] for number in range(45)]
+    assert list(log.predictions().ids) == ids
+    assert not (tmp_path / "predictions.csv.torn").exists()
+    other.close()
+
+
+def test_a_note_is_not_written_into_another_file(log: PredictionLog, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("what stands here stays here, whoever links to it")
+    (tmp_path / ".predictions.csv.pending").symlink_to(other)
+    with pytest.raises(LogUnavailable):
+        add(log, 40)
+    assert other.read_text().startswith("what stands here")
 
 
 def test_a_batch_that_a_full_disk_cut_hides_nothing_later(

@@ -68,7 +68,9 @@ def test_a_prediction_is_read_with_what_is_missing() -> None:
     "line",
     ["", "{id}", "{id},{at},v1,1.0", "{id},{at},v1,1.0,2.0,3.0", ",{at},v1,1.0,2.0",
      "{id},{at},,1.0,2.0", "{id},soon,v1,1.0,2.0", "{id},{at},v1,dear,2.0", "{id},{at},v1,1.0,",
-     "{id},{at},v1,1.0,inf", "{id},{at},v1,1.0,nan", '{id},{at},v1,"1.0,2.0', "{id},{at},v1,1\0,2"],
+     "{id},{at},v1,1.0,inf", "{id},{at},v1,1.0,nan", "{id},{at},v1,1_0,2.0",
+     "{id},{at},v1,1.0,\uff12",
+     '{id},{at},v1,"1.0,2.0', "{id},{at},v1,1\0,2"],
 )  # fmt: skip
 def test_a_broken_prediction_is_a_value_error(line: str) -> None:
     with pytest.raises(ValueError):
@@ -82,11 +84,19 @@ def test_a_price_is_read_with_the_line_end_of_another_tool() -> None:
 @pytest.mark.parametrize(
     "line",
     ["", "{id},{at}", "{id},{at},1,2", ",{at},1", "{id},{at},", "{id},{at},0", "{id},{at},-1",
-     "{id},{at},nan", "{id},{at},inf", "{id},{at},1e39", "{id},2026-13-45T12:00:00.000Z,1"],
+     "{id},{at},nan", "{id},{at},inf", "{id},{at},2_5", "{id},{at},\uff12\uff15",
+     "{id},{at},1e39", "{id},2026-13-45T12:00:00.000Z,1"],
 )  # fmt: skip
 def test_a_broken_price_is_a_value_error(line: str) -> None:
     with pytest.raises(ValueError):
         feedback_row(line.format(id=ID, at=STAMP).encode())
+
+
+def test_blanks_behind_commas_are_no_part_of_a_field() -> None:
+    row = prediction_row(f'{ID}, "{STAMP}", v3, 6.5, , NA, 21.5'.encode(), 3)
+    assert (row.predicted_at, row.version, row.predicted) == (AT, "v3", 21.5)
+    assert np.isnan(row.features).tolist() == [False, True, True]
+    assert feedback_row(f"{ID}, {STAMP}, 24.5".encode()) == FeedbackRow(ID, AT, 24.5)
 
 
 def test_bytes_that_are_no_text_are_a_value_error() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,20 @@ def _with_mark(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
 
 
+def _spaced(path: Path) -> None:
+    header, rows = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(header + b"\n" + rows.replace(b",", b", "))
+
+
+def _in_madrid(path: Path) -> None:
+    table = pd.read_csv(path, parse_dates=["timestamp"])
+    table["timestamp"] = table["timestamp"].dt.tz_convert("Europe/Madrid")
+    table.to_csv(path, index=False)
+
+
 REWRITES: dict[str, Rewrite] = {
+    "a space behind each comma": _spaced,
+    "another time zone": _in_madrid,
     "every field quoted": _quote_all,
     "R": _as_r,
     "LibreOffice": _as_libreoffice,
@@ -92,6 +106,26 @@ def test_what_another_tool_saved_is_read(
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
         assert len(found) > 0
         assert found.skipped == 0
+
+
+@pytest.mark.parametrize("bad", [b"2_5", b"20.5,", b'20.5,""', b"\xef\xbc\x92"])
+@pytest.mark.parametrize("line", [b"", b"nonsense\n"], ids=["alone", "beside a broken line"])
+def test_what_is_no_number_is_none_however_it_is_read(
+    log: PredictionLog, tmp_path: Path, bad: bytes, line: bytes
+) -> None:
+    """DuckDB takes `2_5` for 25, and a comma too many for none."""
+    ids = add(log, 5)
+    for key in ids:
+        log.feedback(key, 21.0)
+    last = (tmp_path / "feedback.csv").read_bytes().splitlines()[-1]
+    with (tmp_path / "feedback.csv").open("ab") as file:
+        file.write(last.rpartition(b",")[0] + b"," + bad + b"\n" + line)
+    broken = 1 + bool(line)
+    found: list[Any] = [log.labeled(), log.labeled(newest=5), log.sums(ALL)]
+    found.append(log.labeled(version="v1", since=datetime(2020, 1, 1, tzinfo=UTC)))
+    assert [one.skipped for one in found] == [broken] * 4
+    assert [sum(one.real) for one in found[:2]] == [5 * 21.0] * 2
+    assert [(Path(one.file).name, one.line) for one in log.broken()] == [("feedback.csv", 7)]
 
 
 @pytest.mark.parametrize("tool", [tool for tool in REWRITES if tool != "CR"])

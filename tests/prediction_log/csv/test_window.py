@@ -192,3 +192,16 @@ def test_what_is_too_wide_is_left_to_the_wide_reader(
     assert labeled is None  # 500 are looked at, at least
     assert predictions is not None
     assert list(predictions.ids) == ids[-20:]
+
+
+@pytest.mark.parametrize("between", ["\n", "#\n", "\0\0\n"])
+def test_what_stands_between_rows_hides_none_of_them(tmp_path: Path, between: str) -> None:
+    """A file of more than one block that is read, so that some begin with such a line."""
+    log = open_log(f"csv:{tmp_path}", SMALL)
+    ids = add(log, 3000)
+    path = tmp_path / "predictions.csv"
+    header, rows = path.read_text().split("\n", 1)
+    path.write_text(f"{header}\n" + rows.replace("\n", "\n" + between))
+    assert list(log.predictions().ids) == ids
+    assert list(log.predictions(newest=2500).ids) == ids[500:]
+    log.close()
