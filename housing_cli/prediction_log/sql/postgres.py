@@ -74,6 +74,10 @@ _AS_ON_PREDICTIONS = """
 logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
+class NoConnection(LogUnavailable):
+    """The server gives no connection, or no more of them."""
+
+
 class PostgresPlace:
     """The database that a URL names.
 
@@ -118,6 +122,8 @@ class PostgresPlace:
         self._creating = threading.Lock()
         self._ready = False
         self._proven = -math.inf
+        self._doubted = False
+        self._good: Row = ()
         self._ids = IdSource()
         self._clock = Clock()
 
@@ -126,17 +132,33 @@ class PostgresPlace:
         for attempt in (1, 2):
             try:
                 self._prepare()
-                with self._engine.connect() as connection:
+                with self._connect() as connection:
                     return work(connection)
+            except NoConnection as error:
+                if attempt == 1:
+                    raise
+                raise LogUnavailable(error.message, error.hint) from error  # and lost what it had
             except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
-                self._proven = -math.inf
+                self._proven, self._doubted = -math.inf, True
                 if not is_lost(error):
-                    self._ready = False  # the tables may be gone
+                    self._ready = self._ready and not _is_of_tables(error)
                     raise self._unavailable(error) from error
                 self._engine.dispose()
                 if attempt == 2:  # noqa: PLR2004
                     raise self._unavailable(error) from error
         raise AssertionError
+
+    def _connect(self) -> Connection:
+        """Return a connection. Raises `NoConnection` where there is no other to be had.
+
+        Those that the pool holds stay: they may be the last that a crowded server gives.
+        """
+        try:
+            return self._engine.connect()
+        except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
+            self._proven = -math.inf
+            told = self._unavailable(error)
+            raise NoConnection(told.message, told.hint) from error
 
     def read(self, work: Callable[[Connection], T]) -> T | None:
         """Return what `work` returns in one snapshot, None if there are no tables."""
@@ -162,7 +184,9 @@ class PostgresPlace:
             ).first()
             if found is None:
                 raise
-        self._proven = time.monotonic()
+        self._good = rows[0]
+        if not self._doubted:  # a price may have failed, and this proves nothing of prices
+            self._proven = time.monotonic()
 
     def check(self) -> None:
         """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now.
@@ -173,20 +197,30 @@ class PostgresPlace:
         """
 
         def ask(connection: Connection) -> None:
-            sql_tables.format_of(connection, self.tables, self._shown)  # others may migrate it
-            proven = time.monotonic() - self._proven < _PROVEN_S
             driver = _driver(connection)
             with driver.transaction(force_rollback=True):
-                limit = f"SET LOCAL lock_timeout = {_PROBE_LOCK_TIMEOUT_MS}; "
-                driver.execute((limit + self.statements.insert_nothing).encode())
+                driver.execute(f"SET LOCAL lock_timeout = {_PROBE_LOCK_TIMEOUT_MS}".encode())
+                sql_tables.format_of(connection, self.tables, self._shown)  # others may migrate it
+                driver.execute(self.statements.insert_nothing.encode())
+                proven = self._is_proven()
                 if not proven:
                     ms, (key,) = self._ids.issue()
                     at = self._clock.iso(ms)
-                    sql_tables.insert_made_up(connection, self.tables, self.statements, key, at)
+                    sql_tables.insert_made_up(
+                        connection, self.tables, self.statements, (key, at, *self._good[2:])
+                    )
             if not proven:
-                self._proven = time.monotonic()
+                self._proven, self._doubted = time.monotonic(), False
 
-        self.write(ask)
+        written = self._is_proven()
+        try:
+            self.write(ask)
+        except NoConnection:
+            if not written:
+                raise  # else those who write have one
+
+    def _is_proven(self) -> bool:
+        return time.monotonic() - self._proven < _PROVEN_S
 
     def transaction(self, connection: Connection) -> AbstractContextManager[object]:
         """Keep all or none of what is written meanwhile."""
@@ -229,7 +263,7 @@ class PostgresPlace:
         with self._creating:
             if self._ready:
                 return
-            with self._engine.connect() as connection, self.transaction(connection):
+            with self._connect() as connection, self.transaction(connection):
                 if not sql_tables.format_of(connection, self.tables, self._shown):
                     _lock(connection)
                     if not sql_tables.format_of(connection, self.tables, self._shown):
@@ -263,6 +297,13 @@ class PostgresPlace:
 def _lock(connection: Connection) -> None:
     """Wait until nobody else creates or migrates tables, and keep others from it until the end."""
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s::bigint)", (_CREATE_LOCK,))
+
+
+def _is_of_tables(error: Exception) -> bool:
+    """Return whether an error may mean that tables are gone, and not that they are locked, say."""
+    reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    state = getattr(reason, "sqlstate", None)
+    return state is None or state.startswith(("42", "3"))  # names, and what they stand in
 
 
 def _driver(connection: Connection) -> psycopg.Connection:

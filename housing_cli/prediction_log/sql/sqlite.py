@@ -233,7 +233,7 @@ class SqlitePlace:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={round(_PROBE_PATIENCE_S * 1000)}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
-            sql_tables.insert_made_up(connection, self.tables, self.statements, "probe", "")
+            sql_tables.insert_made_up(connection, self.tables, self.statements, ("probe", ""))
         finally:
             connection.exec_driver_sql("ROLLBACK")
 

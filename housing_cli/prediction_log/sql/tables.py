@@ -220,12 +220,14 @@ def statements_for(tables: Tables, dialect: Dialect) -> Statements:
 
 
 def insert_made_up(
-    connection: Connection, tables: Tables, statements: Statements, key: str, at: str
+    connection: Connection, tables: Tables, statements: Statements, row: Sequence[object]
 ) -> None:
     """Insert a prediction and its price that nobody made, for a transaction that is taken back.
 
-    key: an id that is free. at: a time in ISO 8601.
+    row: an id that is free, a time in ISO 8601, and the rest of a row that was taken before; where
+    there is none, numbers that a careful owner's constraints allow.
     """
-    row = (key, at, "", *[0.0] * len(tables.columns), 0.0)
-    connection.exec_driver_sql(statements.insert_prediction, row)
-    connection.exec_driver_sql(statements.insert_feedback, (key, 1, at, "", 1.0))
+    key, at, *rest = row
+    rest = rest or ["v0", *[1.0] * len(tables.columns), 1.0]
+    connection.exec_driver_sql(statements.insert_prediction, (key, at, *rest))
+    connection.exec_driver_sql(statements.insert_feedback, (key, 1, at, "v0", 1.0))

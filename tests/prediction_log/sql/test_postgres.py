@@ -319,3 +319,73 @@ def test_a_probe_finds_what_a_write_would_meet_and_leaves_no_row(
         log.close()
         owner.close()
         postgres.sql("DROP OWNED BY app; DROP ROLE app")
+
+
+def test_a_server_that_gives_no_further_connection_takes_none_away(
+    log: SqlLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backend() -> int:
+        return log._place.write(  # type: ignore[no-any-return]
+            lambda connection: connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        )
+
+    def connect(*_: object, **__: object) -> NoReturn:
+        raise psycopg.OperationalError("sorry, too many clients already")
+
+    log.append("v1", [ROW], [1.0])
+    before = backend()
+    monkeypatch.setattr(BoundedConnection, "connect", connect)
+    assert isinstance(log._place, PostgresPlace)
+    with log._place._engine.connect():  # the only one, at work
+        log.check()  # a row was written just now
+        with pytest.raises(LogUnavailable, match="too many"):
+            log.append("v1", [ROW], [1.0])
+        with pytest.raises(LogUnavailable, match="too many"):
+            log.check()
+    log.append("v1", [ROW], [1.0])
+    assert backend() == before
+
+
+def test_a_probe_that_met_a_lock_keeps_no_row_away(url: str, log: SqlLog) -> None:
+    log.append("v1", [ROW], [1.0])
+    with locked(url, "log_schema"):
+        with pytest.raises(LogUnavailable, match="lock timeout"):
+            log.check()
+        log.append("v1", [ROW], [1.0])
+
+
+def test_predictions_prove_nothing_of_prices_once_one_failed(
+    url: str, log: SqlLog, postgres: PostgresServer
+) -> None:
+    (key,) = log.append("v1", [ROW], [1.0])
+    words = (word.format(f"{url.rpartition('%3D')[2]}.feedback") for word in BROKEN["not null"])
+    with changed(postgres, *words):
+        with pytest.raises(LogUnavailable, match="not-null"):
+            log.feedback(key, 2.0)
+        log.append("v1", [ROW], [1.0])
+        for _ in range(2):
+            with pytest.raises(LogUnavailable, match="not-null"):
+                log.check()
+    log.check()
+
+
+@pytest.mark.parametrize(
+    ("rule", "passes"), [("predicted_price > 0", True), ("model_version <> 'v1'", False)]
+)
+def test_a_probe_judges_by_rows_as_they_are(
+    rule: str, passes: bool, url: str, log: SqlLog, postgres: PostgresServer
+) -> None:
+    table = f"{url.rpartition('%3D')[2]}.predictions"
+    other = open_log(url, BOSTON)
+    log.append("v1", [ROW], [1.0])
+    add = f"ALTER TABLE {table} ADD CONSTRAINT c CHECK ({rule}) NOT VALID"
+    with changed(postgres, add, f"ALTER TABLE {table} DROP CONSTRAINT c"):
+        other.check()  # never wrote
+        if passes:
+            log.append("v1", [ROW], [1.0])
+            log.check()
+        else:
+            for use in (lambda: log.append("v1", [ROW], [1.0]), log.check):
+                with pytest.raises(LogUnavailable, match="check constraint"):
+                    use()
+    other.close()
