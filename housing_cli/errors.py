@@ -9,6 +9,7 @@ HousingError                  a known failure: message and hint, never a traceba
 ├── RegistryError
 │   ├── VersionNotFound       a REF names nothing, or more than one thing
 │   ├── VersionCorrupt        hashes or golden rows do not match
+│   │   └── VersionUntrusted  no trusted key signed it
 │   ├── NewerFormat           a newer program wrote what this one cannot read
 │   └── RegistryBusy          another command holds the lock for too long
 ├── LogError
@@ -89,6 +90,10 @@ class VersionNotFound(RegistryError):
 
 class VersionCorrupt(RegistryError):
     """Hashes or golden rows of a version do not match."""
+
+
+class VersionUntrusted(VersionCorrupt):
+    """No trusted key signed a version, or the move of an alias."""
 
 
 class NewerFormat(RegistryError):

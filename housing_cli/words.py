@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+from housing_cli import __version__
+
 WIDTH = 80
 """Characters of a line: what the narrowest usual terminal shows, and a mail of a night job."""
 
@@ -62,4 +64,12 @@ def folded(text: str, first: str = "", then: str = "  ") -> str:
         subsequent_indent=then,
         break_long_words=False,
         break_on_hyphens=False,
+    )
+
+
+def install_hint(extra: str) -> str:
+    """Return how to install what `pyproject.toml` lists as the extra of this name."""
+    return (
+        f"pip install '.[{extra}]' in the clone, or "
+        f"'housing_loop-{__version__}-py3-none-any.whl[{extra}]'"
     )

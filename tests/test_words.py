@@ -12,6 +12,7 @@ from housing_cli.words import (
     figure,
     folded,
     in_one_line,
+    install_hint,
     share,
     share_in_short,
 )
@@ -58,3 +59,8 @@ def test_long_text_is_folded_between_words() -> None:
     assert [line[:3] for line in lines] == ["- w", "  w", "  w"]
     path = "/tmp/" + "long-name" * 12
     assert folded(f"see {path}").splitlines() == ["see", f"  {path}"]
+
+
+def test_an_extra_is_installed_from_the_clone_or_with_the_wheel() -> None:
+    assert install_hint("sign").startswith("pip install '.[sign]' in the clone, or 'housing_loop-")
+    assert install_hint("sign").endswith(".whl[sign]'")

@@ -15,16 +15,22 @@ from typing import TYPE_CHECKING
 
 from housing_cli.api.process.shared_version import SharedVersion
 from housing_cli.api.served import Served, load_served, same_columns
-from housing_cli.errors import HousingError, RegistryError, SchemaMismatch, VersionCorrupt
+from housing_cli.errors import (
+    HousingError,
+    RegistryError,
+    SchemaMismatch,
+    VersionCorrupt,
+    VersionUntrusted,
+)
 from housing_cli.prediction_log import open_log
-from housing_cli.registry.audit import refusing
+from housing_cli.registry.audit import refusing, verify_move
 
 if TYPE_CHECKING:
     from housing_cli.api.early import EarlyLoad
     from housing_cli.api.predictor import Predictor
     from housing_cli.config import Settings
     from housing_cli.data.schema import FeatureSchema
-    from housing_cli.registry import RegistryReader
+    from housing_cli.registry import RegistryReader, Version
 
 logger = logging.getLogger("housing.serve")
 
@@ -56,6 +62,7 @@ class Reloader:
         self._seen: object = None
         self._next_try = 0.0
         self._refused = ""
+        self._moved = 0  # how many events the history had when what is served was pointed at
         self._shared = SharedVersion()
 
     def load(self) -> None:
@@ -65,7 +72,8 @@ class Reloader:
         reload, it refuses too.
         """
         self._seen = self._registry.stamp(self._ref)
-        if kept := self._shared.read():
+        kept, self._moved = self._shared.read()
+        if kept:
             with contextlib.suppress(HousingError, OSError):
                 self._swap(self._loaded(kept))
         served = self._try_load()
@@ -97,6 +105,8 @@ class Reloader:
         predictor = self._predictor
         try:
             name = self._registry.resolve(self._ref)
+            if self._registry.trust is not None:
+                self._check_move(self._registry.get(name))
             if predictor.served is not None and predictor.served.name == name:
                 self._refused = ""
                 predictor.settle()
@@ -117,6 +127,19 @@ class Reloader:
             return None
         return served
 
+    def _check_move(self, version: Version) -> None:
+        """Refuse a move of the alias that no trusted key signed, or that was signed long ago."""
+        move = verify_move(self._registry, self._ref, version)
+        if move is None:
+            return
+        if move.event < self._moved:
+            raise VersionUntrusted(
+                f"the signature of `{self._ref}`, which names {version.name}, is older than what "
+                f"is served (event {move.event}, after {self._moved}): somebody put it back",
+                "promote what shall be served; restart the server if the registry was restored",
+            )
+        self._moved = move.event
+
     def _loaded(self, name: str) -> Served:
         early, self._early = self._early, None
         return (early and early.take(name)) or load_served(self._registry, name)
@@ -136,7 +159,7 @@ class Reloader:
         if before is None or before.schema != served.schema:
             self._schema_changed(served.schema)
         predictor.use(served)
-        self._shared.write(served.name)
+        self._shared.write(served.name, self._moved)
         self._refused = ""
         logger.info(
             "model_loaded",

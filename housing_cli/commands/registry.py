@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from housing_cli.commands.options import Config, Json, Ref, complete_ref
+from housing_cli.errors import UsageError
 from housing_cli.show import registry as show
 from housing_cli.show.result import Result
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from housing_cli.registry import ModelRegistry
 
 app = typer.Typer(
-    help="List, show, compare, verify and clean up versions.",
+    help="List, show, compare, verify, sign and clean up versions.",
     epilog="Example: housing registry ls",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -80,6 +81,38 @@ def verify(
     from housing_cli.loop.verify import verify_registry
 
     return show.proved(verify_registry(_open(config), ref), one=bool(ref))
+
+
+@app.command("sign", epilog="Example: housing registry sign --new-key housing.key")
+def sign(
+    ref: Annotated[
+        str | None,
+        typer.Argument(metavar="[REF]", help="Default: all.", autocompletion=complete_ref),
+    ] = None,
+    untrusted: Annotated[
+        bool,
+        typer.Option(
+            "--untrusted", help="Sign also what no trusted key signed: you vouch for what it is."
+        ),
+    ] = False,
+    new_key: Annotated[
+        Path | None,
+        typer.Option("--new-key", metavar="FILE", help="Only make a signing key in a new file."),
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> Result:
+    """Sign the versions that are there, and the aliases that name them, once all are verified."""
+    from housing_cli.config import load_settings
+    from housing_cli.loop.sign import sign as sign_them
+
+    if new_key is not None:
+        if ref is not None or untrusted:
+            raise UsageError("`--new-key` signs nothing", "make the key first, then sign with it")
+        from housing_cli.registry.keys import write_new_key
+
+        return show.key_made(new_key, write_new_key(new_key))
+    return show.signed(sign_them(load_settings(config), ref, untrusted=untrusted))
 
 
 @app.command("gc", epilog="Example: housing registry gc --keep 10 --dry-run")

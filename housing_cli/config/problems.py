@@ -16,7 +16,7 @@ from housing_cli.errors import ConfigError, UsageError
 ErrorType = type[ConfigError] | type[UsageError]
 
 # What a message must not repeat.
-_SECRET = frozenset({"api.keys", "log.url"})
+_SECRET = frozenset({"api.keys", "log.url", "registry.signing_key"})
 
 _WORDS: dict[Any, str] = {
     int: "a whole number",

@@ -121,6 +121,8 @@ class Registry(Struct, frozen=True, forbid_unknown_fields=True):
 
     path: Text = "artifacts"
     lock_timeout: Seconds = 60.0
+    signing_key: Text | None = None
+    trusted_keys: tuple[Text, ...] = ()
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):

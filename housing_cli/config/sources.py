@@ -29,6 +29,7 @@ CONFIG_VARIABLE = "HOUSING_CONFIG"
 _SERVICE_LINK = re.compile(r"HOUSING_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*)")
 _SERVICE_PORT = re.compile(r"HOUSING_(\w+_)?PORT=(tcp|udp|sctp)://.*")
 
+_NOT_EMPTY = {("api", "keys"), ("registry", "trusted_keys")}
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 _LISTED = "`configs/housing.toml` lists every setting"
 
@@ -61,8 +62,8 @@ def load_settings(
             section, key = _split_variable(variable, value)
             if section:
                 parsed = _parse_text(section, key, value)
-                if (section, key) == ("api", "keys") and not parsed:
-                    # A secret that came out empty must not open the API.
+                if (section, key) in _NOT_EMPTY and not parsed:
+                    # A secret that came out empty must not open the API, nor trust every version.
                     raise ConfigError(
                         f"variable `{variable}` holds no key", "name at least one, or unset it"
                     )

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from housing_cli import __version__
 from housing_cli.config import Model
 from housing_cli.errors import ConfigError
 from housing_cli.learning.pipeline import BLENDS
+from housing_cli.words import install_hint
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -151,8 +151,7 @@ def space_of(regressor: str) -> dict[str, BaseDistribution]:
             raise
         raise ConfigError(
             "`--tune` needs Optuna, which is not installed",
-            "pip install '.[tune]' in the clone, or "
-            f"'housing_loop-{__version__}-py3-none-any.whl[tune]'",
+            install_hint("tune"),
         ) from None
     kinds = {int: IntDistribution, float: FloatDistribution}
     return {

@@ -28,7 +28,7 @@ from housing_cli.loop.whom import Speaking, speaking
 from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Broken, Knots, Sums
 from housing_cli.registry import ModelRegistry, Version, open_registry
-from housing_cli.registry.audit import verify_metadata
+from housing_cli.registry.audit import verify_metadata, verify_move
 
 SHARES = (0.1, 0.5, 0.9)
 USUAL_CONFIDENCE = 0.95
@@ -155,6 +155,7 @@ def evaluate(
     registry = open_registry(settings)
     version = registry.get(ref)
     verify_metadata(registry, version)  # a baseline that was edited judges nothing
+    verify_move(registry, ref, version)
     reference = load_reference(registry, version)
     target, knots = intervals_of(registry, version)
     price = reference.axes(version)[-1]

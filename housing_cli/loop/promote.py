@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from housing_cli.config import Settings
 from housing_cli.data.metrics import METRICS
-from housing_cli.errors import GateRefused, VersionCorrupt, VersionNotFound
+from housing_cli.errors import GateRefused, VersionCorrupt, VersionNotFound, VersionUntrusted
 from housing_cli.judging.reference import baseline_value
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import Event, ModelRegistry, Version, open_registry
-from housing_cli.registry.audit import refusing, verify_metadata
+from housing_cli.registry.audit import refusing, verify_metadata, verify_move
 from housing_cli.registry.store import PREVIOUS, PRODUCTION, check_alias
 
 
@@ -35,15 +35,17 @@ def promote(
     """
     check_alias(to)
     registry = open_registry(settings)
+    registry.check_movable()
     version = registry.get(ref)
+    verify_move(registry, ref, version)
     replaced = registry.aliases().get(to)
     load_verified(registry, version)
-    if replaced == version.name:
+    if replaced == version.name and _stands(registry, to, version):
         return Promotion(version, to, replaced, None)
     evidence: dict[str, object] = {}
-    if to == PRODUCTION and replaced is not None:
+    if to == PRODUCTION and replaced not in {None, version.name}:
         try:
-            evidence = _evidence(settings, registry, version, replaced)
+            evidence = _evidence(settings, registry, version, str(replaced))
         except VersionCorrupt as error:  # a broken champion must not stay for ever
             if not force:
                 raise
@@ -68,6 +70,7 @@ def promote(
 def rollback(settings: Settings, *, reason: str = "") -> Promotion:
     """Point `production` back at the version that it named before."""
     registry = open_registry(settings)
+    registry.check_movable()
     aliases = registry.aliases()
     if PREVIOUS not in aliases:
         raise VersionNotFound(
@@ -75,6 +78,7 @@ def rollback(settings: Settings, *, reason: str = "") -> Promotion:
             "see the promotions with `housing registry history`",
         )
     version = registry.get(PREVIOUS)
+    verify_move(registry, PREVIOUS, version)
     load_verified(registry, version)
     replaced = aliases.get(PRODUCTION)
     event = registry.point(
@@ -85,6 +89,15 @@ def rollback(settings: Settings, *, reason: str = "") -> Promotion:
         expected=replaced,
     )
     return Promotion(version, PRODUCTION, replaced, event)
+
+
+def _stands(registry: ModelRegistry, alias: str, version: Version) -> bool:
+    """Say whether a trusted key signed that `alias` names `version`, where one is asked for."""
+    try:
+        verify_move(registry, alias, version)
+    except VersionUntrusted:
+        return False
+    return True
 
 
 def _evidence(

@@ -26,6 +26,7 @@ from housing_cli.loop.feedback import read_feedback
 from housing_cli.loop.train import TrainingRows, build_version, data_info
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import DataInfo, ModelRegistry, Version, open_registry
+from housing_cli.registry.audit import verify_metadata, verify_move
 from housing_cli.registry.store import PRODUCTION, check_tag
 
 
@@ -82,6 +83,8 @@ def retrain(
     if tag is not None:
         check_tag(tag)
     registry = open_registry(settings)
+    if promote:
+        registry.check_movable()
     settings, champion, tuning = _champion(settings, registry)
     compiled = load_verified(registry, champion)
     base = read_table(settings.data.path, settings.schema())
@@ -130,6 +133,7 @@ def _champion(
 ) -> tuple[Settings, Version, dict[str, object]]:
     """Return settings with what production hands down, production, and the evidence of it."""
     champion = registry.get(PRODUCTION)
+    verify_move(registry, PRODUCTION, champion)
     known = champion.metadata
     settings, tuning = inherited(settings, champion.name, known.regressor, known.evidence)
     if known.schema.features != settings.schema().features:
@@ -172,6 +176,7 @@ def _refusing_beyond_reason(
 
 
 def _promote(registry: ModelRegistry, done: Retrained, force: bool) -> None:
+    verify_metadata(registry, done.version)  # one that waited may have been changed, or be unsigned
     wins = done.comparison["wins"]
     registry.point(
         PRODUCTION,

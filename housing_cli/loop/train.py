@@ -82,9 +82,11 @@ def train(
     """
     if tag is not None:
         check_tag(tag)
+    registry = open_registry(settings)
+    if promote:
+        registry.check_movable()
     table = read_table(settings.data.path, settings.schema())
     rows = TrainingRows(table.features, table.target, data_info(table))
-    registry = open_registry(settings)
     tuned = None
     if settings.train.tune:
         tuned = tune(settings, rows.features, rows.target, progress, stop_key)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from housing_cli.api.served import read_intervals
-from housing_cli.errors import VersionCorrupt, VersionNotFound
+from housing_cli.errors import VersionCorrupt, VersionNotFound, VersionUntrusted
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.registry import MODEL_FILE, ModelRegistry, Version
-from housing_cli.registry.audit import audit, refusing, verify_files
+from housing_cli.registry.audit import audit, refusing, verify_files, verify_move
 from housing_cli.registry.history import Recorded
+from housing_cli.registry.signatures import claimed
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The names of the versions that are sound, and how many history events are."""
+    """The names of the versions that are sound, and how many history events are.
+
+    signed_by: of each version the key that its signature is from, `None` where it has none.
+    checked: whether that was proved, by `registry.trusted_keys`, or only stands there.
+    """
 
     versions: list[str]
     events: int
+    signed_by: dict[str, str | None] = field(default_factory=dict)
+    checked: bool = False
 
 
 def load_verified(
@@ -48,17 +55,30 @@ def verify_registry(registry: ModelRegistry, ref: str | None = None) -> Verified
     if ref is not None:
         version = registry.get(ref)
         load_verified(registry, version)
-        return Verified([version.name], 0)
+        verify_move(registry, ref, version)
+        return _verified(registry, [version.name], 0)
     recorded = audit(registry)
     for alias in recorded.aliases:
         registry.resolve(alias)
-    sound = []
+    sound, untrusted = [], []
     for name in sorted(recorded.versions, key=lambda name: int(name[1:])):
         try:
             load_verified(registry, registry.get(name), recorded)
+        except VersionUntrusted as error:
+            untrusted.append(error)
+            continue
         except (VersionCorrupt, VersionNotFound):
             if name in registry.names():
                 raise
             continue  # removed while it was looked at
         sound.append(name)
-    return Verified(sound, recorded.events)
+    if untrusted:  # all that are in one go: they are signed in one go, too
+        raise VersionUntrusted("; ".join(e.message for e in untrusted), untrusted[0].hint)
+    for alias in recorded.aliases:
+        verify_move(registry, alias, registry.get(alias))
+    return _verified(registry, sound, recorded.events)
+
+
+def _verified(registry: ModelRegistry, names: list[str], events: int) -> Verified:
+    signed_by = {name: claimed(registry.signature(name)) for name in names}
+    return Verified(names, events, signed_by, registry.trust is not None)

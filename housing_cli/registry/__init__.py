@@ -19,6 +19,7 @@ from housing_cli.registry.names import (
     REFERENCE_FILE,
 )
 from housing_cli.registry.reader import RegistryReader
+from housing_cli.registry.signatures import trust_in
 from housing_cli.registry.store import ModelRegistry
 
 if TYPE_CHECKING:
@@ -43,10 +44,26 @@ __all__ = [
 
 
 def open_registry(settings: Settings) -> ModelRegistry:
-    """Return the registry that the settings name; nothing is read or made yet."""
-    return ModelRegistry(settings.registry.path, settings.registry.lock_timeout)
+    """Return the registry that the settings name; nothing is read or made yet.
+
+    Raises `ConfigError` at a trusted key that is none.
+    """
+    registry = settings.registry
+    return ModelRegistry(
+        registry.path,
+        registry.lock_timeout,
+        trust_in(registry.trusted_keys),
+        registry.signing_key,
+    )
 
 
 def open_reader(settings: Settings) -> RegistryReader:
-    """Return the registry that the settings name, for those who never change it: a server."""
-    return RegistryReader(settings.registry.path, settings.registry.lock_timeout)
+    """Return the registry that the settings name, for those who never change it: a server.
+
+    Raises `ConfigError` where signatures are asked for that cannot be checked here.
+    """
+    registry = settings.registry
+    trust = trust_in(registry.trusted_keys)
+    if trust is not None:
+        trust.ready()
+    return RegistryReader(registry.path, registry.lock_timeout, trust)

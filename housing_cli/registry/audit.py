@@ -13,6 +13,7 @@ from housing_cli.registry.history import Recorded, check_chain, read_history, se
 from housing_cli.registry.metadata import Version, parse_metadata
 from housing_cli.registry.names import METADATA_FILE, PREVIOUS, printable
 from housing_cli.registry.reader import RESTORE, RegistryReader
+from housing_cli.registry.signatures import Move
 from housing_cli.registry.store import ModelRegistry
 from housing_cli.registry.transaction import locked, writable
 
@@ -35,7 +36,8 @@ def verify_metadata(
     """Raise `VersionCorrupt` unless the history tells of `version` and of this very metadata.
 
     The metadata hold the hashes of the other files, the golden rows and the baseline: what they are
-    worth is decided here. Takes no lock.
+    worth is decided here. Takes no lock. Where signatures are asked for, raises `VersionUntrusted`
+    unless a trusted key signed these metadata for this version.
     """
     if recorded is None:
         with registry.reading():
@@ -59,6 +61,22 @@ def verify_metadata(
         raise VersionCorrupt(
             f"`{METADATA_FILE}` of {version.name} is not the one that was registered", RESTORE
         )
+    if registry.trust is not None:
+        registry.trust.version(version.name, raw, registry.signature(version.name))
+
+
+def verify_move(registry: RegistryReader, ref: str, version: Version) -> Move | None:
+    """Return what is signed of the alias REF, which was found to name `version`.
+
+    `None` where signatures are not asked for, or where REF is no alias, but a number, `latest` or a
+    tag. Raises `VersionUntrusted` where no trusted key signed that the alias names what it does.
+    """
+    if registry.trust is None or not registry.is_alias(ref, version):
+        return None
+    name = version.name
+    with registry.reading():
+        raw = (version.directory / METADATA_FILE).read_bytes()
+    return registry.trust.alias(ref, name, raw, registry.statement(ref, name))
 
 
 @contextmanager

@@ -17,6 +17,9 @@ PIPELINE_FILE = "model.joblib"
 INTERVALS_FILE = "intervals.json"
 REFERENCE_FILE = "reference.json"
 METADATA_FILE = "metadata.json"
+SIGNATURE_FILE = "metadata.json.minisig"
+SIGNATURES = "signatures"
+"""The folder of who moved an alias: of what an alias names, not of what a version is."""
 
 VERSION_NAME = re.compile(r"v[1-9][0-9]*")
 VERSION_REF = re.compile(r"v?([1-9][0-9]*)")
@@ -51,6 +54,11 @@ def check_alias(alias: str) -> None:
             f"`{printable(alias)}` cannot be an alias",
             f"{_RULE} version, `latest` or `previous`",
         )
+
+
+def statement_file(alias: str, version: str) -> str:
+    """Return the name of the file that signs that `alias` names `version`."""
+    return f"{alias}-{version}.minisig"
 
 
 def printable(text: str) -> str:

@@ -18,6 +18,7 @@ from housing_cli.errors import HousingError, RegistryError
 from housing_cli.registry.digests import GENESIS, line_hash
 from housing_cli.registry.history import parse_history, replay
 from housing_cli.registry.metadata import Event
+from housing_cli.registry.minisign import parse_signature
 from housing_cli.registry.names import is_version, may_be_alias
 
 _PUBLISHED = re.compile(r"versions/\.building-(v[1-9][0-9]*) versions/(v[1-9][0-9]*)")
@@ -25,12 +26,16 @@ _REMOVED = re.compile(r"versions/(v[1-9][0-9]*) versions/\.removed-(v[1-9][0-9]*
 
 
 class Plan(Struct, frozen=True):
-    """Directories to rename, lines to add to the history at byte `history_size`, aliases to set."""
+    """Directories to rename, lines to add to the history at byte `history_size`, aliases to set.
+
+    statements: of some of these aliases, who signs that they name what they will.
+    """
 
     renames: list[tuple[str, str]] = []
     history_size: int = 0
     lines: list[str] = []
     aliases: dict[str, str] = {}
+    statements: dict[str, str] = {}
 
 
 def parse_plan(raw: bytes, history: bytes, journal: Path) -> Plan:
@@ -68,6 +73,10 @@ def _wrong(plan: Plan, history: bytes, journal: Path) -> str:
             return "it points something that is no alias, or at something that is no version"
     if any("\n" in line or "\r" in line for line in plan.lines):
         return "a line of history in it is not one line"
+    if not plan.statements.keys() <= plan.aliases.keys():
+        return "it signs an alias that it does not point"
+    for statement in plan.statements.values():
+        parse_signature(statement)
     events = parse_history("\n".join(plan.lines).encode(), journal)
     told = replay(events)
     if dict(plan.renames) != _renames(events) or plan.aliases != told.aliases:

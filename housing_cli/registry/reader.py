@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from housing_cli.errors import NewerFormat, RegistryError, VersionCorrupt, VersionNotFound
 from housing_cli.files import reason
@@ -19,21 +20,34 @@ from housing_cli.registry.names import (
     METADATA_FILE,
     NAME,
     PREVIOUS,
+    PRODUCTION,
+    SIGNATURE_FILE,
+    SIGNATURES,
     VERSION_REF,
     is_version,
     printable,
+    statement_file,
 )
+
+if TYPE_CHECKING:
+    from housing_cli.registry.signatures import Trust
 
 RESTORE = "restore the file, or use another version"
 LIST = "see what there is with `housing registry ls`"
 
 
 class RegistryReader:
-    """The registry at `path`; reading needs no lock, and creates and mends nothing."""
+    """The registry at `path`; reading needs no lock, and creates and mends nothing.
 
-    def __init__(self, path: Path | str, lock_timeout: float = 60.0) -> None:
+    trust: whose signatures count; by default none is asked for.
+    """
+
+    def __init__(
+        self, path: Path | str, lock_timeout: float = 60.0, trust: Trust | None = None
+    ) -> None:
         self.root = Path(path)
         self.lock_timeout = lock_timeout
+        self.trust = trust
 
     def names(self) -> list[str]:
         """Return the names of all versions, oldest first."""
@@ -106,6 +120,29 @@ class RegistryReader:
     def alias_path(self, alias: str) -> Path:
         """Return the file that names the alias's version; it changes by being replaced."""
         return self.root / "aliases" / alias
+
+    def is_alias(self, ref: str, version: Version) -> bool:
+        """Say whether REF, which was found to name `version`, is an alias and no other REF."""
+        if ref == LATEST or VERSION_REF.fullmatch(ref):
+            return False
+        # These two are never tags, whatever a file says that nobody has checked yet.
+        tagged = version.metadata.tag == ref and ref not in {PRODUCTION, PREVIOUS}
+        return not tagged or self.alias_path(ref).is_file()
+
+    def signature(self, name: str) -> bytes | None:
+        """Return the signature of version `name`; `None` where it has none."""
+        return self._if_readable(self.directory(name) / SIGNATURE_FILE)
+
+    def statement(self, alias: str, name: str) -> bytes | None:
+        """Return the signature that says that `alias` names `name`; `None` where there is none."""
+        return self._if_readable(self.root / SIGNATURES / statement_file(alias, name))
+
+    def _if_readable(self, path: Path) -> bytes | None:
+        with self.reading():
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
 
     def resolve(self, ref: str) -> str:
         """Return `v3` for `v3`, `3`, `latest`, an alias or a unique tag.

@@ -6,23 +6,26 @@ Aliases and history change together (see `transaction`). Many processes may use 
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from housing_cli.errors import RegistryError, VersionNotFound
+from housing_cli.errors import ConfigError, RegistryError, VersionNotFound
 from housing_cli.files import sync_directory
 from housing_cli.registry.digests import GENESIS, chain, line_hash, sha256
 from housing_cli.registry.history import check_head, highest_number, read_history
+from housing_cli.registry.keys import signer_of
 from housing_cli.registry.metadata import Event, Metadata, Version
 from housing_cli.registry.names import (
     METADATA_FILE,
     PREVIOUS,
     PRODUCTION,
+    SIGNATURE_FILE,
     check_alias,
     check_tag,
     is_version,
@@ -32,11 +35,44 @@ from housing_cli.registry.plan import Plan
 from housing_cli.registry.reader import LIST, RegistryReader
 from housing_cli.registry.transaction import JOURNAL, commit, locked, remove_tree, writable
 
+if TYPE_CHECKING:
+    from housing_cli.registry.signatures import Signer, Trust
+
 __all__ = ["PREVIOUS", "PRODUCTION", "ModelRegistry", "check_alias", "check_tag", "now"]
 
 
 class ModelRegistry(RegistryReader):
-    """The registry at `path`, read and changed."""
+    """The registry at `path`, read and changed.
+
+    signing_key: what `registry.signing_key` holds; it is read where something is to be signed.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        lock_timeout: float = 60.0,
+        trust: Trust | None = None,
+        signing_key: str | None = None,
+    ) -> None:
+        super().__init__(path, lock_timeout, trust)
+        self._signing_key = signing_key
+
+    @functools.cached_property
+    def signer(self) -> Signer | None:
+        """Return who signs versions and moves; `None`: nobody. Raises `ConfigError`."""
+        return signer_of(self._signing_key, self.trust) if self._signing_key else None
+
+    def check_movable(self) -> None:
+        """Raise `ConfigError` where the move of an alias would be refused for want of a signature.
+
+        Also where the signing key cannot be used: before the work whose outcome it is to sign.
+        """
+        if self.signer is None and self.trust is not None:
+            raise ConfigError(
+                "`registry.trusted_keys` is set, and no `registry.signing_key` to sign the move of "
+                "an alias with",
+                "set `HOUSING_REGISTRY_SIGNING_KEY` to a key that is trusted, or to its file",
+            )
 
     def add(
         self,
@@ -48,8 +84,11 @@ class ModelRegistry(RegistryReader):
     ) -> Version:
         """Publish a new version with `files` and return it.
 
-        promote: point `production` at it; `None`: only if there is no production yet.
+        promote: point `production` at it; `None`: only if there is no production yet, and the
+        move can be signed where signatures are asked for.
         """
+        if promote:
+            self.check_movable()
         if metadata.tag is not None:
             check_tag(metadata.tag)
         digests = {name: sha256(data) for name, data in files.items()}
@@ -58,7 +97,8 @@ class ModelRegistry(RegistryReader):
         with locked(self.root, self.lock_timeout):
             name = self._next_name()
             building = self.directory(f".building-{name}")
-            _build(building, {**files, METADATA_FILE: encoded})
+            signed = {SIGNATURE_FILE: self.signer.version(name, encoded)} if self.signer else {}
+            _build(building, {**files, METADATA_FILE: encoded, **signed})
             events = [
                 self._event(
                     "registered",
@@ -70,7 +110,8 @@ class ModelRegistry(RegistryReader):
             ]
             aliases: dict[str, str] = {}
             current = self._current(PRODUCTION)
-            if promote or (promote is None and current is None):
+            by_itself = promote is None and current is None and (self.signer or not self.trust)
+            if promote or by_itself:
                 aliases = self._alias_moves(PRODUCTION, name, current)
                 events.append(
                     self._event(
@@ -99,6 +140,7 @@ class ModelRegistry(RegistryReader):
         `False`: whichever it names.
         """
         check_alias(alias)
+        self.check_movable()
         with locked(self.root, self.lock_timeout):
             current = self._current(alias)
             if expected is not False and current != expected:
@@ -159,8 +201,27 @@ class ModelRegistry(RegistryReader):
         check_head(raw, self.history_file)
         lines = raw.splitlines()
         previous = line_hash(lines[-1]) if lines else GENESIS
-        plan = Plan(renames or [], len(raw), chain(events, previous), aliases)
+        moves = {f"versions/{name}": name for name in aliases.values()}
+        built = {moves[target]: source for source, target in renames or [] if target in moves}
+        told = len(lines) + len(events)
+        statements = {}
+        for alias, name in aliases.items():
+            metadata = self._metadata(built, name)
+            if self.signer and metadata is not None:
+                statements[alias] = self.signer.alias(alias, name, metadata, told).decode()
+        plan = Plan(renames or [], len(raw), chain(events, previous), aliases, statements)
         commit(self.root, plan)
+
+    def _metadata(self, built: Mapping[str, str], name: str) -> bytes | None:
+        """Return the bytes of a version's metadata; built: the folders of those still unnamed.
+
+        `None` where they cannot be read: a champion that is broken must not stay for ever.
+        """
+        folder = self.root / built[name] if name in built else self.directory(name)
+        try:
+            return (folder / METADATA_FILE).read_bytes()
+        except OSError:
+            return None
 
     def _event(self, event: str, **values: object) -> Event:
         clean = {key: storable(v) if isinstance(v, str) else v for key, v in values.items()}

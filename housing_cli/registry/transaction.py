@@ -11,6 +11,7 @@ command of someone else write there.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,12 +22,14 @@ from housing_cli.errors import RegistryBusy, RegistryError
 from housing_cli.files import reason, replace_file, sync_directory, wait_for_lock
 from housing_cli.registry import formats
 from housing_cli.registry.digests import DIGEST, digest_line
+from housing_cli.registry.names import SIGNATURES, VERSION_NAME, statement_file
 from housing_cli.registry.plan import Plan, parse_plan
+from housing_cli.registry.signatures import alias_line
 
 JOURNAL = ".journal.json"
 LOCK = ".lock"
 HISTORY = "history.jsonl"
-_OURS = (JOURNAL, HISTORY, DIGEST, formats.FILE, "versions", "aliases")
+_OURS = (JOURNAL, HISTORY, DIGEST, formats.FILE, "versions", "aliases", SIGNATURES)
 _LEFT = (".building-v*", ".removed-v*")
 
 
@@ -116,11 +119,27 @@ def _perform(root: Path, plan: Plan) -> None:
         if (root / source).exists():
             (root / source).rename(root / target)
             sync_directory((root / target).parent)
+    # First who signs for the move, then the move, then away with who signed for the one before: a
+    # server finds a signature whenever it looks.
+    for alias, statement in plan.statements.items():
+        (root / SIGNATURES).mkdir(exist_ok=True)
+        _write(root / SIGNATURES / statement_file(alias, plan.aliases[alias]), statement.encode())
     for alias, version in plan.aliases.items():
         (root / "aliases").mkdir(exist_ok=True)
-        _write(root / "aliases" / alias, f"{version}\n".encode())
+        _write(root / "aliases" / alias, alias_line(version))
+        kept = statement_file(alias, version) if alias in plan.statements else ""
+        for path in _statements_of(root, alias):
+            if path.name != kept:
+                path.unlink()
     (root / JOURNAL).unlink()
     sync_directory(root)
+
+
+def _statements_of(root: Path, alias: str) -> list[Path]:
+    """Return the files that sign that `alias` names something."""
+    pattern = re.compile(re.escape(statement_file(alias, "@")).replace("@", VERSION_NAME.pattern))
+    folder = root / SIGNATURES
+    return [path for path in folder.glob("*") if pattern.fullmatch(path.name)]
 
 
 def _extend_history(file: Path, plan: Plan) -> None:

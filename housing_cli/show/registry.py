@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from housing_cli.loop.promote import Promotion
     from housing_cli.loop.verify import Verified
     from housing_cli.registry import Event, ModelRegistry, Version
+    from housing_cli.registry.minisign import PublicKey
+    from housing_cli.registry.resign import Resigned
 
 
 def listed(registry: ModelRegistry) -> Result:
@@ -83,8 +86,55 @@ def proved(verified: Verified, *, one: bool) -> Result:
     versions, events = len(verified.versions), verified.events
     said = f"{versions} version{'s' * (versions != 1)}, {events} event{'s' * (events != 1)}"
     said = f"{verified.versions[0]}: as recorded" if one else f"{said}: all as recorded"
-    data = {"versions": verified.versions, "events": verified.events}
-    return Result("registry verify", data, show=[said])
+    data = {
+        "versions": verified.versions,
+        "events": verified.events,
+        "signed_by": verified.signed_by,
+        "signatures_checked": verified.checked,
+    }
+    return Result("registry verify", data, show=[said, *_signers(verified)])
+
+
+def _signers(verified: Verified) -> list[str]:
+    """Return who signed which version; nothing where signatures are not used at all."""
+    if not verified.checked and not any(verified.signed_by.values()):
+        return []
+    doubt = "" if verified.checked else " (not checked: `registry.trusted_keys` names no key)"
+    return [
+        f"{name}: signed by {f'key {key}{doubt}' if key else 'nobody'}"
+        for name, key in verified.signed_by.items()
+    ]
+
+
+def signed(done: Resigned) -> Result:
+    """Return what was signed, and what this key had signed before."""
+    new = [*done.versions, *(f"alias {alias}" for alias in done.aliases)]
+    said = f"signed by key {done.key_id}: {', '.join(new)}" if new else "nothing left to sign"
+    kept = f"signed by it already: {', '.join(done.kept)}"
+    return Result(
+        "registry sign",
+        {
+            "key_id": done.key_id,
+            "signed": done.versions,
+            "aliases": done.aliases,
+            "kept": done.kept,
+        },
+        show=[said, *([kept] if done.kept else [])],
+    )
+
+
+def key_made(file: Path, public: PublicKey) -> Result:
+    """Return the public half of a new key, and where both halves go."""
+    return Result(
+        "registry sign",
+        {"key_id": public.name, "public_key": public.line, "file": str(file)},
+        show=[public.line],
+        notes=[
+            f"`{file}` holds the secret half: keep it from everyone, and keep a copy",
+            "next, where versions are made: HOUSING_REGISTRY_SIGNING_KEY=that file",
+            f'next, where they are served: [registry] trusted_keys = ["{public.line}"]',
+        ],
+    )
 
 
 def removed(names: Sequence[str], *, dry_run: bool) -> Result:

@@ -29,7 +29,7 @@ OPTIONS = [(verb, param) for verb, command in VERBS.items() for param in command
 
 
 def test_these_are_the_verbs() -> None:
-    registry = ["ls", "show", "diff", "history", "verify", "gc"]
+    registry = ["ls", "show", "diff", "history", "verify", "sign", "gc"]
     loop = [
         "train",
         "evaluate",

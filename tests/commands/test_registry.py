@@ -147,3 +147,30 @@ def test_reading_needs_no_permission_to_write(
     assert "cannot be written: permission denied" in refused.stderr
     for path in [artifacts, *artifacts.rglob("*")]:
         path.chmod(0o755)
+
+
+def test_a_key_is_made_and_signs_what_somebody_vouches_for(
+    artifacts: Path, housing: Housing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = housing("registry", "sign", "--new-key", "housing.key", "--json").json["data"]
+    assert made["public_key"] in Path("housing.key").read_text()
+    secret = Path("housing.key").read_text().splitlines()[1]
+    none = housing("registry", "sign")
+    assert (none.code, none.stderr.splitlines()[0]) == (1, "error: there is no key to sign with")
+    monkeypatch.setenv("HOUSING_REGISTRY_SIGNING_KEY", "housing.key")
+    monkeypatch.setenv("HOUSING_REGISTRY_TRUSTED_KEYS", made["public_key"])
+    assert housing("registry", "verify").code == 1
+    assert housing("registry", "sign").code == 1
+    done = housing("registry", "sign", "--untrusted", "--json")
+    assert done.json["data"]["signed"] == ["v1", "v2"]
+    assert done.json["data"]["aliases"] == ["production"]
+    proved = housing("registry", "verify", "--json").json["data"]
+    assert proved["signed_by"] == dict.fromkeys(("v1", "v2"), made["key_id"])
+    assert proved["signatures_checked"] is True
+    assert secret not in "".join([done.stdout, done.stderr, none.stdout, none.stderr])
+
+
+def test_a_new_key_signs_nothing_by_itself(housing: Housing) -> None:
+    ran = housing("registry", "sign", "v1", "--new-key", "housing.key")
+    assert ran.code == 64
+    assert not Path("housing.key").exists()

@@ -131,6 +131,8 @@ def test_any_text_is_a_setting_or_a_known_error(key: tuple[str, str], text: str)
 def test_a_variable_of_keys_without_a_key_does_not_open_the_api(value: str) -> None:
     with pytest.raises(ConfigError, match="holds no key"):
         load_settings(environ={"HOUSING_API_KEYS": value})
+    with pytest.raises(ConfigError, match="holds no key"):
+        load_settings(environ={"HOUSING_REGISTRY_TRUSTED_KEYS": value})
 
 
 def test_a_settings_file_of_a_newer_format_is_refused_by_name(workshop: Path) -> None:

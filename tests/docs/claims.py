@@ -33,7 +33,14 @@ FOREIGN_OPTIONS = {
 FOREIGN_FILES = {"HousingData.csv", "houses.csv", "report.html", "verdict.prom", "priced.csv"}
 # Names that are there only while the registry changes, or that a later version added; its source
 # must still say them.
-TRANSIENT = {".lock", ".journal.json", "format.json", "served.csv"}
+TRANSIENT = {
+    ".lock",
+    ".journal.json",
+    "format.json",
+    "served.csv",
+    "metadata.json.minisig",
+    "signatures",
+}
 _SUFFIXES = r"csv|db|html|ipynb|joblib|json|jsonl|md|onnx|prom|py|sh|sha256|toml|typed|txt|ya?ml"
 
 _FENCE = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)

@@ -11,6 +11,7 @@ from housing_cli.errors import RegistryError
 from housing_cli.registry import Event
 from housing_cli.registry.digests import GENESIS, chain, line_hash
 from housing_cli.registry.plan import Plan, parse_plan
+from tests.registry.signing import Keys
 
 JOURNAL = Path("artifacts/.journal.json")
 FIRST = chain([Event(when="", who="", event="registered", to="v1")], GENESIS)
@@ -52,3 +53,17 @@ def test_removals_are_taken() -> None:
 def test_a_plan_for_another_history_is_refused(history: bytes) -> None:
     with pytest.raises(RegistryError, match=r"`artifacts/.journal.json` is no plan that"):
         parse_plan(RAW, history, JOURNAL)
+
+
+def test_a_plan_may_sign_what_it_points_and_nothing_else() -> None:
+    signed = Keys().signer().alias("production", "v2", b"{}", 3).decode()
+    plan = msgspec.structs.replace(PLAN, statements={"production": signed})
+    assert parse_plan(msgspec.json.encode(plan), HISTORY, JOURNAL) == plan
+    for statements, why in (
+        ({"staging": signed}, "signs an alias that it does not point"),
+        ({"../production": signed}, "signs an alias that it does not point"),
+        ({"production": "* * * * * root sh"}, "was damaged"),
+    ):
+        planted = msgspec.structs.replace(PLAN, statements=statements)
+        with pytest.raises(RegistryError, match=why):
+            parse_plan(msgspec.json.encode(planted), HISTORY, JOURNAL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,3 +153,20 @@ def test_what_the_system_refuses_is_a_known_error(registry: ModelRegistry) -> No
     with pytest.raises(RegistryError, match="cannot be read: not a directory") as raised:
         registry.names()
     assert "HOUSING_REGISTRY_PATH" in raised.value.hint
+
+
+def test_a_ref_is_an_alias_unless_it_is_a_number_latest_or_the_tag_itself(
+    registry: ModelRegistry,
+) -> None:
+    version = add(registry, "gold")
+    assert not any(registry.is_alias(ref, version) for ref in ("v1", "1", "latest", "gold"))
+    assert registry.is_alias("production", version)
+    registry.point("gold", version)  # a planted alias may hide a tag
+    assert registry.is_alias("gold", version)
+    # An alias that went after it was followed is no tag for that, whatever unchecked metadata say.
+    tagged = msgspec.structs.replace(
+        version, metadata=msgspec.structs.replace(version.metadata, tag="production")
+    )
+    registry.alias_path("production").unlink()
+    assert registry.is_alias("production", tagged)
+    assert registry.is_alias("staging", version)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from housing_cli.errors import (
+    ConfigError,
     HousingError,
     RegistryBusy,
     RegistryError,
@@ -14,9 +15,10 @@ from housing_cli.errors import (
     VersionNotFound,
 )
 from housing_cli.registry import ModelRegistry
-from housing_cli.registry.audit import audit
+from housing_cli.registry.audit import audit, verify_metadata, verify_move
 from housing_cli.registry.transaction import locked
 from tests.conftest import as_nobody
+from tests.registry.signing import Keys
 from tests.registry.versions import add, registry_of
 
 
@@ -186,3 +188,56 @@ def test_nothing_is_added_to_a_history_that_was_tampered_with(
     assert registry.history_file.read_bytes() == before
     with pytest.raises(VersionCorrupt):
         audit(registry)
+
+
+def test_versions_and_moves_are_signed_as_they_are_made(tmp_path: Path) -> None:
+    keys = Keys()
+    registry = keys.registry(tmp_path)
+    add(registry)
+    add(registry, promote=True)
+    registry.point("staging", registry.get("v1"))
+    for name in registry.names():
+        verify_metadata(registry, registry.get(name))
+    for alias, events in {"production": 4, "previous": 4, "staging": 5}.items():
+        move = verify_move(registry, alias, registry.get(alias))
+        assert move is not None
+        assert move.event == events
+    registry.point("staging", registry.get("v2"))
+    left = sorted(path.name for path in (tmp_path / "signatures").iterdir())
+    assert left == ["previous-v1.minisig", "production-v2.minisig", "staging-v2.minisig"]
+    registry.gc(1)
+    audit(registry)
+
+
+def test_an_alias_whose_name_ends_as_a_version_has_signatures_of_its_own(tmp_path: Path) -> None:
+    registry = Keys().registry(tmp_path)
+    first, second = add(registry), add(registry)
+    registry.point("a-v1", first)
+    registry.point("a", first)
+    registry.point("a", second)
+    for alias in ("a", "a-v1"):
+        assert verify_move(registry, alias, registry.get(alias)) is not None
+
+
+def test_who_trusts_keys_and_has_none_registers_and_moves_nothing(tmp_path: Path) -> None:
+    keys = Keys()
+    registry = ModelRegistry(tmp_path, 5, keys.trust())
+    version = add(registry)
+    assert registry.aliases() == {}
+    for act in (
+        lambda: add(registry, promote=True),
+        lambda: registry.point("production", version),
+    ):
+        with pytest.raises(ConfigError, match="to sign the move"):
+            act()
+    assert registry.names() == ["v1"]
+
+
+def test_a_champion_without_metadata_is_replaced_and_not_signed(tmp_path: Path) -> None:
+    registry = Keys().registry(tmp_path)
+    broken = add(registry)
+    (broken.directory / "metadata.json").unlink()
+    second = add(registry, promote=False)
+    registry.point("production", second)
+    assert verify_move(registry, "production", second) is not None
+    assert registry.statement("previous", "v1") is None

@@ -16,7 +16,8 @@ import pytest
 
 from housing_cli.errors import RegistryError
 from housing_cli.registry import ModelRegistry, RegistryReader
-from housing_cli.registry.audit import audit
+from housing_cli.registry.audit import audit, verify_metadata, verify_move
+from tests.registry.signing import Keys
 from tests.registry.versions import add, registry_of
 
 STEPS = ("open", "fsync", "ftruncate", "pwrite", "rename", "replace", "unlink", "mkdir", "rmdir")
@@ -128,6 +129,33 @@ def test_a_crash_while_mending_a_crash_is_mended_too(name: str, before: Path) ->
     raise AssertionError("mending never ends")
 
 
+@pytest.mark.slow
+def test_a_server_finds_a_signature_after_a_crash_at_every_step(tmp_path: Path) -> None:
+    keys = Keys()
+    before = keys.registry(tmp_path / "before")
+    add(before)
+    add(before)
+    seen = []
+    for step in range(1, 200):
+        left = keys.registry(Path(shutil.copytree(before.root, tmp_path / f"at-{step}")))
+        died = crash_at(step, partial(add, left, promote=True))
+        server = keys.reader(left.root)  # before any command mends it
+        version = server.get("production")
+        verify_metadata(server, version)
+        move = verify_move(server, "production", version)
+        assert move is not None
+        seen.append(move.event)
+        left.names()  # a command mends it
+        for alias, named in left.aliases().items():
+            assert verify_move(server, alias, left.get(named)) is not None
+        if not died:
+            break
+    assert not died
+    assert seen == sorted(seen)
+    assert {*seen} == {2, 5}
+    assert len(list((left.root / "signatures").iterdir())) == 2
+
+
 @pytest.fixture
 def crashed(before: Path) -> Path:
     """A registry whose promotion of v3 was written down, and no more."""
@@ -185,6 +213,7 @@ PLANTED: dict[str, dict[str, object]] = {
     "adds an unlinked event": {"history_size": SIZE, "lines": [UNLINKED]},
     "overwrites history with an event": {"history_size": 0, "lines": [UNLINKED]},
     "goes on behind the end": {"history_size": 10**9, "lines": [UNLINKED]},
+    "signs no alias that it points": {"statements": {"../precious": ""}},
     "goes on before the beginning": {"history_size": -1, "lines": [UNLINKED]},
 }
 
@@ -220,7 +249,16 @@ def test_a_journal_that_is_no_plan_is_refused_by_name(raw: bytes, before: Path) 
 
 
 @pytest.mark.parametrize(
-    "name", ["versions", "aliases", "history.jsonl", "history.sha256", "format.json", ".lock"]
+    "name",
+    [
+        "versions",
+        "aliases",
+        "history.jsonl",
+        "history.sha256",
+        "format.json",
+        "signatures",
+        ".lock",
+    ],
 )
 def test_nothing_is_written_through_a_link(name: str, before: Path) -> None:
     outside = before.parent / "outside"

@@ -12,6 +12,8 @@ from housing_cli.errors import ExitCode
 from housing_cli.loop.promote import Promotion
 from housing_cli.loop.verify import Verified
 from housing_cli.registry import ModelRegistry
+from housing_cli.registry.keys import write_new_key
+from housing_cli.registry.resign import Resigned
 from housing_cli.show import registry as show
 from housing_cli.show.result import Result, Table
 from tests.registry.versions import add, registry_of
@@ -114,7 +116,12 @@ def test_history_is_told_newest_first(registry: ModelRegistry) -> None:
 def test_what_was_proved_is_counted(verified: Verified, one: bool, said: str) -> None:
     result = show.proved(verified, one=one)
     assert list(result.show) == [said]
-    assert result.data == {"versions": verified.versions, "events": verified.events}
+    assert result.data == {
+        "versions": verified.versions,
+        "events": verified.events,
+        "signed_by": {},
+        "signatures_checked": False,
+    }
 
 
 def test_what_went_or_would_go_is_named() -> None:
@@ -133,3 +140,27 @@ def test_a_promotion_says_where_the_alias_points_and_pointed(registry: ModelRegi
     same = show.promoted(Promotion(version, "production", "v2", None))
     assert list(same.show) == ["production is v2 already"]
     assert (same.data["changed"], same.data["evidence"]) == (False, {})
+
+
+def test_who_signed_a_version_is_told_where_anybody_did() -> None:
+    said = show.proved(Verified(["v1"], 2, {"v1": None}), one=False)
+    assert said.show == ["1 version, 2 events: all as recorded"]
+    checked = show.proved(Verified(["v1", "v2"], 2, {"v1": "AB", "v2": None}, True), one=False)
+    assert checked.show[1:] == ["v1: signed by key AB", "v2: signed by nobody"]
+    assert checked.data["signed_by"] == {"v1": "AB", "v2": None}
+    claimed = show.proved(Verified(["v1"], 2, {"v1": "AB"}), one=False)
+    assert "not checked: `registry.trusted_keys` names no key" in str(claimed.show[1])
+
+
+def test_what_was_signed_is_told() -> None:
+    new = show.signed(Resigned("AB", ["v2"], ["production"], ["v1"]))
+    assert new.show == ["signed by key AB: v2, alias production", "signed by it already: v1"]
+    assert show.signed(Resigned("AB", [], [], [])).show == ["nothing left to sign"]
+
+
+def test_a_new_key_tells_its_public_half_alone(tmp_path: Path) -> None:
+    file = tmp_path / "k"
+    public = write_new_key(file)
+    made = show.key_made(file, public)
+    assert made.show == [public.line]
+    assert file.read_text().splitlines()[1] not in f"{made.data} {made.notes}"

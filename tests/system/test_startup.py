@@ -14,7 +14,7 @@ from tests.system.processes import environment
 HEAVY = [
     "numpy", "pandas", "pydantic", "sklearn", "scipy", "onnx", "onnxruntime", "skl2onnx", "joblib",
     "fastapi", "starlette", "uvicorn", "sqlalchemy", "duckdb", "rich", "asyncio",
-    "jinja2", "prometheus_client",
+    "jinja2", "prometheus_client", "cryptography",
 ]  # fmt: skip
 
 

@@ -83,8 +83,9 @@ def check(settings: Settings) -> ApiKeys:
     if os.environ.get(worker_metrics.VARIABLE):
         worker_metrics.prepare()
     schema = settings.schema()
+    reader = open_reader(settings)
     try:
-        schema = open_reader(settings).get(settings.serve.version).metadata.schema
+        schema = reader.get(settings.serve.version).metadata.schema
     except HousingError:
         # Production may come later, or be mended; any other name that is none is a typing error.
         if settings.serve.version != Serve().version:

@@ -19,6 +19,9 @@ from housing_cli.files import replace_file
 class SharedVersion:
     """A version's name in the directory that the workers of one server share.
 
+    Beside it stands when the alias was signed to name it (`signatures.Move.event`), so that a new
+    worker is as little taken in by an old signature as its siblings are; 0 where nothing is signed.
+
     A lone process has no such directory: it reads nothing and writes nothing.
     """
 
@@ -30,18 +33,19 @@ class SharedVersion:
             # The directory may be one that outlives the server.
             self._file = Path(directory) / f"served-{parent.pid}-{start_time(parent.pid)}"
 
-    def read(self) -> str:
-        """Return the version's name; nothing where none was written."""
+    def read(self) -> tuple[str, int]:
+        """Return the version's name and when it was named; nothing where none was written."""
         if self._file is None:
-            return ""
+            return "", 0
         try:
-            return self._file.read_text(encoding="utf-8").strip()
+            name, _, moved = self._file.read_text(encoding="utf-8").strip().partition(" ")
         except (OSError, UnicodeDecodeError):
-            return ""
+            return "", 0
+        return name, int(moved) if moved.isascii() and moved.isdigit() else 0
 
-    def write(self, name: str) -> None:
-        """Replace the name; nothing depends on it so much that a full disk should matter."""
+    def write(self, name: str, moved: int) -> None:
+        """Replace both; nothing depends on it so much that a full disk should matter."""
         if self._file is None:
             return
         with contextlib.suppress(OSError):
-            replace_file(self._file, name.encode())
+            replace_file(self._file, f"{name} {moved}".encode())
