@@ -1,1 +1,1 @@
-"""What can happen to a log, and to whom: the parts of `test_fault_matrix`."""
+"""What can happen to a log, and to whom: a file of tests for each back end, to run side by side."""

@@ -7,11 +7,8 @@ alone, and that the log holds what was acknowledged: each row once, as it was an
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-
-import pytest
 
 from tests.system.faults.places import PLACES, During, Held, Place, held
 from tests.system.faults.traffic import Promise, Traffic
@@ -30,8 +27,7 @@ FAULTS = (
     "truncated",
     "resaved",
 )
-OF_ONE_KIND = {("postgresql", "flows_lost")}
-CELLS = [*((kind, fault) for kind in PLACES for fault in FAULTS), *OF_ONE_KIND]
+OF_ONE_KIND = {"postgresql": ("flows_lost",)}
 NOTICED_S = 6.0
 """So soon `/readyz` says what requests meet."""
 RECOVERED_S = 10.0
@@ -44,12 +40,17 @@ NEAR_S = 60.0
 """A row's time is so near to when it was answered."""
 
 
-@pytest.fixture
-def place(kind: str, fault: str, artifacts: Path) -> Iterator[Place]:
+def faults(kind: str) -> tuple[str, ...]:
+    """Return what can happen to a log of this kind."""
+    return (*FAULTS, *OF_ONE_KIND.get(kind, ()))
+
+
+def check_cell(kind: str, fault: str, folder: Path) -> None:
+    """Let one fault happen to a log of this kind, beside a registry in `folder`."""
     with ExitStack() as stack:
-        place = PLACES[kind](artifacts.parent, stack)
+        place = PLACES[kind](folder, stack)
         place.prepare(fault)
-        yield place
+        _check(place, fault)
 
 
 def wait_for_ready(traffic: Traffic, status: int) -> None:
@@ -58,8 +59,7 @@ def wait_for_ready(traffic: Traffic, status: int) -> None:
     server.wait_for(lambda: server.client.get("/readyz").status_code == status, NOTICED_S)
 
 
-@pytest.mark.parametrize(("kind", "fault"), CELLS)
-def test_cell(place: Place, fault: str) -> None:
+def _check(place: Place, fault: str) -> None:
     with place.serving() as server, Traffic(server) as traffic:
         with getattr(place, fault)(traffic) as during:
             begun, before = time.time(), set(traffic.promised)
