@@ -98,6 +98,8 @@ class Place:
     kind: str
     url: str
     owner_url: str
+    disk = ""
+    """Size of the disk that gets full, as `mount` takes it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -156,6 +158,7 @@ class Files(Place):
     """A log in the directory `logs`, on a disk of its own."""
 
     files: tuple[str, ...]
+    disk = "8m"
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         super().__init__(folder)
@@ -164,7 +167,7 @@ class Files(Place):
         self._mount(self.logs)
 
     def _mount(self, where: Path, *more: str) -> None:
-        command = ["mount", "-t", "tmpfs", "-o", "size=8m", *more, "tmpfs", str(where)]
+        command = ["mount", "-t", "tmpfs", "-o", f"size={self.disk}", *more, "tmpfs", str(where)]
         if os.geteuid() or subprocess.run(command, check=False, capture_output=True).returncode:
             pytest.skip("no right to mount a small disk")
         self._stack.callback(subprocess.run, ["umount", "-l", str(where)], check=True)
@@ -324,6 +327,7 @@ class Postgres(Place):
     """A log in a database behind a proxy; the server's role may append and read, and no more."""
 
     kind = "postgresql"
+    disk = "2m"
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         super().__init__(folder)
@@ -350,7 +354,7 @@ class Postgres(Place):
         """Fill the disk that the table lies on."""
         small = self.server.folder / "small"
         small.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={self.disk}", "tmpfs", str(small)]
         if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
             pytest.skip("no right to mount a small disk")
         try:
@@ -364,6 +368,7 @@ class Postgres(Place):
             yield STOPS
             (small / "ballast").unlink()
             self.sql("ALTER TABLE predictions SET TABLESPACE pg_default")
+            self.sql("DROP TABLESPACE small")  # a standby could not have it at the same place
         finally:
             subprocess.run(["umount", "-l", str(small)], check=True)
 
