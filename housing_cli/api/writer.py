@@ -32,7 +32,8 @@ CLOSE_SECONDS = 2.0
 
 
 class _Append(msgspec.Struct):
-    group: Group
+    group: Group | None
+    """None once nobody waits any more: the rows take no memory until the log comes to them."""
     future: asyncio.Future[Any]
 
 
@@ -60,8 +61,11 @@ class GroupWriter:
         self, version: str, rows: Sequence[Sequence[float | None]], prices: Sequence[float]
     ) -> list[str]:
         """Record predictions; return their ids. Raises `LogUnavailable`."""
-        future = asyncio.get_running_loop().create_future()
-        ids: list[str] = await self._result(_Append((version, rows, prices), future))
+        item = _Append((version, rows, prices), asyncio.get_running_loop().create_future())
+        try:
+            ids: list[str] = await self._result(item)
+        finally:
+            item.group = None
         return ids
 
     async def feedback(self, prediction_id: str, real_price: float) -> Feedback:
@@ -105,17 +109,21 @@ class GroupWriter:
     def _run(self) -> None:
         closing = False
         while not closing:
-            taken = [self._queue.get()]
-            with contextlib.suppress(Empty):
-                while True:
-                    taken.append(self._queue.get_nowait())
-            items = [item for item in taken if item is not None]
-            closing = len(items) < len(taken)
-            if items:
-                settled = list(self._write([item for item in items if not item.future.done()]))
-                loop = items[0].future.get_loop()
-                with contextlib.suppress(RuntimeError):  # it is closed: nobody waits any more
-                    loop.call_soon_threadsafe(self._settle, len(items), settled)
+            closing = self._turn(self._queue.get())
+
+    def _turn(self, first: _Item | None) -> bool:
+        """Write what waits; return whether it was the last. Keeps no rows while it waits again."""
+        taken = [first]
+        with contextlib.suppress(Empty):
+            while True:
+                taken.append(self._queue.get_nowait())
+        items = [item for item in taken if item is not None]
+        if items:
+            settled = list(self._write([item for item in items if not item.future.done()]))
+            loop = items[0].future.get_loop()
+            with contextlib.suppress(RuntimeError):  # it is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._settle, len(items), settled)
+        return len(items) < len(taken)
 
     def _settle(self, items: int, settled: Sequence[_Settled]) -> None:
         self._in_work -= items
@@ -137,11 +145,14 @@ class GroupWriter:
                 yield from ((item.future, self._label(item)) for item in group)
 
     def _write_appends(self, group: Sequence[_Append]) -> list[_Settled]:
+        # Read once each: who waits may give up at any moment.
+        kept = [(item.future, rows) for item in group if (rows := item.group) is not None]
+        futures = [future for future, _ in kept]
         try:
-            issued = self._log.append_groups([item.group for item in group])
+            issued = self._log.append_groups([rows for _, rows in kept]) if kept else []
         except Exception as error:
-            return [(item.future, error) for item in group]
-        return [(item.future, ids) for item, ids in zip(group, issued, strict=True)]
+            return [(future, error) for future in futures]
+        return list(zip(futures, issued, strict=True))
 
     def _label(self, item: _Label) -> Feedback | Exception:
         try:

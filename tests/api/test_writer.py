@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -148,3 +149,29 @@ def test_closing_writes_what_waits() -> None:
         return await asyncio.gather(*tasks)
 
     assert len(run(5, scenario)) == 20
+
+
+def test_rows_of_who_gave_up_take_no_memory_while_the_log_is_frozen() -> None:
+    class Rows(list[list[float | None]]):
+        """Rows that a weak reference can look at."""
+
+    async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
+        first = asyncio.create_task(writer.append("v1", [[0.0]], [0.0]))
+        await asyncio.sleep(0.05)
+        seen = []
+        for _ in range(3):
+            rows = Rows([[1.0]])
+            seen.append(weakref.ref(rows))
+            with pytest.raises(LogUnavailable, match="did not answer"):
+                await writer.append("v1", rows, [1.0])
+            del rows
+        alive = [reference() for reference in seen]
+        with pytest.raises(LogUnavailable):
+            await first
+        log.go.set()
+        return alive, await writer.append("v1", [[2.0]], [2.0]), log.calls
+
+    alive, ids, calls = run(0.1, scenario)
+    assert alive == [None] * 3
+    assert ids == ["v1-2.0"]
+    assert calls == [[("v1", [0.0])], [("v1", [2.0])]]
