@@ -88,7 +88,6 @@ def create_app(
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        root_path=settings.serve.root_path,
         redirect_slashes=False,  # to where a header of the request says
         # To look for a tracer at each request costs a tenth of it, and ours are `metrics`.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -109,6 +108,7 @@ def create_app(
         ],
         exception_handlers={HousingError: known, RequestValidationError: _invalid},
     )
+    app.root_path = settings.serve.root_path  # as an argument it is deprecated, aloud
     # The guard enforces the keys; these let OpenAPI say so.
     schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))
     secured = [Security(scheme) for scheme in schemes] if keys.required else []

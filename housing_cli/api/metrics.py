@@ -8,6 +8,7 @@ and several times a second. With several workers the library's multiprocess mode
 
 from __future__ import annotations
 
+import logging
 import math
 from bisect import bisect_left
 from collections import OrderedDict
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from housing_cli.api.served import Served
     from housing_cli.prediction_log import Feedback
+
+logger = logging.getLogger("housing.serve")
 
 LATENCY_BUCKETS: Final = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -209,8 +212,12 @@ class Metrics:
         from prometheus_client.multiprocess import MultiProcessCollector
 
         collector: Any = MultiProcessCollector  # the library is typed, but not here
-        with worker_metrics.folded(self._directory):
-            return list(collector(None, path=str(self._directory)).collect())
+        try:
+            with worker_metrics.folded(self._directory):
+                return list(collector(None, path=str(self._directory)).collect())
+        except (OSError, ValueError) as error:  # they were removed or spoiled by others
+            logger.warning("metrics_not_shared", extra={"reason": str(error)})
+            return list(self._registry.collect())
 
 
 class _Collected(list["Metric"]):

@@ -120,8 +120,11 @@ def test_importing_the_app_reads_and_opens_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_behind_the_prefix_of_a_proxy(registry: ModelRegistry, serve: Serve) -> None:
+def test_behind_the_prefix_of_a_proxy(
+    registry: ModelRegistry, serve: Serve, recwarn: pytest.WarningsRecorder
+) -> None:
     client = serve(serve={"root_path": "/prices"})
+    assert not [warning for warning in recwarn if "root_path" in str(warning.message)]
     assert client.get("/openapi.json").json()["servers"] == [{"url": "/prices"}]
     assert "/prices/openapi.json" in client.get("/docs").text
     for prefix in ("", "/prices"):  # a proxy that takes it away, and one that does not

@@ -141,6 +141,14 @@ def test_a_burst_does_not_fill_memory(client: TestClient) -> None:
     assert value(client, "housing_request_seconds_count", route="/predict", status="200") == 20_000
 
 
+def test_files_of_metrics_that_others_removed_do_not_end_metrics(
+    client: TestClient, tmp_path: Path
+) -> None:
+    client.app.state.predictor.metrics._directory = tmp_path / "gone"  # type: ignore[attr-defined]
+    client.post("/predict", json=ROW)
+    assert value(client, "housing_predictions_total", version="v1", outcome="ok") == 1
+
+
 def test_a_failing_log_is_counted(
     client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,7 +185,7 @@ class Understood:
                     f"(its type was {found})"
                 )
                 app = json_response({"detail": detail}, 415, accept="application/json")
-            elif (encoding := headers.get(b"content-encoding", b"identity")) != b"identity":
+            elif b"content-encoding" in headers and (encoding := _encoding(scope["headers"])):
                 detail = f"a body in the encoding `{_shown(encoding)}` is not read: send it plain"
                 app = json_response({"detail": detail}, 415, accept_encoding="identity")
         await app(scope, receive, send)
@@ -324,6 +324,13 @@ async def _answer_early(answer: Response, scope: Scope, receive: Receive, send: 
             if message["type"] != "http.request":
                 return  # the client hung up
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _encoding(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Return what a body is compressed with; nothing for one that is plain."""
+    said = b",".join(value for name, value in headers if name == b"content-encoding")
+    words = [word.strip() for word in said.split(b",")]
+    return b", ".join(word for word in words if word.lower() not in {b"", b"identity"})
 
 
 def _shown(value: bytes) -> str:

@@ -1,4 +1,4 @@
-"""SIGTERM: first say "not ready", then stop. A worker stops with its supervisor, too.
+"""SIGTERM and SIGHUP: first say "not ready", then stop. A worker stops with its supervisor, too.
 
 Uvicorn closes its sockets at once; a load balancer that asks `/readyz` every now and then would
 still send requests here, and they would fail. So for a moment the server goes on answering, with
@@ -51,9 +51,16 @@ def drain_on_sigterm(predictor: Predictor) -> Iterator[None]:
         loop.call_soon_threadsafe(loop.call_later, DRAIN_SECONDS, stop)
 
     signal.signal(signal.SIGTERM, drain)
+    # A terminal was closed, unless `nohup` wants it unheard; a supervisor tells its workers.
+    deadly = signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    if deadly:
+        lone = multiprocessing.parent_process() is None
+        signal.signal(signal.SIGHUP, drain if lone else signal.SIG_IGN)
     try:
         yield
     finally:
+        if deadly:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
         if signal.getsignal(signal.SIGTERM) is drain:
             signal.signal(signal.SIGTERM, servers)
 

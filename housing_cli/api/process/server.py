@@ -103,12 +103,28 @@ def check(settings: Settings) -> ApiKeys:
     return keys
 
 
-class _Supervisor(Multiprocess):
-    """Uvicorn's supervisor, which notices at once when a worker dies.
+class Supervisor(Multiprocess):
+    """Uvicorn's supervisor, which notices at once when a worker dies, and ends with its terminal.
 
     Uvicorn keeps the worker's end of their pipe open, too: a worker that dies when it was asked
     for a sign of life, and has not given it yet, would be waited for and not replaced for a minute.
     """
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        super().__init__(config, sockets)
+        if ignored:  # `nohup` wants it so
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def handle_hup(self) -> None:
+        """Stop: uvicorn would start workers anew, which learn nothing by that, and live on."""
+        self.handle_term()
+
+    def terminate_all(self) -> None:
+        """Stop the workers, and let who comes when they are gone be refused and not wait."""
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that died."""
@@ -118,7 +134,7 @@ class _Supervisor(Multiprocess):
 
 
 def _run_workers(config: uvicorn.Config, listener: socket.socket) -> bool:
-    workers = _Supervisor(config, sockets=[listener])
+    workers = Supervisor(config, sockets=[listener])
     workers.run()
     # Asked to stop by a signal, or by a worker that could not start?
     from uvicorn.config import STARTUP_FAILURE

@@ -95,9 +95,13 @@ def test_a_compressed_body_is_415_and_its_encoding_is_named(client: TestClient) 
     answer = client.post("/predict", content=body, headers=headers)
     assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
     assert "`gzip`" in answer.json()["detail"]
-    headers["content-encoding"] = "identity"
-    answer = client.post("/predict", content=json.dumps(ROW), headers=headers)
-    assert answer.status_code == 200
+    twice = [("content-type", "application/json"), ("content-encoding", "gzip")]
+    twice.append(("content-encoding", "identity"))
+    assert client.post("/predict", content=body, headers=twice).status_code == 415
+    for plain in ("identity", "Identity", "", "identity, identity"):
+        headers["content-encoding"] = plain
+        answer = client.post("/predict", content=json.dumps(ROW), headers=headers)
+        assert answer.status_code == 200, plain
 
 
 @pytest.mark.parametrize("path", ["/predict/", "/feedback/", "/healthz/", "/docs/"])

@@ -89,6 +89,37 @@ def test_where_no_server_handles_the_signal_it_is_left_alone(handler: signal.Han
     asyncio.run(serve())
 
 
+@pytest.mark.parametrize("lone", [True, False])
+def test_a_closed_terminal_drains_a_lone_server_and_no_worker(
+    lone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, predictor = Server(), Predictor()
+    signal.signal(SIGTERM, server.handle)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: None if lone else "somebody")
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+    async def serve() -> None:
+        with drain_on_sigterm(predictor):  # type: ignore[arg-type]
+            signal.raise_signal(signal.SIGHUP)
+            await asyncio.sleep(0.2)
+
+    asyncio.run(serve())
+    assert predictor.draining == server.should_exit == lone
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+def test_a_hangup_that_is_to_be_ignored_is() -> None:
+    signal.signal(SIGTERM, Server().handle)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    async def serve() -> None:
+        with drain_on_sigterm(Predictor()):  # type: ignore[arg-type]
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+    asyncio.run(serve())
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_another_thread_handles_no_signals() -> None:
     signal.signal(SIGTERM, handler := lambda *_: None)
     seen: list[object] = []

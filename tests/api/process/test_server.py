@@ -18,8 +18,10 @@ from typing import NoReturn
 
 import httpx
 import pytest
+import uvicorn
+from uvicorn.supervisors.multiprocess import SIGNALS
 
-from housing_cli.api.process.server import run
+from housing_cli.api.process.server import Supervisor, run
 from housing_cli.errors import ServeError
 from housing_cli.registry import ModelRegistry
 from tests.api.server_process import Start, free_port, logged_ids
@@ -49,6 +51,42 @@ def test_ctrl_c_ends_with_zero_and_without_a_traceback(start: Start) -> None:
     server = start()
     assert server.stop(signal.SIGINT) == 0
     assert "Traceback" not in server.errors.read_text()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_closed_terminal_ends_it_as_sigterm_does(
+    start: Start, tmp_path: Path, workers: int
+) -> None:
+    server = start(workers=workers)
+    parent = server.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    batch = {"rows": [ROW] * 10_000}
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(httpx.post, f"{server.url}/predict/batch", json=batch, timeout=30)
+        while not (tmp_path / "logs").exists() and not asked.done():
+            time.sleep(0.001)
+        for pid in (*map(int, children), parent):  # all that the terminal knows
+            os.kill(pid, signal.SIGHUP)
+        assert asked.result().status_code == 200
+    assert server.process.wait(20) == 0
+    told = server.errors.read_text()
+    assert "draining" in told and "died" not in told
+
+
+def test_nobody_waits_for_a_server_that_stops() -> None:
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            supervisor = Supervisor(uvicorn.Config("none", workers=2), [listener])
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # as `nohup` left it
+            supervisor.handle_hup()
+            assert supervisor.should_exit.is_set()
+            supervisor.terminate_all()
+            assert listener.fileno() == -1  # the workers' own are all that is left
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def test_sigterm_says_not_ready_before_it_stops(start: Start) -> None:
