@@ -35,7 +35,7 @@ def promote(
     """
     check_alias(to)
     registry = open_registry(settings)
-    registry.check_movable()
+    registry.check_signing()
     version = registry.get(ref)
     verify_move(registry, ref, version)
     replaced = registry.aliases().get(to)
@@ -70,7 +70,7 @@ def promote(
 def rollback(settings: Settings, *, reason: str = "") -> Promotion:
     """Point `production` back at the version that it named before."""
     registry = open_registry(settings)
-    registry.check_movable()
+    registry.check_signing()
     aliases = registry.aliases()
     if PREVIOUS not in aliases:
         raise VersionNotFound(
@@ -108,6 +108,7 @@ def _evidence(
     if champion is None:
         return {}
     verify_metadata(registry, champion)  # a baseline that was edited proves nothing
+    verify_move(registry, PRODUCTION, champion)  # nor does one that nobody had put there
     with refusing(version):
         return _compare(settings, registry, version, champion)
 

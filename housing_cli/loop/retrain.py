@@ -83,8 +83,7 @@ def retrain(
     if tag is not None:
         check_tag(tag)
     registry = open_registry(settings)
-    if promote:
-        registry.check_movable()
+    registry.check_signing(moves=bool(promote))
     settings, champion, tuning = _champion(settings, registry)
     compiled = load_verified(registry, champion)
     base = read_table(settings.data.path, settings.schema())

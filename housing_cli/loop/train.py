@@ -83,8 +83,7 @@ def train(
     if tag is not None:
         check_tag(tag)
     registry = open_registry(settings)
-    if promote:
-        registry.check_movable()
+    registry.check_signing(moves=bool(promote))
     table = read_table(settings.data.path, settings.schema())
     rows = TrainingRows(table.features, table.target, data_info(table))
     tuned = None

@@ -98,7 +98,7 @@ class Trust:
         Raises `VersionUntrusted`.
         """
         what = f"alias `{alias}`, which names {name},"
-        hint = f"point it anew: `housing promote {name} --to {alias}`"
+        hint = f"if {name} is right, `housing promote {name} --to {alias}` signs that it is"
         if alias == "previous":
             hint = "promote a version by its name: see `housing registry ls`"
         signature = self._checked(what, alias_line(name), signed, hint)

@@ -62,12 +62,12 @@ class ModelRegistry(RegistryReader):
         """Return who signs versions and moves; `None`: nobody. Raises `ConfigError`."""
         return signer_of(self._signing_key, self.trust) if self._signing_key else None
 
-    def check_movable(self) -> None:
-        """Raise `ConfigError` where the move of an alias would be refused for want of a signature.
+    def check_signing(self, *, moves: bool = True) -> None:
+        """Raise `ConfigError` where the signing key cannot be used: before the work that it signs.
 
-        Also where the signing key cannot be used: before the work whose outcome it is to sign.
+        moves: also where an alias is to be moved, signatures are asked for, and there is no key.
         """
-        if self.signer is None and self.trust is not None:
+        if self.signer is None and self.trust is not None and moves:
             raise ConfigError(
                 "`registry.trusted_keys` is set, and no `registry.signing_key` to sign the move of "
                 "an alias with",
@@ -88,7 +88,7 @@ class ModelRegistry(RegistryReader):
         move can be signed where signatures are asked for.
         """
         if promote:
-            self.check_movable()
+            self.check_signing()
         if metadata.tag is not None:
             check_tag(metadata.tag)
         digests = {name: sha256(data) for name, data in files.items()}
@@ -140,7 +140,7 @@ class ModelRegistry(RegistryReader):
         `False`: whichever it names.
         """
         check_alias(alias)
-        self.check_movable()
+        self.check_signing()
         with locked(self.root, self.lock_timeout):
             current = self._current(alias)
             if expected is not False and current != expected:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fastapi.testclient import TestClient
 
+from housing_cli.api.process import worker_metrics
 from housing_cli.errors import ConfigError
 from housing_cli.registry import ModelRegistry
 from tests.api.serving import add_version
@@ -95,6 +99,29 @@ def test_an_old_move_that_is_put_back_is_refused_by_who_saw_a_newer_one(
     refused_for(client, "older than what is served (event 2, after 4)", "v2")
     signed.point("production", signed.get("v1"))
     until(lambda: version(client) == "v1")
+
+
+def test_a_new_worker_knows_what_its_siblings_saw(
+    signed: ModelRegistry, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setenv(worker_metrics.VARIABLE, str(shared))
+    ends = os.pipe()
+    parent = SimpleNamespace(pid=os.getpid(), sentinel=ends[0])
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
+    old = signed.root / "signatures/production-v1.minisig"
+    kept = shutil.copy(old, tmp_path / "kept")
+    add_version(signed, 1, promote=True)
+    trusted = {"trusted_keys": [KEYS.line]}
+    assert version(serve(registry=trusted)) == "v2"
+    shutil.copy(kept, old)
+    signed.alias_path("production").write_text("v1\n")
+    newer = serve(registry=trusted)
+    assert version(newer) == "v2"
+    assert "older than what is served" in refusal(newer)
+    next(shared.glob("served-*")).unlink()  # another server's first worker has nobody to ask
+    assert version(serve(registry=trusted)) == "v1"
 
 
 def test_a_pinned_version_is_checked_too(signed: ModelRegistry, serve: Serve) -> None:

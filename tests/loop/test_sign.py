@@ -107,6 +107,7 @@ def test_an_alias_that_was_edited_is_not_followed_and_is_mended_by_a_promotion(
     registry.alias_path("production").write_text("v1\n")
     for act in (
         lambda: promote(settings, "production", to="staging"),
+        lambda: promote(settings, "v2"),  # better than v1, and that proves nothing
         lambda: retrain(settings),
         lambda: evaluate(settings),
     ):
@@ -129,6 +130,10 @@ def test_who_cannot_sign_moves_nothing_and_registers_all_the_same(plain: Setting
         lambda: rollback(checks),
     ):
         with pytest.raises(ConfigError, match=r"no `registry.signing_key` to sign the move"):
+            act()
+    wrong = keyed(plain, NEW, OLD)
+    for act in (lambda: train(wrong), lambda: retrain(wrong), lambda: promote(wrong, "v1")):
+        with pytest.raises(ConfigError, match=r"registry.trusted_keys` does not name"):
             act()
     assert open_registry(plain).names() == ["v1"]
     fresh = msgspec.structs.replace(
