@@ -22,6 +22,7 @@ from starlette.middleware import Middleware
 from housing_cli import __version__, garbage
 from housing_cli.api.adapter import Adapter
 from housing_cli.api.http.auth import ApiKeys
+from housing_cli.api.http.bodies import Bodies
 from housing_cli.api.http.direct import Answer, Direct, answers
 from housing_cli.api.http.docs import add_docs
 from housing_cli.api.http.errors import invalid, known
@@ -115,10 +116,11 @@ def create_app(
 
     def use_schema(schema: FeatureSchema) -> None:
         """Make what takes bodies anew."""
-        direct.update(answers(predictor, schema))
+        readers = Bodies(schema, predictor.met_unknown, refuse=api.unknown_category == "refuse")
+        direct.update(answers(predictor, readers))
         routes = app.router.routes
         others = [route for route in routes if getattr(route, "path", None) not in WRITING]
-        routes[:] = writing_routes(predictor, schema, api.max_batch_rows, secured) + others
+        routes[:] = writing_routes(predictor, schema, readers, api, secured) + others
         app.openapi_schema = None
 
     app.include_router(operations_router(predictor))

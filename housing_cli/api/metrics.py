@@ -108,6 +108,9 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._unknown = counter(
+            "unknown_categories", "Words that the model did not learn from, by feature.", "feature"
+        )
         self._log_errors = counter("log_errors", "Failures of the prediction log.", "operation")
         for operation in ("predict", "batch", "feedback"):
             self._log_errors.labels(operation)
@@ -131,6 +134,10 @@ class Metrics:
     def not_predicted(self, version: str, outcome: str, rows: int = 1) -> None:
         """Note rows without a prediction: `invalid`, `no_model`, `log_error`."""
         self._predictions.labels(version, outcome).inc(rows)
+
+    def met_unknown(self, feature: str) -> None:
+        """Note a word that the vocabulary of a feature lacks."""
+        self._unknown.labels(feature).inc()
 
     def labeled(
         self, prediction_id: str, real_price: float, feedback: Feedback, now: float

@@ -40,6 +40,8 @@ Waiting = list[asyncio.Future[Answer]]
 if TYPE_CHECKING:
     Scored = tuple[NDArray[np.float32], NDArray[np.float64]]
 MAX_WAITING_BATCHES = 64
+MOST_WORDS = 1000
+"""Unknown words that are named in the log of events; all are counted."""
 _NOT_FINITE = "the model gives no finite price for"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -59,6 +61,7 @@ class Predictor:
         """Why the version that should be served is not, while another one is."""
         self._settings = settings
         self._told_jump = 0
+        self._unknown_words: set[tuple[str, str]] = set()
         self._batches = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batch")
         # Two cores for a batch, where every worker has two.
         self._scorers = 2 if available_cores() >= 2 * settings.serve.workers else 1
@@ -100,6 +103,13 @@ class Predictor:
         """Note that what is served is what should be, after another version was refused."""
         self.why_not_newer = ""
         self.metrics.reload_settled()
+
+    def met_unknown(self, feature: str, word: str) -> None:
+        """Count a word that a feature's vocabulary lacks, and say so the first time."""
+        self.metrics.met_unknown(feature)
+        if (feature, word) not in self._unknown_words and len(self._unknown_words) < MOST_WORDS:
+            self._unknown_words.add((feature, word))
+            logger.warning("unknown_category", extra={"feature": feature, "word": word[:100]})
 
     def drain(self) -> None:
         """Answer on, but ask everybody to go elsewhere."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from housing_cli.api.process.shared_version import SharedVersion
-from housing_cli.api.served import Served, load_served, same_columns
+from housing_cli.api.served import Served, load_served, same_columns, same_meaning
 from housing_cli.errors import (
     HousingError,
     RegistryError,
@@ -112,7 +112,7 @@ class Reloader:
                 predictor.settle()
                 return None
             served = self._loaded(name)
-            if predictor.served is not None and not same_columns(
+            if predictor.served is not None and not same_meaning(
                 served.schema, predictor.served.schema
             ):
                 raise SchemaMismatch(

@@ -148,8 +148,13 @@ def _six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def same_columns(one: FeatureSchema, other: FeatureSchema) -> bool:
-    """Return whether rows of both fit into one log and one meaning; limits may differ."""
+    """Return whether rows of both fit into one log."""
     return one.features == other.features and one.target == other.target
+
+
+def same_meaning(one: FeatureSchema, other: FeatureSchema) -> bool:
+    """Return whether a client may send the same rows to both; limits and words may differ."""
+    return same_columns(one, other) and one.kind_names() == other.kind_names()
 
 
 def _give_memory_back() -> None:

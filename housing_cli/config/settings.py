@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec import Meta, Struct
 
 from housing_cli.config.window import parse_window
 from housing_cli.data.header import look
+from housing_cli.data.kinds import Kind, KindName
 from housing_cli.data.metrics import METRICS
 from housing_cli.data.schema import FeatureSchema, Limits, check_names
 from housing_cli.errors import UsageError
@@ -44,10 +46,13 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     )
     target: Text = "MEDV"
     limits: Limits = {}
+    kinds: dict[str, KindName | Kind] = {}
 
     def __post_init__(self) -> None:
         """Refuse names that cannot be columns; msgspec turns it into a validation error."""
         check_names(self.features, self.target, self.limits)
+        if lost := [name for name in self.kinds if name not in self.features]:
+            raise ValueError(f"a kind for `{lost[0]}`, which is not a feature")
         columns = [*self.features, self.target]
         if alike := next((n for n in columns if [look(c) for c in columns].count(look(n)) > 1), ""):
             raise ValueError(f"two columns look the same, as {alike!a} does")
@@ -156,6 +161,7 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     keys_file: Text | None = None
     protect_metrics: bool = False
     cors_origins: tuple[Text, ...] = ()
+    unknown_category: Literal["warn", "refuse"] = "warn"
     max_body_bytes: Positive = 8 * 1024 * 1024
     max_batch_rows: Positive = 10_000
     max_bytes_in_flight: Positive = 32 * 1024 * 1024
@@ -175,8 +181,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     api: Api = Api()
 
     def schema(self) -> FeatureSchema:
-        """Return the feature schema of the configured table."""
-        return FeatureSchema(self.data.features, self.data.target, self.data.limits)
+        """Return the feature schema of the configured table, with the kinds that were learned."""
+        known = {k: v for k, v in self.data.kinds.items() if not isinstance(v, str)}
+        return FeatureSchema(self.data.features, self.data.target, self.data.limits, known)
+
+    def learned(self, kinds: Mapping[str, Kind]) -> Settings:
+        """Return these settings with what a table's features turned out to be."""
+        data = msgspec.structs.replace(
+            self.data, kinds={**dict.fromkeys(self.data.features, "number"), **kinds}
+        )
+        return msgspec.structs.replace(self, data=data)
 
 
 SECTIONS: dict[str, type[Struct]] = get_type_hints(Settings)

@@ -12,16 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from housing_cli.data.header import printable
+from housing_cli.data.kinds import MISSING
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
 
 Place = Callable[[int], str]
 """Names the place of a row in its file, by its position among the rows: `line 7`."""
 
-# What the tables of the world write for "no value"; compared without case.
-MISSING = frozenset(
-    {"", "na", "n/a", "nan", "-nan", "null", "none", "?", "-", ".", "<na>", "#n/a", "#na", "n.a."}
-)
 MEND = "mend the value, or leave it empty where it is missing"
 ALONE = (
     "write the number alone, with `.` as decimal mark, and without separators of thousands, "
@@ -48,15 +45,15 @@ def numbers_of(column: pd.Series, name: str, path: Path, place: Place) -> NDArra
         missing = text.str.lower().isin(MISSING).to_numpy(dtype=bool)
         parsed = pd.to_numeric(text.mask(missing), errors="coerce")
         numbers = parsed.to_numpy(dtype="float64", na_value=np.nan)
-        if (row := _first(np.isnan(numbers) & ~missing)) is not None:
+        if (row := first(np.isnan(numbers) & ~missing)) is not None:
             shown = printable(str(text.iloc[row]))
             raise DataError(
                 f"`{path}`, {place(row)}: `{name}` is `{shown}`, not a number",
                 _mend(str(text.iloc[row])),
             )
-    if (row := _first(np.isinf(numbers))) is not None:
+    if (row := first(np.isinf(numbers))) is not None:
         raise DataError(f"`{path}`, {place(row)}: `{name}` is infinite", MEND)
-    if (row := _first(np.abs(numbers) > FLOAT32_MAX)) is not None:
+    if (row := first(np.abs(numbers) > FLOAT32_MAX)) is not None:
         raise DataError(
             f"`{path}`, {place(row)}: `{name}` is {numbers[row]:g}, beyond what a model can take "
             f"({FLOAT32_MAX:.2g})",
@@ -67,10 +64,13 @@ def numbers_of(column: pd.Series, name: str, path: Path, place: Place) -> NDArra
 
 def _mend(text: str) -> str:
     """Say what to do with `text`, which is no number; it may be one with something around it."""
+    return f"{MEND}: {ALONE}" if is_dressed(text) else MEND
+
+
+def is_dressed(text: str) -> bool:
+    """Return whether a text is a number with something around it, as `1.450.000 €`."""
     bare = "".join(c for c in text if not _is_around(c)).replace(",", ".")
-    if bare != text and _DIGITS.fullmatch(bare):
-        return f"{MEND}: {ALONE}"
-    return MEND
+    return bare != text and _DIGITS.fullmatch(bare) is not None
 
 
 def _is_around(character: str) -> bool:
@@ -78,7 +78,8 @@ def _is_around(character: str) -> bool:
     return character.isspace() or character in _AROUND or unicodedata.category(character) in _SIGNS
 
 
-def _first(found: NDArray[np.bool_]) -> int | None:
+def first(found: NDArray[np.bool_]) -> int | None:
+    """Return the first place that is true, `None` where none is."""
     rows = np.flatnonzero(found)
     return int(rows[0]) if len(rows) else None
 
@@ -94,7 +95,7 @@ def check_limits(
             outside |= values < low
         if high is not None:
             outside |= values > high
-        if (row := _first(outside)) is not None:
+        if (row := first(outside)) is not None:
             raise DataError(
                 f"`{path}`, {place(row)}: `{name}` is {values[row]:g}, {_outside(low, high)}",
                 "mend the value, or the limits under `[data.limits]` in the settings",
@@ -122,7 +123,7 @@ def check_target(
         raise DataError(
             f"`{path}` has no value in `{schema.target}`", "give rows whose price is known"
         )
-    if (row := _first(np.asarray(labeled & ~(target > 0)))) is not None:
+    if (row := first(np.asarray(labeled & ~(target > 0)))) is not None:
         raise DataError(
             f"`{path}`, {place(row)}: `{schema.target}` is {target[row]:g}, not above 0",
             "mend the value, or remove the row",
@@ -147,7 +148,7 @@ def check_varies(prices: NDArray[np.float64], schema: FeatureSchema, path: Path)
 
 def check_columns(features: NDArray[np.float64], schema: FeatureSchema, path: Path) -> None:
     """Raise `DataError` for a feature without any value among the labeled rows."""
-    if (column := _first(np.asarray(np.isnan(features).all(axis=0)))) is not None:
+    if (column := first(np.asarray(np.isnan(features).all(axis=0)))) is not None:
         raise DataError(
             f"`{path}` has no value in `{schema.features[column]}`: it cannot be imputed",
             "fill the column, or take it out of `data.features` in the settings",

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 _NUMBERS = {
     "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger",
-    "ubigint", "uhugeint", "float", "double", "decimal", "boolean", "null",
+    "ubigint", "uhugeint", "float", "double", "decimal", "null",
 }  # fmt: skip
+_TEXTS = {"varchar", "enum", "boolean", "date", "timestamp", "timestamp_s", "timestamp_ms",
+          "timestamp_ns", "timestamp with time zone"}  # fmt: skip
 
 
 def parquet_columns(
@@ -64,12 +66,13 @@ def _columns(
     for name, own, kind in zip(header, table.columns, table.types, strict=True):
         if name not in needed:
             continue
-        if kind.id not in {*_NUMBERS, "varchar"}:
+        if kind.id not in _NUMBERS | _TEXTS:
             raise DataError(
-                f"`{path}`: `{name}` holds {str(kind).lower()} values, not numbers", "store numbers"
+                f"`{path}`: `{name}` holds {str(kind).lower()} values",
+                "store numbers, text or dates",
             )
         quoted = own.replace('"', '""')
-        wanted = "VARCHAR" if kind.id == "varchar" else "DOUBLE"
+        wanted = "VARCHAR" if kind.id in _TEXTS else "DOUBLE"
         values = table.project(f'CAST("{quoted}" AS {wanted}) AS value').fetchnumpy()["value"]
         if wanted == "DOUBLE":
             columns[name] = pd.Series(np.ma.filled(values, np.nan), dtype="float64")

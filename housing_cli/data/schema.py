@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from housing_cli.data.kinds import Kind, name_of
+
 Bound = float | None
 Limits = dict[str, tuple[Bound, Bound]]
 
@@ -13,12 +15,26 @@ Limits = dict[str, tuple[Bound, Bound]]
 class FeatureSchema(msgspec.Struct, frozen=True):
     """Names and order of the features, the target, and the allowed range of single features.
 
-    `limits` maps a feature to `(low, high)`, both inclusive, `None` for open.
+    `limits` maps a feature to `(low, high)`, both inclusive, `None` for open. `kinds` says of what
+    is no number what it is, once a table was read (`data/kinds.py`).
     """
 
     features: tuple[str, ...]
     target: str
     limits: Limits = {}
+    kinds: dict[str, Kind] = {}
+
+    def kind(self, name: str) -> Kind | None:
+        """Return what a feature is, `None` for a number."""
+        return self.kinds.get(name)
+
+    def whole(self) -> tuple[int, ...]:
+        """Return the places of the features that are codes or days."""
+        return tuple(place for place, name in enumerate(self.features) if name in self.kinds)
+
+    def kind_names(self) -> tuple[str, ...]:
+        """Return the name of each feature's kind, in their order."""
+        return tuple(name_of(self.kinds.get(name)) for name in self.features)
 
 
 RESERVED = frozenset({"id", "timestamp", "model_version", "predicted_price"})

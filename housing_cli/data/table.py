@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from housing_cli.data.checks import check_columns, check_limits, check_target, numbers_of
+from housing_cli.data.columns import matrix_of
 from housing_cli.data.delimited import csv_columns
+from housing_cli.data.kinds import Kind, KindName
 from housing_cli.data.parquet import parquet_columns
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
@@ -38,7 +40,8 @@ class Table:
     """A checked table of n rows and k features.
 
     features: float64 (n, k) in the schema's order, NaN for missing. target: float64 (n,), all
-    finite and above 0. dropped: what was left out and why. sha256: of the file's bytes.
+    finite and above 0. dropped: what was left out and why. sha256: of the file's bytes. kinds: what
+    of the features is no number, with the words that were met.
     """
 
     features: NDArray[np.float64]
@@ -46,25 +49,30 @@ class Table:
     path: str
     sha256: str
     dropped: Mapping[str, int] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.target)
 
 
-def read_table(path: Path | str, schema: FeatureSchema) -> Table:
-    """Return the checked table in `path`. Raises `DataError`, naming line and column."""
+def read_table(
+    path: Path | str,
+    schema: FeatureSchema,
+    kinds: Mapping[str, Kind | KindName] | None = None,
+) -> Table:
+    """Return the checked table in `path`. Raises `DataError`, naming line and column.
+
+    kinds: what is known of the features, by default what `schema` says; the rest is looked at.
+    """
     path = Path(path)
     raw = _read_bytes(path)
     if raw[:4] == PARQUET_MAGIC:
         columns, place = parquet_columns(path, raw, schema)
     else:
         columns, place = csv_columns(path, raw, schema)
-    frame = {
-        name: numbers_of(columns[name], name, path, place)
-        for name in (*schema.features, schema.target)
-    }
-    target = frame.pop(schema.target)
-    features = np.column_stack([frame[name] for name in schema.features])
+    declared = schema.kinds if kinds is None else kinds
+    features, found = matrix_of(columns, schema, declared, path, place)
+    target = numbers_of(columns[schema.target], schema.target, path, place)
     check_limits(features, schema, path, place)
     labeled = ~np.isnan(target)
     check_target(target, labeled, schema, path, place)
@@ -78,7 +86,7 @@ def read_table(path: Path | str, schema: FeatureSchema) -> Table:
     digest = hashlib.sha256(raw).hexdigest()
     # A file name may be bytes that are no text; metadata is JSON.
     name = str(path).encode("utf-8", "backslashreplace").decode()
-    return Table(features[labeled], target[labeled], name, digest, dropped)
+    return Table(features[labeled], target[labeled], name, digest, dropped, found)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -47,15 +47,15 @@ class Tested(NamedTuple):
 NOTHING = Tested("none", 1.0, 0.0)
 
 
-def values_test(before: Floats, now: Floats) -> Tested:
+def values_test(before: Floats, now: Floats, *, codes: bool = False) -> Tested:
     """Test known values (m,) and (n,), none of them NaN; nothing is said where one side is empty.
 
-    The values of `before` decide what kind of column it is.
+    The values of `before` decide what kind of column it is. codes: they have no order.
     """
     if not len(before) or not len(now):
         return NOTHING
     levels = np.unique(before)
-    if len(levels) > FEW_VALUES:
+    if len(levels) > FEW_VALUES and not codes:
         return kolmogorov_smirnov(before, now)
     # A value that was never there is one more level, whichever it is.
     return levels_test(

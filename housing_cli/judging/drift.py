@@ -9,16 +9,17 @@ on many. Rows are compared as the model sees them, in float32.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from housing_cli.data.kinds import Boolean, Category, Kind, shown
 from housing_cli.judging.column_tests import Tested, holm, missing_test, values_test
 from housing_cli.judging.houses import as_served
-from housing_cli.judging.sums import band_edges
+from housing_cli.judging.sums import band_edges, word_edges
 from housing_cli.words import share, share_in_short
 
 Floats = NDArray[np.float64]
@@ -55,6 +56,25 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A word of a category, and its share of the known values at training and now, 0 to 1."""
+
+    word: str
+    before: float
+    now: float
+
+    @property
+    def in_words(self) -> str:
+        """Return it for a sentence, as `INLAND 45% of the time (32% in training)`."""
+        return f"{self.word} {share(self.now)} of the time ({share(self.before)} in training)"
+
+    @property
+    def in_short(self) -> str:
+        """Return it for a table, as `INLAND 45% (was 32%)`."""
+        return f"{self.word} {share_in_short(self.now)} (was {share_in_short(self.before)})"
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
     """How one column differs from the reference.
 
@@ -66,7 +86,7 @@ class Drift:
     `column_tests.Tested`; so is cohens_h. values_p_value, missing_p_value: of each test. n: recent
     rows that were compared. missing_before, missing_now: share of missing values, 0 to 1.
     missing_test: the test of the missing rate, by name. values_drifted, missing_drifted: which of
-    the two drifted.
+    the two drifted. word: of a category, the one whose share changed most; its shift is 0.
     """
 
     name: str
@@ -87,13 +107,14 @@ class Drift:
     missing_test: str
     values_drifted: bool
     missing_drifted: bool
+    word: Moved | None = None
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """Return what drifted, each with the figures of its own test: values, missing rate."""
         found = []
         if self.values_drifted:
-            said = _values_in_short(self.shift)
+            said = _values_in_short(self.shift) if self.word is None else self.word.in_short
             found.append(Change(said, self.effect, self.values_p_value, self.test))
         if self.missing_drifted:
             now, before = map(share_in_short, (self.missing_now, self.missing_before))
@@ -103,16 +124,22 @@ class Drift:
         return tuple(found)
 
 
-def compare_columns(names: Sequence[str], before: Floats, now: Floats) -> tuple[Drift, ...]:
+def compare_columns(
+    names: Sequence[str], before: Floats, now: Floats, *, kinds: Mapping[str, Kind] | None = None
+) -> tuple[Drift, ...]:
     """Compare columns of reference rows (m, k) with those of recent rows (n, k), NaN for missing.
 
     Each row counts: see `houses.newest_of_each` for rows that are one house. Nothing is said of
-    fewer than `MIN_ROWS` rows.
+    fewer than `MIN_ROWS` rows. kinds: of the columns that are no numbers.
     """
+    of_names = [(kinds or {}).get(name) for name in names]
     if len(now) < MIN_ROWS or len(before) < MIN_ROWS:
         return ()
     pairs = list(zip(as_served(before).T, as_served(now).T, strict=True))
-    values = [values_test(old[~np.isnan(old)], new[~np.isnan(new)]) for old, new in pairs]
+    values = [
+        values_test(old[~np.isnan(old)], new[~np.isnan(new)], codes=isinstance(kind, Category))
+        for (old, new), kind in zip(pairs, of_names, strict=True)
+    ]
     missing = [missing_test(old, new) for old, new in pairs]
     # A column without a test (nothing missing then or now) is no chance of a false alarm.
     tests = [found for found in (*values, *missing) if found.test != "none"]
@@ -122,17 +149,20 @@ def compare_columns(names: Sequence[str], before: Floats, now: Floats) -> tuple[
         for group in (values, missing)
     )
     return tuple(
-        _drift(name, old, new, found._replace(p_value=p_value), gone._replace(p_value=p_gone))
-        for name, (old, new), found, p_value, gone, p_gone in zip(
-            names, pairs, values, p_values, missing, p_missing, strict=True
+        _drift(name, old, new, found._replace(p_value=p_value), gone._replace(p_value=p_gone), kind)
+        for name, (old, new), found, p_value, gone, p_gone, kind in zip(
+            names, pairs, values, p_values, missing, p_missing, of_names, strict=True
         )
     )
 
 
-def psi(before: Floats, now: Floats) -> float:
-    """Return the population stability index over deciles of `before`; missing is a bin too."""
+def psi(before: Floats, now: Floats, *, codes: bool = False) -> float:
+    """Return the population stability index over deciles of `before`; missing is a bin too.
+
+    codes: over the commonest values, for they have no order.
+    """
     known = before[~np.isnan(before)]
-    edges = np.array(band_edges(known))
+    edges = np.array(word_edges(known) if codes else band_edges(known))
     shares = []
     for column in (before, now):
         missing = np.isnan(column)
@@ -145,19 +175,23 @@ def psi(before: Floats, now: Floats) -> float:
     return float(((new - old) * np.log(new / old))[used].sum())
 
 
-def _drift(name: str, before: Floats, now: Floats, values: Tested, gone: Tested) -> Drift:
+def _drift(
+    name: str, before: Floats, now: Floats, values: Tested, gone: Tested, kind: Kind | None
+) -> Drift:
     """Return what is said of one column; values, gone: of its values and of its missing rate, the
     p values corrected.
     """
-    index = psi(before, now)
+    index = psi(before, now, codes=isinstance(kind, Category))
     old, new = before[~np.isnan(before)], now[~np.isnan(now)]
+    word = _most_moved(old, new, kind) if isinstance(kind, Category | Boolean) else None
     missing_before, missing_now = float(np.isnan(before).mean()), float(np.isnan(now).mean())
     missing = missing_now - missing_before
     least = LARGE_MISSING if len(old) < len(before) else BEGINS_MISSING
     lost = abs(missing) >= least and gone.p_value <= SURE
     large = (index / LARGE_PSI, values.effect / LARGE_EFFECT, values.cohens_h / LARGE_H)
     moved = max(large) >= 1 and values.p_value <= SURE
-    shift = _shift(old, new)
+    shift = 0.0 if word is not None else _shift(old, new)
+    said = _values_in_words(shift) if word is None else f"has {word.in_words}"
     return Drift(
         name=name,
         psi=index,
@@ -165,7 +199,7 @@ def _drift(name: str, before: Floats, now: Floats, values: Tested, gone: Tested)
         shift=shift,
         missing=missing,
         drifted=moved or lost,
-        reading=f"{name} " + _reading(shift, (missing_before, missing_now), moved=moved, lost=lost),
+        reading=f"{name} " + _reading(said, (missing_before, missing_now), moved=moved, lost=lost),
         test=values.test,
         effect=values.effect,
         cohens_h=values.cohens_h,
@@ -177,7 +211,21 @@ def _drift(name: str, before: Floats, now: Floats, values: Tested, gone: Tested)
         missing_test=gone.test,
         values_drifted=moved,
         missing_drifted=lost,
+        word=word,
     )
+
+
+def _most_moved(old: Floats, new: Floats, kind: Kind) -> Moved | None:
+    """Return the word whose share changed most, `None` where one side has no words."""
+    if not len(old) or not len(new):
+        return None
+    codes = np.unique(np.concatenate([old, new]))
+    shares = [
+        np.bincount(np.searchsorted(codes, side), minlength=len(codes)) / len(side)
+        for side in (old, new)
+    ]
+    at = int(np.argmax(np.abs(shares[1] - shares[0])))
+    return Moved(shown(kind, float(codes[at])), float(shares[0][at]), float(shares[1][at]))
 
 
 def _shift(old: Floats, new: Floats) -> float:
@@ -188,13 +236,13 @@ def _shift(old: Floats, new: Floats) -> float:
     return moved / spread if spread > 0 else float(np.sign(moved)) * (moved != 0)
 
 
-def _reading(shift: float, missing: tuple[float, float], *, moved: bool, lost: bool) -> str:
-    """Return what changed in words; missing: the share before and now."""
+def _reading(said: str, missing: tuple[float, float], *, moved: bool, lost: bool) -> str:
+    """Return what changed in words; said: of the values. missing: the share before and now."""
     before, now = missing
     gone = f"is missing {share(now)} of the time ({share(before)} in training)"
     if lost or (not moved and abs(now - before) >= LARGE_MISSING):
-        return f"{gone} and {_values_in_words(shift)}" if moved else gone
-    return _values_in_words(shift)
+        return f"{gone} and {said}" if moved else gone
+    return said
 
 
 def _values_in_words(shift: float) -> str:

@@ -84,7 +84,10 @@ class ExpectedError:
 
     @classmethod
     def fit(cls, reference: Reference, losses: Floats) -> ExpectedError:
-        """Return the model of losses (m,) of the rows of `reference`."""
+        """Return the model of losses (m,) of the rows of `reference`.
+
+        It is asked of rows as `Reference.ordered` gives them.
+        """
         predicted = reference.out_of_fold[0]
         bands = np.searchsorted(np.array(reference.edges[-1]), predicted, side="right")
         counts = np.bincount(bands)
@@ -93,9 +96,10 @@ class ExpectedError:
             np.bincount(bands, values)[used] / counts[used] for values in (predicted, losses)
         )
         mean = float(losses.mean())
-        scale = Scale.of(np.column_stack([predicted, reference.features]))
+        features = reference.ordered(reference.features)
+        scale = Scale.of(np.column_stack([predicted, features]))
         start = cls(prices, means, mean, np.inf, scale, np.zeros(1), np.zeros(1))
-        columns = start._columns(reference.features, predicted)
+        columns = start._columns(features, predicted)
         center = columns.mean(axis=0)
         apart = columns - center
         square = apart.T @ apart + PENALTY * len(losses) * np.eye(columns.shape[1])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from housing_cli.data.kinds import Boolean, Category, Kind, shown
 from housing_cli.data.metrics import METRICS
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.judging import gate
 from housing_cli.judging.label_rule import Rule, rule_of
-from housing_cli.judging.sums import band_edges
+from housing_cli.judging.sums import band_edges, word_edges
 from housing_cli.model.compiled import HIGHEST
 from housing_cli.prediction_log.records import PREDICTED, Axis
 from housing_cli.registry import REFERENCE_FILE, ModelRegistry, Version
@@ -27,6 +30,7 @@ class Reference:
     importances: (k,), permutation importances; empty for versions of an older tool. edges: of the
     bands of each feature and of the predicted price, deciles of the training rows. spreads: (n,),
     out-of-fold spreads of the rows' errors; 1 where the version's intervals are not scaled.
+    categories: the places of the features that are codes.
     """
 
     features: Floats
@@ -35,11 +39,33 @@ class Reference:
     importances: Floats
     edges: tuple[tuple[float, ...], ...]
     spreads: Floats
+    categories: tuple[int, ...] = ()
 
     def axes(self, version: Version) -> tuple[Axis, ...]:
         """Return what the rows of `version` are counted by: its features and the price."""
-        names = [*version.metadata.schema.features, PREDICTED]
-        return tuple(Axis(name, edges) for name, edges in zip(names, self.edges, strict=True))
+        schema = version.metadata.schema
+        names = [*schema.features, PREDICTED]
+        return tuple(
+            Axis(name, edges, band_words(schema.kinds.get(name), edges))
+            for name, edges in zip(names, self.edges, strict=True)
+        )
+
+    def ordered(self, features: Floats) -> Floats:
+        """Return rows (m, k) in which a code stands for the mean price of its training rows.
+
+        For whatever measures how near two values are. Unknown words stand for the mean of all.
+        """
+        if not self.categories:
+            return features
+        rows, mean = features.copy(), float(self.target.mean())
+        for place in self.categories:
+            codes, known = np.unique(self.features[:, place], return_inverse=True)
+            means = np.bincount(known, self.target) / np.bincount(known)
+            column = features[:, place]
+            at = np.minimum(np.searchsorted(codes, column), len(codes) - 1)
+            priced = np.where(codes[at] == column, means[at], mean)
+            rows[:, place] = np.where(np.isnan(column), np.nan, priced)
+        return rows
 
     def label_rule(self, max_level: float) -> Rule:
         """Return which labels are doubtful; max_level: `retrain.max_level`."""
@@ -67,6 +93,28 @@ def load_reference(registry: ModelRegistry, version: Version) -> Reference:
         return _reference(msgspec.json.decode(raw, type=_File), version)
 
 
+def band_words(kind: Kind | None, edges: Sequence[float]) -> tuple[str, ...]:
+    """Return what to call each band of a feature that is no number, nothing for numbers."""
+    if kind is None:
+        return ()
+    ends = [*zip([None, *edges], [*edges, None], strict=True)]
+    if isinstance(kind, Boolean):
+        return ("no", "yes")[: len(ends)] if edges else ()
+    if isinstance(kind, Category):
+        return tuple(
+            "other words" if low is None or high != low + 1 else shown(kind, low)
+            for low, high in ends
+        )
+    days = [(None if end is None else shown(kind, np.ceil(end)) for end in pair) for pair in ends]
+    return tuple(_days(*pair) for pair in days)
+
+
+def _days(low: str | None, high: str | None) -> str:
+    if low is None:
+        return f"before {high}" if high else "all days"
+    return f"{low} and later" if high is None else f"{low} to before {high}"
+
+
 class _File(msgspec.Struct, frozen=True):
     """`reference.json`; features by column. Older versions lack what has a default."""
 
@@ -91,7 +139,9 @@ def _reference(raw: _File, version: Version) -> Reference:
     features = np.column_stack(columns)
     out_of_fold = np.array(raw.out_of_fold, dtype=np.float64)
     # A version of an older tool has no edges: those of its sample are close.
-    edges = tuple(map(tuple, raw.edges or edges_of(features, out_of_fold[0])))
+    schema = version.metadata.schema
+    codes = categories_of(schema)
+    edges = tuple(map(tuple, raw.edges or edges_of(features, out_of_fold[0], codes)))
     found = Reference(
         features,
         np.array(raw.target, dtype=np.float64),
@@ -99,6 +149,7 @@ def _reference(raw: _File, version: Version) -> Reference:
         np.array(raw.importances, dtype=np.float64),
         edges,
         np.ones(n) if raw.spreads is None else np.array(raw.spreads, dtype=np.float64),
+        codes,
     )
     ascending = all(list(inner) == sorted(inner) for inner in edges)
     if len(edges) != k + 1 or not ascending or len(found.importances) not in (0, k):
@@ -113,9 +164,24 @@ def _reference(raw: _File, version: Version) -> Reference:
     return found
 
 
-def edges_of(features: Floats, prices: Floats) -> list[tuple[float, ...]]:
-    """Return the edges of the bands of features (n, k) and of prices (n,), k + 1 in all."""
-    return [*map(band_edges, features.T), band_edges(prices)]
+def categories_of(schema: FeatureSchema) -> tuple[int, ...]:
+    """Return the places of the features that are codes of words."""
+    kinds = [schema.kinds.get(name) for name in schema.features]
+    return tuple(place for place, kind in enumerate(kinds) if isinstance(kind, Category))
+
+
+def edges_of(
+    features: Floats, prices: Floats, categories: Sequence[int] = ()
+) -> list[tuple[float, ...]]:
+    """Return the edges of the bands of features (n, k) and of prices (n,), k + 1 in all.
+
+    categories: the places of the features that are codes.
+    """
+    of_features = [
+        word_edges(column) if place in categories else band_edges(column)
+        for place, column in enumerate(features.T)
+    ]
+    return [*of_features, band_edges(prices)]
 
 
 def baseline_value(registry: ModelRegistry, version: Version, metric: str) -> float:

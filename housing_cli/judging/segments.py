@@ -48,7 +48,7 @@ class SegmentError:
     version's own out-of-fold metric there, over `baseline_rows`. bias: mean of predicted - real.
     coverage: share of real prices within their interval, `None` for versions without any. p_value:
     how often chance alone makes the errors of any tested segment grow as evidently as here; `None`
-    for too few rows. Errors, bias: in the target's unit.
+    for too few rows. Errors, bias: in the target's unit. word: as in `in_words`.
     """
 
     axis: str
@@ -63,6 +63,7 @@ class SegmentError:
     bias: float
     coverage: float | None
     p_value: float | None
+    word: str | None = None
 
     @property
     def significant(self) -> bool:
@@ -72,7 +73,7 @@ class SegmentError:
     @property
     def bounds(self) -> str:
         """Return the segment in words, as `LSTAT 17.1 to 21`."""
-        return in_words(self.axis, self.low, self.high)
+        return in_words(self.axis, self.low, self.high, self.word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class SegmentContest:
     challenger: float
     difference: float
     p_value: float | None
+    word: str | None = None
 
     @property
     def worse(self) -> bool:
@@ -100,7 +102,7 @@ class SegmentContest:
     @property
     def bounds(self) -> str:
         """Return the segment in words, as `SegmentError` does."""
-        return in_words(self.axis, self.low, self.high)
+        return in_words(self.axis, self.low, self.high, self.word)
 
 
 def compare_segments(
@@ -141,6 +143,7 @@ def compare_segments(
                 bias=own.error / own.labeled,
                 coverage=None if knots is None else own.covered / own.labeled,
                 p_value=None if np.isnan(p_values[at]) else float(p_values[at]),
+                word=_word(axis, band),
             )
         )
     return tuple(found)
@@ -186,9 +189,10 @@ def contest_segments(
         p_value = None if np.isnan(p_values[at]) else float(p_values[at])
         found.append(
             SegmentContest(
-                *_ends(axis, band), int(counts[at]), before, after, after - before, p_value
+                *_ends(axis, band), int(counts[at]), before, after, after - before, p_value,
+                _word(axis, band),
             )
-        )
+        )  # fmt: skip
     return tuple(found)
 
 
@@ -262,8 +266,17 @@ def _ends(axis: Axis, band: int) -> tuple[str, float | None, float | None]:
     return axis.name, ends[band], ends[band + 1]
 
 
-def in_words(axis: str, low: float | None, high: float | None) -> str:
-    """Return a segment in words, as `LSTAT 17.1 to 21`."""
+def _word(axis: Axis, band: int) -> str | None:
+    return axis.words[band] if axis.words else None
+
+
+def in_words(axis: str, low: float | None, high: float | None, word: str | None = None) -> str:
+    """Return a segment in words, as `LSTAT 17.1 to 21`.
+
+    word: what the band is called, where its values are codes or days.
+    """
+    if word is not None:
+        return f"{axis} {word}"
     ends = [None if end is None else figure(end) for end in (low, high)]
     if ends[0] is None:
         return f"{axis} below {ends[1]}"

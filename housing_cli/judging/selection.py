@@ -78,7 +78,7 @@ class Unlabeled:
     """A segment, `low` up to below `high` on `axis` (`None`: open), that labels say nothing of.
 
     n: its predictions among those that were looked at. labeled: how many of them have a label.
-    share: of all predictions.
+    share: of all predictions. word: what the segment is called, where its values are no numbers.
     """
 
     axis: str
@@ -87,6 +87,7 @@ class Unlabeled:
     n: int
     labeled: int
     share: float
+    word: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,8 @@ def unlabeled_segment(rows: Rows, axes: Sequence[tuple[Axis, Floats]]) -> Unlabe
             for counted in (np.ones(len(bands)), labeled.astype(float), rows.weights)
         )
         first, last = np.triu_indices(len(n))
+        if axis.words:  # of words there are no runs
+            first, last = first[first == last], last[first == last]
         counts, labels, shares = (
             ends[last + 1] - ends[first]
             for ends in (np.concatenate([[0.0], np.cumsum(of)]) for of in (n, own, weight / total))
@@ -202,7 +205,8 @@ def unlabeled_segment(rows: Rows, axes: Sequence[tuple[Axis, Floats]]) -> Unlabe
         if named[at] and (best is None or shares[at] > best.share):
             low, high = [None, *axis.edges][first[at]], [*axis.edges, None][last[at]]
             share = float(shares[at])
-            best = Unlabeled(axis.name, low, high, int(counts[at]), int(labels[at]), share)
+            word = axis.words[first[at]] if axis.words else None
+            best = Unlabeled(axis.name, low, high, int(counts[at]), int(labels[at]), share, word)
     return best
 
 

@@ -90,9 +90,12 @@ def _worst(
 
 
 def coarser(axis: Axis, bands: int) -> Axis:
-    """Return the axis with at most so many bands, of about as many of its own each."""
+    """Return the axis with at most so many bands, of about as many of its own each.
+
+    Bands that are words stay.
+    """
     own = len(axis.edges) + 1
-    if own <= bands:
+    if own <= bands or axis.words:
         return axis
     picked = np.unique(np.round(np.arange(1, bands) * own / bands).astype(int)) - 1
     return Axis(axis.name, tuple(axis.edges[place] for place in picked))

@@ -202,6 +202,16 @@ def band_edges(values: Floats) -> tuple[float, ...]:
     return tuple(np.unique(np.quantile(known, np.linspace(0, 1, BANDS + 1)[1:-1])).tolist())
 
 
+def word_edges(codes: Floats) -> tuple[float, ...]:
+    """Return bounds that leave each of the commonest codes a band of its own, NaN not counted.
+
+    What lies between two such bands are other words.
+    """
+    words, counts = np.unique(codes[~np.isnan(codes)], return_counts=True)
+    common = words[np.argsort(-counts, kind="stable")[:BANDS]]
+    return tuple(np.unique(np.concatenate([common, common + 1])).tolist())
+
+
 def sums_of(
     rows: Labeled, columns: Sequence[tuple[Axis, Floats]] = (), knots: Knots | None = None
 ) -> Sums:

@@ -10,6 +10,7 @@ blend holds several kinds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,13 +28,17 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeRegressor
 
+from housing_cli.data.kinds import CODES
 from housing_cli.errors import ExportError
+from housing_cli.learning import encoding
 from housing_cli.learning.pipeline import as_served
 from housing_cli.model.compiled import HIGHEST, LOG_SPREAD, CompiledModel
 
 TOLERANCE = 1e-4
 OPSET = {"": 18, "ai.onnx.ml": 3}
 TREES_OPSET = 5
+ENCODED = "transformed_column"
+"""What skl2onnx calls the columns of a `ColumnTransformer` side by side."""
 TREES = (
     RandomForestRegressor,
     ExtraTreesRegressor,
@@ -53,7 +58,7 @@ def export_onnx(
     """
     model = _converted(pipeline, "features", n_features)
     if spread is not None:
-        _add_spread(model.graph, spread, n_features)
+        _add_spread(model.graph, spread)
     if any(node.op_type == "TreeEnsemble" for node in model.graph.node):
         # skl2onnx writes up to ONNX-ML 3, and this node is of 5; the others are in both.
         for operators in model.opset_import:
@@ -77,18 +82,19 @@ def _converted(model: Any, source: str, n_features: int) -> Any:
         custom_shape_calculators={
             **dict.fromkeys(TREES, _trees_shape),
             FunctionTransformer: _rounding_shape,
+            **encoding.shapes(),
         },
         custom_conversion_functions={
             **dict.fromkeys(TREES, _convert_trees),
             FunctionTransformer: _convert_rounding,
+            **encoding.converters(),
         },
     )
 
 
-def _add_spread(graph: Any, spread: HistGradientBoostingRegressor, n_features: int) -> None:
-    """Add the spread's trees behind the imputer, whose sum is a logarithm, in double."""
-    imputed = next(node.output[0] for node in graph.node if node.op_type == "Imputer")
-    own = _converted(spread, imputed, n_features).graph
+def _add_spread(graph: Any, spread: HistGradientBoostingRegressor) -> None:
+    """Add the spread's trees behind the first step, whose sum is a logarithm, in double."""
+    own = _converted(spread, _first_result(graph), spread.n_features_in_).graph
     cast, trees, _ = own.node  # the price's cast to float is not needed here
     if (cast.op_type, trees.op_type) != ("Cast", "TreeEnsemble") or own.initializer:
         raise ExportError("the spread is not trees alone", "this is a bug: please report it")
@@ -98,20 +104,30 @@ def _add_spread(graph: Any, spread: HistGradientBoostingRegressor, n_features: i
     graph.node.extend([cast, trees])
 
 
+def _first_result(graph: Any) -> str:
+    """Return what the result of the first step is called: of the encoder, or of the imputer."""
+    results: dict[str, str] = {node.output[0]: node.op_type for node in graph.node}
+    if ENCODED in results:
+        return ENCODED
+    return next(name for name, operator in results.items() if operator == "Imputer")
+
+
 def verify_export(
     pipeline: Pipeline,
     compiled: CompiledModel,
     features: NDArray[np.float64],
     seed: int,
     spread: HistGradientBoostingRegressor | None = None,
+    whole: Sequence[int] = (),
 ) -> float:
     """Return the largest difference between fitted and compiled prices.
 
     Looks at every row of `features` and at 20,000 random rows whose values come from the columns'
-    ranges, some missing, and some exactly on the data's own values. Raises `ExportError` where the
-    difference is above `TOLERANCE` (relative to prices above 1), in prices or in spreads.
+    ranges, some missing, and some exactly on the data's own values. whole: the columns that hold
+    codes or days; most random codes are of words that nobody has seen. Raises `ExportError` where
+    the difference is above `TOLERANCE` (relative to prices above 1), in prices or in spreads.
     """
-    rows = np.vstack([features, random_rows(features, 20_000, seed)])
+    rows = np.vstack([features, random_rows(features, 20_000, seed, whole)])
     expected = np.asarray(pipeline.predict(rows), dtype=np.float64)
     prices, spreads = compiled.scored(rows)
     difference = np.abs(prices - expected)
@@ -124,19 +140,25 @@ def verify_export(
             "this is a bug or a regressor that ONNX cannot express; use RandomForestRegressor",
         )
     if spread is not None:
-        fitted = spread.predict(as_served(pipeline["imputer"].transform(rows)))
+        fitted = spread.predict(as_served(pipeline[0].transform(rows)))
         if not np.allclose(spreads, fitted, rtol=TOLERANCE, atol=0):
             raise ExportError("the compiled spread differs from the fitted one", "this is a bug")
     return worst
 
 
-def random_rows(features: NDArray[np.float64], n: int, seed: int) -> NDArray[np.float64]:
-    """Return n rows (n, k) that mix uniform draws, values of the data, and 2 % missing."""
+def random_rows(
+    features: NDArray[np.float64], n: int, seed: int, whole: Sequence[int] = ()
+) -> NDArray[np.float64]:
+    """Return n rows (n, k) that mix uniform draws, values of the data, and 2 % missing.
+
+    whole: the columns of whole numbers that are not negative.
+    """
     rng = np.random.default_rng(seed)
     low, high = np.nanmin(features, axis=0), np.nanmax(features, axis=0)
     margin = (high - low) * 0.1
     rows = rng.uniform(low - margin, high + margin, size=(n, features.shape[1]))
     rows = np.clip(rows, -HIGHEST, HIGHEST)  # where a column goes to the limit itself
+    rows[:, list(whole)] = np.rint(np.clip(rows[:, list(whole)], 0, CODES - 1))
     picked = np.take_along_axis(features, rng.integers(0, len(features), rows.shape), axis=0)
     rows = np.where(rng.random(rows.shape) < 0.5, picked, rows)  # noqa: PLR2004
     rows[rng.random(rows.shape) < 0.02] = np.nan  # noqa: PLR2004

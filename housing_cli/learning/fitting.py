@@ -49,7 +49,8 @@ class OutOfFold:
 
 def fit(settings: Settings, features: Floats, target: Floats) -> Pipeline:
     """Return the pipeline fitted to all rows."""
-    pipeline = build_pipeline(settings.model, seed=settings.train.seed, jobs=settings.train.jobs)
+    seed, jobs = settings.train.seed, settings.train.jobs
+    pipeline = build_pipeline(settings.model, seed=seed, jobs=jobs, schema=settings.schema())
     return fit_pipeline(pipeline, features, target)
 
 
@@ -115,7 +116,9 @@ def measure(
     parts = outer_splits(settings, groups_of(features, target))
     models = models or [settings.model] * len(parts)
     # The folds run side by side, one thread each: that scales better than threads inside a forest.
-    pipelines = [build_pipeline(model, seed=seed, jobs=1) for model in models]
+    pipelines = [
+        build_pipeline(model, seed=seed, jobs=1, schema=settings.schema()) for model in models
+    ]
 
     @one_thread()
     def fold(

@@ -18,7 +18,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from housing_cli.config import Model
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import ModelError
+from housing_cli.learning.encoding import encoder
 from housing_cli.model.compiled import prepared
 
 # Regressors whose compiled form is known to equal the fitted one (the export checks it each time).
@@ -50,11 +52,14 @@ _HISTOGRAM: Final = "HistGradientBoostingRegressor"
 _STACKING: Final = "StackingRegressor"
 
 
-def build_pipeline(model: Model, *, seed: int, jobs: int) -> Pipeline:
+def build_pipeline(
+    model: Model, *, seed: int, jobs: int, schema: FeatureSchema | None = None
+) -> Pipeline:
     """Return the unfitted pipeline: steps `imputer` and `regressor`, and maybe `rounding` between.
 
-    Raises `ModelError` for an unknown regressor or parameter; wrong parameter values are found
-    when it is fitted.
+    schema: of the features, where some are no numbers; instead of the imputer the first step is
+    `encoder` then, which imputes too. Raises `ModelError` for an unknown regressor or parameter;
+    wrong parameter values are found when it is fitted.
     """
     if model.regressor not in REGRESSORS:
         raise _unsupported("regressor", model.regressor, sorted(REGRESSORS))
@@ -62,8 +67,10 @@ def build_pipeline(model: Model, *, seed: int, jobs: int) -> Pipeline:
     make = _blend if model.regressor in BLENDS else _regressor
     regressor = make(model.regressor, model.params, defaults)
     # A fold may hold no value of a column that the whole table has a few of: the column stays.
-    imputer = SimpleImputer(strategy=model.imputer, keep_empty_features=True)
-    steps = [("imputer", imputer), ("regressor", regressor)]
+    first = ("imputer", SimpleImputer(strategy=model.imputer, keep_empty_features=True))
+    if schema is not None and schema.kinds:
+        first = ("encoder", encoder(schema, model.imputer, seed))
+    steps = [first, ("regressor", regressor)]
     if _HISTOGRAM in (model.regressor, *model.params.get("estimators", ())):
         steps.insert(1, ("rounding", FunctionTransformer(as_served)))
     return Pipeline(steps)

@@ -2,8 +2,9 @@
 
 Boosted trees on the absolute out-of-fold residuals, with the deviance of the gamma distribution:
 their sum is the logarithm of a mean, so that no spread is negative, and one far error does not pull
-at it as it does at squares. They read what the imputer of the pipeline gives, so that the compiled
-graph imputes once. `tests/benchmarks/bench_feature_coverage.py` measures what they are good for.
+at it as it does at squares. They read what the first step of the pipeline gives, so that the
+compiled graph imputes and encodes once. `tests/benchmarks/bench_feature_coverage.py` measures what
+they are good for.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def fit_spread(
     if len(target) < MIN_ROWS or not usual > 0:
         return None
     sizes = np.maximum(errors / usual, LEAST)
-    rows = as_served(pipeline["imputer"].transform(features))
+    rows = as_served(pipeline[0].transform(features))
     spreads = np.empty(len(target))
     for kept, held in KFold(FOLDS, shuffle=True, random_state=seed).split(rows):
         spreads[held] = _model(seed).fit(rows[kept], sizes[kept]).predict(rows[held])

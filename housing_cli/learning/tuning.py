@@ -141,6 +141,7 @@ def _round(
     Fold by fold, so that those that are far behind are given up.
     """
     seed = settings.train.seed
+    schema = settings.schema()
     asked = [search.ask() for search in searches]
 
     @one_thread()
@@ -148,7 +149,7 @@ def _round(
         if stop():
             return False
         kept, held = search.folds[fold]
-        pipeline = build_pipeline(_for_trial(candidate.model), seed=seed, jobs=1)
+        pipeline = build_pipeline(_for_trial(candidate.model), seed=seed, jobs=1, schema=schema)
         rows = search.rows[kept]
         fitted = fit_pipeline(pipeline, features[rows], target[rows])
         candidate.prices[held] = fitted.predict(features[search.rows[held]])

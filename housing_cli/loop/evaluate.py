@@ -280,7 +280,8 @@ def _against_training(
     before = np.column_stack([reference.features, reference.out_of_fold[0]])
     now = np.column_stack([seen.features, seen.predicted])
     houses = newest_of_each(seen.features, repeats(reference.features))
-    return compare_columns(_names(version), before, now[houses])
+    kinds = version.metadata.schema.kinds
+    return compare_columns(_names(version), before, now[houses], kinds=kinds)
 
 
 def _selection(version: Version, reference: Reference, seen: Predictions) -> tuple[Drift, ...]:
@@ -291,7 +292,7 @@ def _selection(version: Version, reference: Reference, seen: Predictions) -> tup
         features = seen.features[picked]
         columns = np.column_stack([features, seen.predicted[picked]])
         sides.append(columns[newest_of_each(features, usual)])
-    return compare_columns(_names(version), *sides)
+    return compare_columns(_names(version), *sides, kinds=version.metadata.schema.kinds)
 
 
 def _names(version: Version) -> Sequence[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from housing_cli.config import Settings
+from housing_cli.data.kinds import name_of
 from housing_cli.data.table import read_table
 from housing_cli.errors import ExportError, GateRefused, SchemaMismatch
 from housing_cli.judging.acceptance import GATE
@@ -86,7 +87,8 @@ def retrain(
     registry.check_signing(moves=bool(promote))
     settings, champion, tuning = _champion(settings, registry)
     compiled = load_verified(registry, champion)
-    base = read_table(settings.data.path, settings.schema())
+    base = read_table(settings.data.path, settings.schema(), settings.data.kinds)
+    settings = settings.learned(base.kinds)
     reference = load_reference(registry, champion)
     feedback = read_feedback(settings, reference.label_rule(settings.retrain.max_level))
     info = msgspec.structs.replace(
@@ -140,7 +142,15 @@ def _champion(
             f"{champion.name} has other features than the settings name",
             "use the settings file that it was trained with (`--config FILE`)",
         )
-    return settings, champion, tuning
+    kinds = dict(zip(known.schema.features, known.schema.kind_names(), strict=True))
+    for name, told in settings.data.kinds.items():
+        if name_of(told) != kinds[name]:
+            raise SchemaMismatch(
+                f"`{name}` is a {kinds[name]} to {champion.name}, and a {name_of(told)} in the "
+                "settings",
+                "train a new version with `housing train`, or change `data.kinds`",
+            )
+    return settings.learned(known.schema.kinds), champion, tuning
 
 
 def needed(settings: Settings) -> Evaluation | None:

@@ -17,9 +17,10 @@ from sklearn.pipeline import Pipeline
 
 from housing_cli.config import Settings
 from housing_cli.data.copies import copies_in
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.data.table import Table, read_table
 from housing_cli.judging import gate
-from housing_cli.judging.reference import edges_of
+from housing_cli.judging.reference import categories_of, edges_of
 from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.export import export_onnx, verify_export
 from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, silent
@@ -39,6 +40,7 @@ from housing_cli.registry import (
     Version,
     open_registry,
 )
+from housing_cli.registry.formats import METADATA
 from housing_cli.registry.store import check_tag, now
 
 Floats = NDArray[np.float64]
@@ -84,7 +86,8 @@ def train(
         check_tag(tag)
     registry = open_registry(settings)
     registry.check_signing(moves=bool(promote))
-    table = read_table(settings.data.path, settings.schema())
+    table = read_table(settings.data.path, settings.schema(), settings.data.kinds)
+    settings = settings.learned(table.kinds)
     rows = TrainingRows(table.features, table.target, data_info(table))
     tuned = None
     if settings.train.tune:
@@ -133,7 +136,7 @@ def build_version(
     model = spread and spread.model
     onnx = export_onnx(pipeline, len(schema.features), model)
     compiled = CompiledModel(onnx, len(schema.features), spreads=model is not None)
-    difference = verify_export(pipeline, compiled, rows.features, seed, model)
+    difference = verify_export(pipeline, compiled, rows.features, seed, model, schema.whole())
     golden = _golden_rows(compiled, rows.features, seed)
     buffer = io.BytesIO()
     joblib.dump(pipeline, buffer)
@@ -153,11 +156,12 @@ def build_version(
         tag=tag,
         parent=parent,
         evidence=evidence or {},
+        format=METADATA if schema.kinds else 1,
     )
     files = {
         PIPELINE_FILE: buffer.getvalue(),
         MODEL_FILE: onnx,
-        REFERENCE_FILE: _reference(rows, measured, spread, seed),
+        REFERENCE_FILE: _reference(rows, measured, spread, seed, schema),
         INTERVALS_FILE: intervals.to_json(),
     }
     return metadata, files, difference
@@ -187,7 +191,9 @@ def _golden_rows(compiled: CompiledModel, features: Floats, seed: int) -> Golden
     return Golden(inputs, [float(price) for price in compiled.score(rows)])
 
 
-def _reference(rows: TrainingRows, measured: OutOfFold, spread: Spread | None, seed: int) -> bytes:
+def _reference(
+    rows: TrainingRows, measured: OutOfFold, spread: Spread | None, seed: int, schema: FeatureSchema
+) -> bytes:
     """Return the rows that later judgments compare with: a sample with its out-of-fold prices."""
     rng = np.random.default_rng(seed)
     picked = np.sort(rng.permutation(len(rows.target))[:REFERENCE_ROWS])
@@ -198,7 +204,7 @@ def _reference(rows: TrainingRows, measured: OutOfFold, spread: Spread | None, s
         "target": rows.target[picked].tolist(),
         "out_of_fold": np.round(measured.prices[:, picked], 6).tolist(),
         "importances": np.round(measured.importances, 6).tolist(),
-        "edges": edges_of(rows.features, measured.prices[0]),
+        "edges": edges_of(rows.features, measured.prices[0], categories_of(schema)),
     }
     if spread is not None:
         reference["spreads"] = np.round(spread.out_of_fold[picked], 6).tolist()

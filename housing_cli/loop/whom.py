@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,11 +89,13 @@ def speaking(
     model, seen = ExpectedError.fit(reference, losses), recent.seen
     expected = None
     if len(seen):
-        each = model.of_all(seen.features, seen.predicted, reference.target, metric_of.loss)
+        features = reference.ordered(seen.features)
+        each = model.of_all(features, seen.predicted, reference.target, metric_of.loss)
         expected = metric_of.value(float(each.mean()))
     found = None
     if read.old:
         rows = read.rows.only(read.together & ~_inside(read.rows, segment, reference.axes(version)))
+        rows = replace(rows, features=reference.ordered(rows.features))
         each = model.of_all(rows.features, rows.predicted, reference.target, metric_of.loss)
         found = corrected(rows, each)
     return Speaking(

@@ -171,11 +171,13 @@ class Axis(msgspec.Struct, frozen=True):
     """A column by whose bands rows are counted: a feature's name, or `PREDICTED`.
 
     edges: ascending inner bounds. A value lies in the band of as many edges as are at or below it
-    (as `numpy.searchsorted(edges, value, side="right")`); a missing one in band -1.
+    (as `numpy.searchsorted(edges, value, side="right")`); a missing one in band -1. words: of each
+    band, where the values are codes or days: such bands are not put together.
     """
 
     name: str
     edges: tuple[float, ...]
+    words: tuple[str, ...] = ()
 
 
 class Knots(msgspec.Struct, frozen=True):

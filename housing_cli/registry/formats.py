@@ -17,7 +17,8 @@ import msgspec
 
 from housing_cli.errors import NewerFormat, RegistryError
 
-METADATA: Final = 1
+METADATA: Final = 2
+"""2 where a feature is no number: who does not know its kind would take its codes for numbers."""
 HISTORY: Final = 1
 REGISTRY: Final = 1
 FILE: Final = "format.json"

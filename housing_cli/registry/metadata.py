@@ -48,7 +48,10 @@ class Golden(Struct, frozen=True):
 
 
 class Metadata(Struct, frozen=True):
-    """`metadata.json` of one version. `metrics` is the cross-validated baseline."""
+    """`metadata.json` of one version. `metrics` is the cross-validated baseline.
+
+    Its format is 2 where `schema.kinds` says something, else 1.
+    """
 
     created: str
     schema: FeatureSchema
@@ -65,7 +68,7 @@ class Metadata(Struct, frozen=True):
     tag: str | None = None
     parent: str | None = None
     evidence: dict[str, Any] = {}
-    format: int = formats.METADATA
+    format: int = 1
 
 
 def parse_metadata(raw: bytes) -> Metadata:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from housing_cli.api.served import read_intervals
+from housing_cli.data.kinds import Boolean, Category, Kind, shown
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging.reference import Reference, load_reference
 from housing_cli.learning.conformal import coverage_of, mean_width
@@ -97,10 +99,22 @@ def _columns(version: Version, reference: Reference) -> Rows:
     columns = [*reference.features.T, reference.target]
     rows: Rows = []
     for name, column in zip([*schema.features, schema.target], columns, strict=True):
-        known = column[~np.isnan(column)]
-        figures = [float(f(known)) if len(known) else None for f in (np.min, np.median, np.max)]
+        known, kind = column[~np.isnan(column)], schema.kinds.get(name)
+        if isinstance(kind, Category | Boolean):
+            figures = _commonest(known, kind)
+        else:
+            ends = [float(f(known)) if len(known) else None for f in (np.min, np.median, np.max)]
+            figures = [end if kind is None or end is None else shown(kind, end) for end in ends]
         rows.append([name, *figures, f"{np.isnan(column).mean():.1%}"])
     return rows
+
+
+def _commonest(codes: NDArray[np.float64], kind: Kind) -> list[object]:
+    """Return the three commonest words, each with its share of the known ones."""
+    words, counts = np.unique(codes, return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:3]
+    said: list[object] = [f"{shown(kind, words[k])} {counts[k] / len(codes):.0%}" for k in most]
+    return said + [None] * (3 - len(said))
 
 
 def _comparison(found: dict[str, Any]) -> dict[str, Any]:

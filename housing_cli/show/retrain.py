@@ -141,7 +141,7 @@ def _parts(found: Mapping[str, Any]) -> list[str]:
         if not named or (rows == "old" and not found["wins"]):
             continue
         part = stock[rows]
-        where = in_words(part["axis"], part["low"], part["high"])
+        where = in_words(part["axis"], part["low"], part["high"], part.get("word"))
         notes.append(
             f"note: worse on {part['n']} {words[rows]} {where}\n"
             f"  {METRICS[found['metric']].label} {part['challenger']:.3f} against "

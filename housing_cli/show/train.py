@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from housing_cli.data.kinds import Category, name_of
 from housing_cli.data.metrics import METRICS
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.registry import MODEL_FILE
 from housing_cli.show.result import Result, Table
 from housing_cli.show.tuning import tuning_notes
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 def result_of(trained: Trained) -> Result:
     """Return the result of a training."""
     version = trained.version
-    metadata = version.metadata
+    metadata, schema = version.metadata, version.metadata.schema
     score = {name: metadata.metrics[name] for name in (*METRICS, "r2")}
     what = "is production now" if trained.production else "is registered"
     following = "serve" if trained.production else f"promote {version.name}"
@@ -35,6 +37,7 @@ def result_of(trained: Trained) -> Result:
             "metrics": dict(metadata.metrics),
             "rows": metadata.data.rows,
             "copies": metadata.data.copies,
+            "kinds": dict(zip(schema.features, schema.kind_names(), strict=True)),
             "dropped": trained.dropped,
             "data_sha256": metadata.data.sha256,
             "model_sha256": metadata.files[MODEL_FILE],
@@ -44,12 +47,27 @@ def result_of(trained: Trained) -> Result:
         show=[f"{version.name} {what}", measured],
         notes=[
             *(f"note: left out {why}: {n}" for why, n in trained.dropped.items()),
+            *_kinds_note(schema),
             *_copies_note(metadata.data),
             *tuning_notes(metadata.evidence),
             f"next: housing {following}",
         ],
         outputs={"version": version.name, "production": trained.production, **score},
     )
+
+
+def _kinds_note(schema: FeatureSchema) -> list[str]:
+    """Say what is no number, a line each; what was misread can be set."""
+    if not schema.kinds:
+        return []
+    said = ["note: read as no numbers (`[data.kinds]` sets what is misread):"]
+    for name, kind in schema.kinds.items():
+        words = name_of(kind)
+        if isinstance(kind, Category):
+            by = "a column each" if kind.encoding == "one-hot" else "by the mean price of each"
+            words += f" of {counted(len(kind.codes), 'word')}, {by}"
+        said.append(f"  {name}: {words}")
+    return ["\n".join(said)]
 
 
 def _copies_note(data: DataInfo) -> list[str]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def houses(segment: Unlabeled) -> str:
     """Return a segment in words, as `houses above 35` (by price) or `houses with RM above 6.5`."""
+    if segment.word is not None:
+        return f"houses with {segment.axis} {segment.word}"
     ends = [None if end is None else figure(end) for end in (segment.low, segment.high)]
     if ends[0] is None and ends[1] is None:
         return "all houses"

@@ -11,12 +11,12 @@ import pytest
 
 from housing_cli.data.checks import (
     FLOAT32_MAX,
-    MISSING,
     check_columns,
     check_limits,
     check_target,
     numbers_of,
 )
+from housing_cli.data.kinds import MISSING
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
 

@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from housing_cli.data.kinds import Boolean, Date
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.data.table import Table, read_table
 from housing_cli.errors import DataError
@@ -38,6 +39,12 @@ def test_every_type_of_number_is_a_number(kind: str, tmp_path: Path) -> None:
     assert table.features.tolist() == [[1.0, 2.5]]
 
 
+def test_booleans_and_days_are_what_they_are(tmp_path: Path) -> None:
+    table = read(tmp_path, "SELECT true a, TIMESTAMP '2026-01-02 03:04:05' b, 3 y")
+    assert table.kinds == {"a": Boolean(), "b": Date("2026-01-02")}
+    assert table.features.tolist() == [[1.0, 20455.0]]
+
+
 def test_text_is_read_as_in_a_csv_file(tmp_path: Path) -> None:
     query = "SELECT unnest(['1', ' NA ', NULL, '-2e3']) a, 2 b, unnest([3, 4, 3, 4]) y"
     table = read(tmp_path, query)
@@ -53,13 +60,13 @@ def test_a_column_of_nulls_alone_cannot_be_imputed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "kind"),
     [
-        ("DATE '2026-01-01'", "date"), ("[1, 2]", "integer[]"), ("{'x': 1}", "struct(x integer)"),
+        ("TIME '10:00'", "time"), ("[1, 2]", "integer[]"), ("{'x': 1}", "struct(x integer)"),
         ("'a'::BLOB", "blob"), ("INTERVAL 1 DAY", "interval"),
     ],
 )  # fmt: skip
 def test_other_values_are_refused_with_their_type(value: str, kind: str, tmp_path: Path) -> None:
     said = refused(tmp_path, f"SELECT {value} a, 2 b, 3 y")
-    assert said == f"`t`: `a` holds {kind} values, not numbers"
+    assert said == f"`t`: `a` holds {kind} values"
 
 
 def test_nested_columns_beside_the_features_are_left_out(tmp_path: Path) -> None:

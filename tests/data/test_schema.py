@@ -16,6 +16,7 @@ def test_it_is_written_and_read_again() -> None:
         "features": ["RM", "CHAS"],
         "target": "MEDV",
         "limits": {"RM": [1.0, 9.0], "CHAS": [0.0, None]},
+        "kinds": {},
     }
     assert msgspec.json.decode(raw, type=FeatureSchema) == SCHEMA
 

@@ -24,7 +24,7 @@ OLD_METADATA = {
 
 def raise_format(file: Path) -> None:
     data = json.loads(file.read_text())
-    file.write_text(json.dumps(data | {"format": 2}))
+    file.write_text(json.dumps(data | {"format": 3}))
 
 
 def newer_line(registry: ModelRegistry) -> None:
@@ -36,7 +36,7 @@ def newer_line(registry: ModelRegistry) -> None:
 def test_metadata_of_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
     registry = registry_of(tmp_path / "artifacts", 2)
     raise_format(registry.directory("v2") / "metadata.json")
-    with pytest.raises(NewerFormat, match=r"`metadata.json` of v2 has format 2, .* knows 1"):
+    with pytest.raises(NewerFormat, match=r"`metadata.json` of v2 has format 3, .* knows 2"):
         registry.get("v2")
     found, broken = registry.survey()
     assert [version.name for version in found] == ["v1"]
@@ -63,7 +63,7 @@ def test_a_registry_of_a_newer_format_is_neither_read_nor_changed(tmp_path: Path
     journal.write_text('{"renames":[["versions/v2","versions/v9"]]}')
     acts = (registry.names, registry.aliases, registry.history, registry.versions)
     for act in (*acts, lambda: registry.get("production"), lambda: add(registry)):
-        with pytest.raises(NewerFormat, match=r"registry `.*` has format 2, .* knows 1"):
+        with pytest.raises(NewerFormat, match=r"registry `.*` has format 3, .* knows 1"):
             act()
     assert journal.exists()
     assert sorted(path.name for path in registry.versions_directory.iterdir()) == ["v1", "v2"]
@@ -93,7 +93,7 @@ def test_the_command_says_what_to_do(housing: Housing, artifacts: Path) -> None:
     done = housing("registry", "show", "v2")
     assert done.code == 1
     assert done.stderr == (
-        "error: `metadata.json` of v2 has format 2, and this program knows 1\n"
+        "error: `metadata.json` of v2 has format 3, and this program knows 2\n"
         "hint: use the newer `housing` that wrote it\n"
     )
     assert "v1" in housing("registry", "ls").stdout

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from housing_cli.data.kinds import Category, Kind
 from housing_cli.loop.train import Trained
 from housing_cli.show.result import Table
 from housing_cli.show.train import result_of
@@ -35,6 +36,17 @@ def test_production_is_served_next_and_any_other_version_promoted(trained: Train
     registered = result_of(Trained(trained.version, False, {}, 0.0))
     assert registered.show[0] == "v1 is registered"
     assert list(registered.notes) == ["next: housing promote v1"]
+
+
+def test_what_is_no_number_is_said(trained: Trained) -> None:
+    metadata = trained.version.metadata
+    kinds: dict[str, Kind] = {"a": Category({"x": 1, "y": 2}, "one-hot")}
+    schema = msgspec.structs.replace(metadata.schema, kinds=kinds)
+    metadata = msgspec.structs.replace(metadata, schema=schema)
+    version = msgspec.structs.replace(trained.version, metadata=metadata)
+    result = result_of(Trained(version, True, {}, 0.0))
+    assert result.notes[0].splitlines()[1:] == ["  a: category of 2 words, a column each"]
+    assert result.data["kinds"] == {"a": "category"}
 
 
 def test_what_was_left_out_is_said_before_what_comes_next(trained: Trained) -> None:

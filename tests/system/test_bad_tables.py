@@ -272,10 +272,10 @@ TABLES = [
         "give a table with rows",
     ),
     Bad(
-        "Parquet of dates",
-        parquet(frame().assign(AGE=pd.Timestamp("2026-01-01"))),
-        "`t`: `AGE` holds timestamp values, not numbers",
-        "store numbers",
+        "Parquet of lists",
+        parquet(frame().assign(AGE=pd.Series([[1, 2]] * 60))),
+        "`t`: `AGE` holds bigint[] values",
+        "store numbers, text or dates",
     ),
     Bad(
         "Parquet of text",

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from housing_cli.api.predictor import Predictor
-    from housing_cli.data.schema import FeatureSchema
 
 MESSAGE = "Valor real actualizado correctamente"
 JSON_TYPES = frozenset(
@@ -30,9 +29,8 @@ Answer = Callable[[bytes], Awaitable[bytes | None]]
 """Makes the body of an answer out of that of a request; `None` for one that it cannot read."""
 
 
-def answers(predictor: Predictor, schema: FeatureSchema) -> dict[str, Answer]:
-    """Return what answers the bodies that are posted to each path; rows are those of `schema`."""
-    readers = bodies.Bodies(schema)
+def answers(predictor: Predictor, readers: bodies.Bodies) -> dict[str, Answer]:
+    """Return what answers the bodies that are posted to each path; rows are those of `readers`."""
     encode = msgspec.json.encode
 
     async def predict(body: bytes) -> bytes | None:

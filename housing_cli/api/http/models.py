@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AllowInfNan,
     BaseModel,
@@ -13,10 +14,12 @@ from pydantic import (
     FailFast,
     Field,
     Strict,
+    WithJsonSchema,
     create_model,
 )
 
 from housing_cli.api.http.bodies import bounds
+from housing_cli.data.kinds import Boolean, Category, Date, Kind, coder
 from housing_cli.prediction_log import HIGHEST_PRICE
 
 if TYPE_CHECKING:
@@ -121,17 +124,54 @@ def batch_model(row: type[BaseModel], most: int) -> type[BaseModel]:
     return create_model("Batch", __config__=ConfigDict(extra="forbid"), rows=rows)
 
 
-def row_model(schema: FeatureSchema) -> type[BaseModel]:
+def row_model(schema: FeatureSchema, *, refuse: bool = False) -> type[BaseModel]:
     """Return the model of one `/predict` body, made from `schema`.
 
-    Every feature is required; a number or `null` (missing: imputed). Unknown keys, strings,
-    booleans, NaN, infinities and what float32 cannot hold are validation errors.
+    Every feature is required; `null` is a missing one. A number is one that float32 holds, no text,
+    NaN or infinity. refuse: a category is a word of its vocabulary. Unknown keys are validation
+    errors.
     """
     fields: dict[str, Any] = {}
     for position, name in enumerate(schema.features):
+        if (kind := schema.kinds.get(name)) is not None:
+            fields[f"f{position}"] = (_value(kind, refuse=refuse) | None, Field(alias=name))
+            continue
         low, high = bounds(schema, name)
         number = Annotated[float, Strict(), AllowInfNan(False), Field(ge=low, le=high)]
         # Columns of other tables may be no Python identifiers: they are aliases of f0, f1, ...
         fields[f"f{position}"] = (number | None, Field(alias=name))
     config = ConfigDict(extra="forbid", title="Features")
     return create_model("Features", __config__=config, **fields)
+
+
+_MOST_NAMED = 20
+
+
+def _value(kind: Kind, *, refuse: bool) -> Any:
+    """Return the type of a value that becomes a code; OpenAPI lists the words of a category."""
+    text = Annotated[str, Strict()]
+
+    def check(value: str | float) -> str | float:
+        """Raise ValueError where the value is none of its kind."""
+        coder(kind, _refusing(kind) if refuse else None)(value)
+        return value
+
+    if isinstance(kind, Boolean):
+        return Annotated[Annotated[bool, Strict()] | text, AfterValidator(check)]
+    if isinstance(kind, Date):
+        said = WithJsonSchema({"type": "string", "examples": [kind.reference]})
+        return Annotated[text, AfterValidator(check), said]
+    words: list[dict[str, Any]] = [{"type": "string", "enum": list(kind.codes)}]
+    if not refuse:
+        words += [{"type": "string", "title": "another word"}, {"type": "integer"}]
+    number = Annotated[int, Strict()]
+    return Annotated[text | number, AfterValidator(check), WithJsonSchema({"anyOf": words})]
+
+
+def _refusing(kind: Kind) -> Callable[[str], None]:
+    def refused(_: str) -> None:
+        known = list(kind.codes) if isinstance(kind, Category) else []
+        more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+        raise ValueError(f"unknown category: known are {', '.join(known[:_MOST_NAMED])}{more}")
+
+    return refused

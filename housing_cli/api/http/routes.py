@@ -28,7 +28,9 @@ from housing_cli.registry import MODEL_FILE
 if TYPE_CHECKING:
     from fastapi.params import Depends
 
+    from housing_cli.api.http.bodies import Bodies, Row
     from housing_cli.api.predictor import Predictor
+    from housing_cli.config.settings import Api
     from housing_cli.data.schema import FeatureSchema
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -59,11 +61,21 @@ def _then_feedback(place: str) -> dict[int | str, dict[str, Any]]:
 
 
 def writing_routes(
-    predictor: Predictor, schema: FeatureSchema, most: int, dependencies: Sequence[Depends]
+    predictor: Predictor,
+    schema: FeatureSchema,
+    readers: Bodies,
+    api: Api,
+    dependencies: Sequence[Depends],
 ) -> list[Any]:
-    """Return the routes that take bodies; those of predictions carry the features of `schema`."""
+    """Return the routes that take bodies; those of predictions carry the features of `schema`.
+
+    readers: what makes numbers of the values of `schema`.
+    """
     router = APIRouter(tags=["predictions"], dependencies=list(dependencies))
-    features = row_model(schema)
+    features = row_model(schema, refuse=api.unknown_category == "refuse")
+
+    def numbers(row: Any) -> Row:
+        return readers.numbers(list(row.__dict__.values()))
 
     async def predict(body: Any) -> Response:
         """Predict the price of one row and record it. `null` means that a feature is missing."""
@@ -80,7 +92,7 @@ def writing_routes(
 
     # The models are made at run time: no annotation in the source could name them.
     predict.__annotations__["body"] = features
-    predict_batch.__annotations__["body"] = batch_model(features, most)
+    predict_batch.__annotations__["body"] = batch_model(features, api.max_batch_rows)
     failures = _failures(400, 401, 408, 413, 415, 503)
     router.post(
         "/predict",
@@ -168,8 +180,3 @@ def metrics_router(predictor: Predictor, dependencies: Sequence[Depends]) -> API
         return Response(predictor.metrics.render(), media_type=METRICS_TYPE)
 
     return router
-
-
-def numbers(row: Any) -> tuple[float | None, ...]:
-    """Return the features of a validated row in the schema's order."""
-    return tuple(row.__dict__.values())
