@@ -17,7 +17,7 @@ from housing_cli import errors, garbage
 from housing_cli.commands import values, verbs
 from housing_cli.errors import ExitCode, HousingError
 from housing_cli.files import keep_from_strangers
-from housing_cli.show.printer import emit
+from housing_cli.show.printer import emit, say, unwritten
 from housing_cli.show.result import Result, failure
 
 _PROPOSAL = re.compile(r"\(?(?:Possible options:|Did you mean)(.*?)[?)]?$")
@@ -51,6 +51,11 @@ class HousingGroup(TyperGroup):
             outcome = super().main(words, standalone_mode=False, **options)
         except typer.Abort:
             outcome = ExitCode.INTERRUPTED
+        except OSError as error:
+            # Help and version are printed by Typer, and by nobody else.
+            if not {"--help", "-h", "--version"} & set(words):
+                raise
+            outcome = unwritten(error)
         except Exception as error:
             known = _known_failure(error, command, words)
             if known is None:
@@ -112,7 +117,7 @@ def _bug(command: str, error: Exception) -> Result:
 def _usage_error(error: typer.TyperException, command: str) -> HousingError:
     if type(error).__name__ == "NoArgsIsHelpError":
         # The message is the help text.
-        print(error, file=sys.stderr)  # noqa: T201
+        say(str(error))
         message = "no verb given"
     else:
         message = error.format_message()
@@ -147,7 +152,7 @@ def _show_version(asked: bool) -> None:
     if asked:
         from housing_cli import __version__
 
-        print(f"housing {__version__}")  # noqa: T201
+        print(f"housing {__version__}", flush=True)  # noqa: T201
         raise typer.Exit
 
 

@@ -102,6 +102,35 @@ def read_file(path: Path | str) -> bytes:
         return file.read()
 
 
+def read_input(path: Path | str) -> bytes:
+    """Return the bytes of what a user names: a file, or a pipe that somebody writes into.
+
+    So `<(command)` and `/dev/stdin` can be read. A named pipe that nobody has opened to write is
+    not waited for. Raises `OSError`, for devices too.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISFIFO(os.fstat(handle).st_mode):
+            check_regular(handle)
+            return file.read()
+        os.set_blocking(handle, True)
+        if not (data := file.read()):
+            raise OSError(errno.EINVAL, "a pipe that nobody writes into")
+        return data
+
+
+def write_output(path: Path | str, text: str, *, append: bool = False) -> None:
+    """Write UTF-8 text where a user wants it: a file, a device, or a pipe that somebody reads.
+
+    A named pipe that nobody has opened to read is not waited for. Raises `OSError`.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    handle = os.open(path, flags | (os.O_APPEND if append else os.O_TRUNC), 0o666)
+    os.set_blocking(handle, True)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 def check_growable(path: Path) -> None:
     """Raise `OSError` if `path` could not be made or grow, seen from its directory and disk."""
     if path.exists() and not os.access(path, os.W_OK):
@@ -148,4 +177,5 @@ def check_lockable(path: Path, patience: float, poll: float) -> None:
 def reason(error: Exception) -> str:
     """Return what went wrong as the end of a sentence: the system's words, or the exception's."""
     text = getattr(error, "strerror", None) or str(error)
-    return text[:1].lower() + text[1:]
+    # Not of `JSON is malformed`.
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]

@@ -90,14 +90,25 @@ def test_a_reader_that_goes_away_is_no_error(artifacts: Path) -> None:
         assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_output_that_cannot_be_written_is_an_error(artifacts: Path) -> None:
+@pytest.mark.parametrize("words", [["registry", "ls"], ["train", "--help"], ["--version"]])
+def test_output_that_cannot_be_written_is_an_error(artifacts: Path, words: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*HOUSING, "registry", "ls"],
+            [*HOUSING, *words],
             stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False,
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("error: the output cannot be written: No space left on device\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_that_nobody_can_read_keep_their_code(artifacts: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*HOUSING, "registry"], stdout=subprocess.PIPE, stderr=full, env=environment(),
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 64
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])

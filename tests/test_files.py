@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from housing_cli.files import check_growable, read_file, reason, replace_file, wait_for_lock
+from housing_cli.files import (
+    check_growable,
+    read_file,
+    read_input,
+    reason,
+    replace_file,
+    wait_for_lock,
+    write_output,
+)
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -73,6 +81,7 @@ def test_the_reason_ends_a_sentence(tmp_path: Path) -> None:
     assert reason(caught.value) == "no such file or directory"
     assert reason(ValueError("Expected a value")) == "expected a value"
     assert reason(OSError()) == ""
+    assert reason(ValueError("JSON is malformed")) == "JSON is malformed"
 
 
 def test_what_is_no_file_is_read_by_nobody(tmp_path: Path) -> None:
@@ -85,3 +94,37 @@ def test_what_is_no_file_is_read_by_nobody(tmp_path: Path) -> None:
             read_file(path)
     with pytest.raises(IsADirectoryError):
         read_file(tmp_path)
+
+
+def test_a_pipe_is_read_where_somebody_writes_and_never_waited_for(tmp_path: Path) -> None:
+    """`<(command)` and `/dev/stdin` are what a user may name; of a device there is no end."""
+    pipe, file = tmp_path / "pipe", tmp_path / "file"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="nobody writes into"):
+        read_input(pipe)
+    with pytest.raises(OSError, match="a pipe or a device"):
+        read_input("/dev/zero")
+    source, sink = os.pipe()
+    os.write(sink, b"text")
+    os.close(sink)
+    assert read_input(f"/dev/fd/{source}") == b"text"
+    os.close(source)
+    file.write_bytes(b"")
+    assert read_input(file) == b""
+
+
+def test_output_goes_to_files_and_pipes_and_waits_for_nobody(tmp_path: Path) -> None:
+    pipe, file = tmp_path / "pipe", tmp_path / "file"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="No such device"):
+        write_output(pipe, "text")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_output(pipe, "text")
+    assert os.read(reader, 9) == b"text"
+    os.close(reader)
+    write_output(file, "a longer text")
+    write_output(file, "é")
+    write_output(file, "!", append=True)
+    assert file.read_text(encoding="utf-8") == "é!"
+    with pytest.raises(OSError, match="No space"):
+        write_output("/dev/full", "text")

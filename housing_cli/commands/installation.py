@@ -6,7 +6,7 @@ from pathlib import Path
 
 DISTRIBUTION = "housing-loop"
 # Modules that are not named as what installs them.
-MODULES = {"scikit-learn": ("sklearn", "scipy")}
+MODULES = {"scikit-learn": ("sklearn",)}
 
 
 def lacks(module: str) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 from housing_cli.config.problems import ErrorType, blame, check_finite, check_keys, suggest
 from housing_cli.config.settings import SECTIONS, Settings, hints
 from housing_cli.errors import ConfigError, UsageError
-from housing_cli.files import reason
+from housing_cli.files import read_input, reason
 
 DEFAULT_FILE = Path("configs/housing.toml")
 PREFIX = "HOUSING_"
@@ -94,9 +94,14 @@ def _config_file(config: Path | str | None, environ: Mapping[str, str]) -> Path 
     return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
 
 
+def _text(raw: bytes) -> str:
+    text = raw.decode("utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        read = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        read = tomllib.loads(_text(read_input(file)))
     except FileNotFoundError:
         raise ConfigError(
             f"settings file `{file}` does not exist", "check `--config` and `HOUSING_CONFIG`"

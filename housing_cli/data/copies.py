@@ -28,10 +28,21 @@ def keys_of(features: Floats) -> list[bytes]:
 
 
 def houses_of(features: Floats) -> Rows:
-    """Return the house of each row of features (n, k): (n,), numbered as they first appear."""
-    numbers: dict[bytes, int] = {}
-    houses = (numbers.setdefault(key, len(numbers)) for key in keys_of(features))
+    """Return the house of each row of features (n, k): (n,), numbered as they first appear.
+
+    A row without any value is a house of its own: nothing says that it is another's.
+    """
+    keys: list[bytes | int] = [*keys_of(features)]
+    for row in np.flatnonzero(without_values(features)).tolist():
+        keys[row] = row
+    numbers: dict[bytes | int, int] = {}
+    houses = (numbers.setdefault(key, len(numbers)) for key in keys)
     return np.fromiter(houses, dtype=np.intp, count=len(features))
+
+
+def without_values(features: Floats) -> NDArray[np.bool_]:
+    """Return which rows of features (n, k) have no value at all: (n,)."""
+    return np.asarray(np.isnan(features).all(axis=1))
 
 
 def look_alike(features: Floats, target: Floats) -> bool:

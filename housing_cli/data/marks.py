@@ -3,7 +3,7 @@
 `144.993` is 144993 where a comma is the decimal mark, as in spreadsheets of half of the world, and
 145 where a dot is. Most numbers settle it: `54,5` and `1.234.567` can be read in one way only. What
 settles a column is the column; a column that leaves it open is refused, unless the file has one
-mark alone, and that mark is the one the column is written with.
+mark alone, that mark is the one the column is written with, and a column that is needed settles it.
 """
 
 from __future__ import annotations
@@ -58,8 +58,11 @@ def with_points(
     """
     found = {name: _look(values) for name, values in columns.items()}
     settled = {mark for column in found.values() for mark in column.settled}
+    # A column that nobody asks for may hold days (`31.12`), numbers of versions or of streets.
+    known = {mark for name in needed for mark in found[name].settled}
     if parted_by_commas:
         settled.add(DOT)
+        known.add(DOT)
     else:
         _check_one_mark({name: found[name] for name in needed}, columns, path, place)
     read: dict[str, Sequence[str]] = {}
@@ -68,7 +71,9 @@ def with_points(
         if not column.settled:
             for mark, row in column.left_open.items():
                 # A comma within a comma-separated file is refused as no number.
-                if settled != {mark} and not (parted_by_commas and mark == COMMA):
+                if (settled != {mark} or mark not in known) and not (
+                    parted_by_commas and mark == COMMA
+                ):
                     raise _ambiguous(values[row].strip(), name, path, place(row), settled)
         mark = next(iter(column.settled or column.left_open), DOT)
         read[name] = values if parted_by_commas else [_read(value, mark) for value in values]

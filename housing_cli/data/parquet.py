@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from housing_cli.data.checks import Place
 from housing_cli.data.header import check_header
+from housing_cli.data.marks import with_points
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
 
@@ -62,6 +64,7 @@ def _columns(
     check_header(header, path, schema)
     needed = {*schema.features, schema.target}
     columns = dict.fromkeys(header, pd.Series(dtype="str"))
+    texts: dict[str, Sequence[str]] = {}
     # DuckDB renames columns that differ in case alone, or in nothing, but keeps their order.
     for name, own, kind in zip(header, table.columns, table.types, strict=True):
         if name not in needed:
@@ -77,10 +80,18 @@ def _columns(
         if wanted == "DOUBLE":
             columns[name] = pd.Series(np.ma.filled(values, np.nan), dtype="float64")
         else:
-            columns[name] = pd.Series(np.ma.filled(values, None), dtype="str")
+            texts[name] = ["" if value is None else value for value in np.ma.filled(values, None)]
+            columns[name] = pd.Series(texts[name], dtype="str")
     if not len(columns[schema.target]):
         raise DataError(f"`{path}` has no rows", "give a table with rows")
-    return columns, lambda row: f"row {row + 1}"
+    # Somebody made text of a table whose decimal mark he did not know.
+    read = with_points(texts, list(texts), path, _place, parted_by_commas=False)
+    columns |= {name: pd.Series(values, dtype="str") for name, values in read.items()}
+    return columns, _place
+
+
+def _place(row: int) -> str:
+    return f"row {row + 1}"
 
 
 def _header(database: duckdb.DuckDBPyConnection, copy: str) -> list[str]:

@@ -23,6 +23,7 @@ from housing_cli.data.kinds import Kind, KindName
 from housing_cli.data.parquet import parquet_columns
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
+from housing_cli.files import read_input
 
 PARQUET_MAGIC = b"PAR1"
 # Files that are given by mistake: how they begin, what they are, what to do.
@@ -91,7 +92,7 @@ def read_table(
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
+        raw = read_input(path)
     except FileNotFoundError:
         raise DataError(
             f"`{path}` does not exist", "give the table with `--data-path FILE`"
@@ -101,7 +102,7 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise DataError(
             f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}",
-            "check its permissions",
+            "give a CSV or Parquet file that you may read",
         ) from error
     if not raw.removeprefix(codecs.BOM_UTF8).strip():
         raise DataError(f"`{path}` is empty", "give a table with a header line and rows")

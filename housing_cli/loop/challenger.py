@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from housing_cli.config import Settings
-from housing_cli.data.copies import keys_of, look_alike
+from housing_cli.data.copies import keys_of, look_alike, without_values
 from housing_cli.data.table import Table
 from housing_cli.judging.acceptance import Limits
 from housing_cli.judging.comparison import Comparison, compare, repeated
@@ -124,8 +124,10 @@ def learned_rows(
     target = np.concatenate([material.base.target, material.feedback.real[:n]])
     keys, left_out = material.keys(features, target), set(without)
     last = {key: place for place, key in enumerate(keys)}
+    # Rows without any value are no house that was sold again.
+    every = without_values(features) | material.look_alike
     return np.array([
-        key not in left_out and (material.look_alike or last[key] == place)
+        key not in left_out and (every[place] or last[key] == place)
         for place, key in enumerate(keys)
     ])  # fmt: skip
 
@@ -191,7 +193,10 @@ def contest(
 
 
 def unseen(prices: Floats, features: Floats, reference: Reference) -> Floats:
-    """Return the champion's prices, out of fold for rows that its reference has."""
+    """Return the champion's prices, out of fold for rows that its reference has.
+
+    A row without any value gets that of the last such row: learned from others of them, too.
+    """
     known = {key: place for place, key in enumerate(keys_of(reference.features))}
     places = np.array([known.get(key, -1) for key in keys_of(features)], dtype=np.intp)
     return np.where(places < 0, prices, reference.out_of_fold[0, places])

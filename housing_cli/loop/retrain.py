@@ -202,12 +202,13 @@ def _require_win(registry: ModelRegistry, done: Retrained, force: bool) -> None:
     name = done.version.name
     why = "; ".join(done.comparison["reasons"])
     evidence = {"challenger_version": name, **done.comparison}
+    feedback = done.evidence.get("feedback", {})
     if not done.reused:
         registry.record("refused", done.version, why=why, evidence=evidence)
     raise GateRefused(
         f"{name} is not better than {done.champion.name}: {why}",
         f"{done.champion.name} stays; look at `housing registry show {name}`, or use `--force`",
-        evidence,
+        {**evidence, "feedback": feedback},
     )
 
 

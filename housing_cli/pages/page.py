@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from housing_cli.errors import ReportError
+from housing_cli.files import write_output
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -50,7 +51,7 @@ def _cell(value: object) -> str:
 def write_page(path: Path, text: str) -> None:
     """Write a page. Raises `ReportError`."""
     try:
-        path.write_text(text, encoding="utf-8")
+        write_output(path, text)
     except OSError as error:
         raise ReportError(
             f"report `{path}` cannot be written: {error.strerror}",

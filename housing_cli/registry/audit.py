@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from housing_cli.errors import HousingError, VersionCorrupt
-from housing_cli.files import reason
+from housing_cli.files import read_file, reason
 from housing_cli.registry.altered import CHECK_OUT, line_ends_changed
 from housing_cli.registry.digests import sha256
 from housing_cli.registry.history import Recorded, check_chain, read_history, sealed
@@ -43,7 +43,7 @@ def verify_metadata(
         with registry.reading():
             recorded = sealed(registry.history_file)
     try:
-        raw = (version.directory / METADATA_FILE).read_bytes()
+        raw = read_file(version.directory / METADATA_FILE)
     except OSError as error:
         raise VersionCorrupt(
             f"`{METADATA_FILE}` of {version.name} cannot be read: {reason(error)}", RESTORE
@@ -75,7 +75,7 @@ def verify_move(registry: RegistryReader, ref: str, version: Version) -> Move | 
         return None
     name = version.name
     with registry.reading():
-        raw = (version.directory / METADATA_FILE).read_bytes()
+        raw = read_file(version.directory / METADATA_FILE)
     return registry.trust.alias(ref, name, raw, registry.statement(ref, name))
 
 

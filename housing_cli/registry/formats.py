@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from housing_cli.errors import NewerFormat, RegistryError
+from housing_cli.files import read_file
 
 METADATA: Final = 2
 """2 where a feature is no number: who does not know its kind would take its codes for numbers."""
@@ -48,7 +49,7 @@ def check_registry(root: Path) -> None:
     """
     file = root / FILE
     try:
-        raw = file.read_bytes()
+        raw = read_file(file)
     except FileNotFoundError:
         return
     refuse_newer(raw, f"registry `{root}`", REGISTRY)

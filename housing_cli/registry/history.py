@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from housing_cli.errors import VersionCorrupt
+from housing_cli.files import read_file
 from housing_cli.registry import formats
 from housing_cli.registry.altered import CHECK_OUT, byte_order_mark
 from housing_cli.registry.digests import DIGEST, GENESIS, digest_line, line_hash
@@ -35,7 +36,7 @@ class Recorded(msgspec.Struct, frozen=True):
 def read_history(file: Path) -> bytes:
     """Return the complete lines of `file`; a line without its newline is still being written."""
     try:
-        raw = file.read_bytes()
+        raw = read_file(file)
     except FileNotFoundError:
         return b""
     return raw[: raw.rfind(b"\n") + 1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housing_cli.errors import NewerFormat, RegistryError, VersionCorrupt, VersionNotFound
-from housing_cli.files import reason
+from housing_cli.files import read_file, reason
 from housing_cli.registry import formats
 from housing_cli.registry.altered import CHECK_OUT, byte_order_mark, line_ends_changed
 from housing_cli.registry.digests import sha256
@@ -140,7 +140,7 @@ class RegistryReader:
     def _if_readable(self, path: Path) -> bytes | None:
         with self.reading():
             try:
-                return path.read_bytes()
+                return read_file(path)
             except FileNotFoundError:
                 return None
 
@@ -211,7 +211,7 @@ class RegistryReader:
                 RESTORE,
             )
         try:
-            data = (version.directory / name).read_bytes()
+            data = read_file(version.directory / name)
         except OSError as error:
             raise VersionCorrupt(
                 f"`{name}` of {version.name} cannot be read: {reason(error)}", RESTORE
@@ -237,14 +237,14 @@ class RegistryReader:
 
     def _alias_text(self, alias: str) -> str:
         try:
-            return self.alias_path(alias).read_text(errors="replace").strip()
+            return read_file(self.alias_path(alias)).decode(errors="replace").strip()
         except OSError:
             return ""
 
     def alias_mark(self, alias: str) -> str | None:
         """Return what to call the byte order mark in the file of `alias`; `None` without one."""
         try:
-            return byte_order_mark(self.alias_path(alias).read_bytes())
+            return byte_order_mark(read_file(self.alias_path(alias)))
         except OSError:
             return None
 
@@ -266,7 +266,7 @@ class RegistryReader:
     def _read(self, name: str) -> Version:
         directory = self.directory(name)
         try:
-            raw = (directory / METADATA_FILE).read_bytes()
+            raw = read_file(directory / METADATA_FILE)
             if mark := byte_order_mark(raw):
                 raise VersionCorrupt(f"`{METADATA_FILE}` of {name} begins with {mark}", RESTORE)
             formats.refuse_newer(raw, f"`{METADATA_FILE}` of {name}", formats.METADATA)

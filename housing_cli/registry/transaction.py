@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from housing_cli.errors import RegistryBusy, RegistryError
-from housing_cli.files import reason, replace_file, sync_directory, wait_for_lock
+from housing_cli.files import read_file, reason, replace_file, sync_directory, wait_for_lock
 from housing_cli.registry import formats
 from housing_cli.registry.digests import DIGEST, digest_line
 from housing_cli.registry.names import SIGNATURES, VERSION_NAME, statement_file
@@ -90,8 +90,8 @@ def _recover(root: Path) -> None:
     journal = root / JOURNAL
     if journal.exists():
         history = root / HISTORY
-        there = history.read_bytes() if history.exists() else b""
-        plan = parse_plan(journal.read_bytes(), there, journal)
+        there = read_file(history) if history.exists() else b""
+        plan = parse_plan(read_file(journal), there, journal)
         _refuse_links(root, dict(plan.renames))
         _perform(root, plan)
     # Whoever holds the lock is alone: what is being built or removed now was left by a crash.
@@ -155,7 +155,7 @@ def _extend_history(file: Path, plan: Plan) -> None:
     finally:
         os.close(handle)
     # `sha256sum -c history.sha256` checks it too. The chain alone does not guard the last line.
-    _write(file.with_name(DIGEST), digest_line(file.read_bytes()))
+    _write(file.with_name(DIGEST), digest_line(read_file(file)))
 
 
 def remove_tree(directory: Path, *, ignore_errors: bool = False) -> None:

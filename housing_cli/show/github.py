@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from housing_cli.files import write_output
 from housing_cli.show.result import Cell, Result, text_of
 
 VERBS = frozenset({"train", "evaluate", "retrain"})
@@ -61,8 +62,7 @@ def _one_line(value: Cell) -> str:
 
 def _append(path: str, text: str) -> list[str]:
     try:
-        with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123
-            file.write(text)
+        write_output(path, text, append=True)
     except OSError as error:
         return [f"warning: `{path}` cannot be written: {error.strerror}"]
     return []

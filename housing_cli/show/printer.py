@@ -30,16 +30,22 @@ def emit(result: Result, *, as_json: bool) -> int:
     try:
         _print(result, as_json=as_json)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # `housing registry ls | head -1`: the reader has what it wanted. The code is still the
-        # verb's, and what is left to flush at exit goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
+        return int(result.exit_code or unwritten(error))
+    return int(result.exit_code)
+
+
+def unwritten(error: OSError) -> ExitCode:
+    """Say that standard output did not take all; return the code of who had nothing else to do."""
+    code = ExitCode.OK
+    # `housing registry ls | head -1`: the reader has what it wanted.
+    if not isinstance(error, BrokenPipeError):
         say(f"error: the output cannot be written: {error.strerror}")
         say("hint: free space where standard output goes")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(result.exit_code or ExitCode.FAILURE)
-    return int(result.exit_code)
+        code = ExitCode.FAILURE
+    # What is left to flush at exit goes nowhere.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _print(result: Result, *, as_json: bool) -> None:

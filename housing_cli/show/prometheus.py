@@ -30,6 +30,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from housing_cli.errors import ExitCode, UsageError
+from housing_cli.files import read_file
 from housing_cli.show.result import Result
 
 VERDICTS = ("healthy", "degraded", "insufficient")
@@ -145,7 +146,7 @@ def _write(path: Path, told: list[Metric], *, keep: bool) -> None:
 def _read(path: Path) -> list[Metric]:
     """Return what stands in a textfile; nothing where that is no such text."""
     try:
-        return list(text_string_to_metric_families(path.read_text()))
+        return list(text_string_to_metric_families(read_file(path).decode()))
     except ValueError:
         return []
 

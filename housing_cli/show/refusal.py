@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from housing_cli.errors import GateRefused, HousingError, InsufficientEvidence
-from housing_cli.words import folded
+from housing_cli.words import are, counted, folded
 
 MOST_NAMED = 3
 
@@ -23,9 +23,33 @@ def error_text(error: HousingError) -> str:
     at = "data.comparison" if "comparison" in error.evidence else "data"
     found: Any = error.evidence.get("comparison", error.evidence)
     joined = "; ".join(found.get("reasons", ()))
+    lines = [folded(message)]
     if joined and message.endswith(joined):
-        return "\n".join([message.removesuffix(joined).rstrip(), *reason_lines(found, at)])
-    return folded(message)
+        lines = [message.removesuffix(joined).rstrip(), *reason_lines(found, at)]
+    feedback: Any = error.evidence.get("feedback", {})
+    return "\n".join([*lines, *unlearned(feedback, "data.feedback.beyond_float32_rows")])
+
+
+def unlearned(feedback: Mapping[str, Any], at: str) -> list[str]:
+    """Return which real prices were not learned, and why.
+
+    feedback: as the evidence of a version has it. at: the key of `--json` that names the rows.
+    """
+    notes = []
+    if equal := int(feedback.get("equal_to_prediction", 0)):
+        notes.append(
+            f"warning: {counted(equal, 'real price')} {are(equal)} the predicted price sent back\n"
+            "  not learned"
+        )
+    if beyond := int(feedback.get("beyond_float32", 0)):
+        lines = [
+            f"warning: {counted(beyond, 'real price')} {are(beyond)} of a house with a number "
+            "beyond float32",
+            "  no model can take it; not learned:",
+            *named_lines(feedback.get("beyond_float32_rows", ()), beyond, at),
+        ]
+        notes.append("\n".join(lines))
+    return notes
 
 
 def reason_lines(comparison: Mapping[str, Any], at: str) -> list[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
-from housing_cli.show.refusal import named_lines, reason_lines
+from housing_cli.show.refusal import reason_lines, unlearned
 from housing_cli.show.result import Cell, Result, Table
 from housing_cli.show.tuning import tuning_notes
-from housing_cli.words import are, counted, share
+from housing_cli.words import counted, share
 
 if TYPE_CHECKING:
     from housing_cli.loop.evaluate import Evaluation
@@ -102,29 +102,16 @@ def _notes(done: Retrained) -> list[str]:
             f"the base data\n  they say nothing of the price level (AUC {overlap['auc']:.2f})"
         )
     notes += _parts(found)
-    if done.equal:
-        notes.append(
-            f"warning: {counted(done.equal, 'real price')} {are(done.equal)} the predicted price "
-            "sent back\n  not learned"
-        )
-    notes += _unfit(*done.unfit)
+    told = {
+        "equal_to_prediction": done.equal,
+        "beyond_float32": done.unfit[0],
+        "beyond_float32_rows": done.unfit[1],
+    }
+    notes += unlearned(told, "data.feedback_beyond_float32_rows")
     if done.reused:
         notes.append(f"note: {name} was already made of the same real prices")
     notes += tuning_notes(done.version.metadata.evidence)
     return notes if done.promoted else [*notes, f"next: housing promote {name}"]
-
-
-def _unfit(count: int, named: Sequence[str]) -> list[str]:
-    """Return which real prices no model can learn, a line for each of the first few."""
-    if not count:
-        return []
-    lines = [
-        f"warning: {counted(count, 'real price')} {are(count)} of a house with a number beyond "
-        "float32",
-        "  no model can take it; not learned:",
-        *named_lines(named, count, "data.feedback_beyond_float32_rows"),
-    ]
-    return ["\n".join(lines)]
 
 
 def _parts(found: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,12 @@ def test_missing_values_and_signed_zeros_make_no_other_house() -> None:
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_rows_without_any_value_are_different_houses() -> None:
+    features = np.array([[np.nan, np.nan], [1.0, np.nan], [np.nan, np.nan], [1.0, np.nan]])
+    assert houses_of(features).tolist() == [0, 1, 2, 1]
+    assert copies_in(features, np.arange(4.0)) == 1
+
+
 def test_values_that_went_through_float32_are_the_same_house() -> None:
     exact = np.array([[396.9, 0.1], [1e39, -1e300]])
     seen = np.array([[396.9, 0.1]]).astype(np.float32).astype(np.float64)

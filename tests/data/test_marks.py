@@ -131,6 +131,13 @@ def test_other_columns_do_not_settle_one_that_is_written_with_the_other_mark(
     assert MAYBE in refused(a=a, extra=b)[0]
 
 
+@pytest.mark.parametrize("extra", ["31.12", "1.10", "12,5"])
+def test_a_column_that_is_not_asked_for_settles_no_other(extra: str) -> None:
+    """It may hold days, versions or streets: prices of 144.993 became 145 by them."""
+    assert MAYBE in refused(a="144.993", extra=extra)[0]
+    assert read(a="144.993", b="54.5", extra="31.12")["a"] == ["144.993"]
+
+
 def test_a_column_that_is_not_asked_for_may_have_any_mark_where_the_others_are_settled() -> None:
     assert read(a="54.5", extra="54,5")["a"] == ["54.5"]
     assert MAYBE in refused(a="144.993", b="54.5", extra="54,5")[0]

@@ -51,6 +51,15 @@ def test_text_is_read_as_in_a_csv_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table.features[:, 0], [1.0, np.nan, np.nan, -2000.0])
 
 
+def test_text_has_the_decimal_mark_that_its_numbers_settle(tmp_path: Path) -> None:
+    """Somebody made text of a csv file whose mark he did not know."""
+    table = read(tmp_path, "SELECT unnest(['54,5', '7']) a, 2.5 b, unnest(['1.144.993', '9']) y")
+    assert table.features[:, 0].tolist() == [54.5, 7.0]
+    assert table.target.tolist() == [1144993.0, 9.0]
+    said = refused(tmp_path, "SELECT '54' a, 2.5 b, unnest(['144.993', '250.000']) y")
+    assert said.startswith("`t`, row 1: `y` is `144.993`, which may be 144993 or 144.993")
+
+
 def test_a_column_of_nulls_alone_cannot_be_imputed(tmp_path: Path) -> None:
     assert refused(tmp_path, "SELECT NULL a, 2 b, 3 y") == (
         "`t` has no value in `a`: it cannot be imputed"

@@ -106,6 +106,14 @@ def test_missing_values_and_signed_zeros_make_no_other_house() -> None:
     assert target.tolist() == [21.0, 25.0]
 
 
+def test_a_row_without_any_value_replaces_no_other() -> None:
+    nothing = np.full((2, 2), np.nan)
+    base = Table(np.vstack([nothing, [[1.0, 2.0]]]), np.array([20.0, 21.0, 22.0]), "t", "0" * 64)
+    feedback = labeled(nothing[:1], np.array([25.0]))
+    _, target, _ = assemble(Material(base, feedback, np.array([20.0])))
+    assert sorted(target.tolist()) == [20.0, 21.0, 22.0, 25.0]
+
+
 def test_a_row_that_is_left_out_takes_with_it_what_repeats_it() -> None:
     base = table(20)
     found = material(base, labeled(base.features[:3], np.full(3, 30.0)))

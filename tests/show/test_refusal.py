@@ -6,7 +6,7 @@ from typing import Any
 
 from housing_cli.errors import ConfigError, ExitCode, GateRefused, InsufficientEvidence
 from housing_cli.show.printer import emit
-from housing_cli.show.refusal import error_text, named_lines, reason_lines
+from housing_cli.show.refusal import error_text, named_lines, reason_lines, unlearned
 from housing_cli.show.result import failure
 from housing_cli.words import WIDTH
 
@@ -27,6 +27,21 @@ LINES = [
 
 def refused(evidence: dict[str, Any]) -> GateRefused:
     return GateRefused(f"v2 is not better than v1: {'; '.join(REASONS)}", "v1 stays", evidence)
+
+
+def test_what_was_not_learned_is_told_of_a_refused_challenger_too() -> None:
+    told = {"equal_to_prediction": 3, "beyond_float32": 5, "beyond_float32_rows": ["a row", "b"]}
+    lines = error_text(refused({**FOUND, "feedback": told})).splitlines()
+    assert lines[-7:] == [
+        "warning: 3 real prices are the predicted price sent back",
+        "  not learned",
+        "warning: 5 real prices are of a house with a number beyond float32",
+        "  no model can take it; not learned:",
+        "  a row",
+        "  b",
+        "  and 3 more (`--json` names 2: data.feedback.beyond_float32_rows)",
+    ]
+    assert unlearned({}, "data") == []
 
 
 def test_a_reason_is_a_line_and_three_prices_stand_below_theirs() -> None:

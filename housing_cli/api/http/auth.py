@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from housing_cli.errors import ServeError
+from housing_cli.files import read_file
 
 RECHECK_SECONDS = 0.5
 
@@ -82,7 +83,7 @@ class ApiKeys:
 
     def _read(self, file: Path) -> None:
         seen = _identity(file)
-        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+        lines = [line.strip() for line in read_file(file).decode("utf-8-sig").splitlines()]
         self._from_file = [
             _digest(line.encode()) for line in lines if line and not line.startswith("#")
         ]

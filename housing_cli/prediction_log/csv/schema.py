@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from housing_cli.errors import LogUnavailable
-from housing_cli.files import replace_file
+from housing_cli.files import read_file, replace_file
 from housing_cli.prediction_log import formats
 from housing_cli.prediction_log.csv.file import unavailable
 
@@ -40,7 +40,7 @@ def record_jump(folder: Path, jump_ms: int) -> None:
 def _read(folder: Path) -> dict[str, int]:
     path = folder / "schema.json"
     try:
-        numbers = json.loads(path.read_bytes())
+        numbers = json.loads(read_file(path))
         version, found = int(numbers["version"]), int(numbers.get("format", 1))
         jump = int(numbers.get(_JUMP, 0))
     except FileNotFoundError:
