@@ -66,6 +66,7 @@ class SqlitePlace:
         self._connection: Connection | None = None
         self._identity = (0, 0, 0, 0)
         self._since_checkpoint = 0
+        self._doubted = False
 
     def write(self, work: Callable[[Connection], T], *, wait: bool = True) -> T:
         """Return what `work` returns on the writing connection, waiting while others write.
@@ -78,7 +79,8 @@ class SqlitePlace:
             raise _busy()
         try:
             connection = self._connection
-            if self._since_checkpoint > _CHECKPOINT_ROWS or not self._is_connected():
+            waits = self._doubted or self._since_checkpoint > _CHECKPOINT_ROWS
+            if waits or not self._is_connected():
                 raise _busy()
             return work(connection)  # type: ignore[arg-type]
         except (*_DRIVER_ERRORS, OSError) as error:
@@ -90,6 +92,8 @@ class SqlitePlace:
             self._lock.release()
 
     def _write_patiently(self, work: Callable[[Connection], T]) -> T:
+        if self._doubted:
+            self.check()
         deadline = 0.0
         with self._lock:
             while True:
@@ -200,34 +204,33 @@ class SqlitePlace:
         """Raise `LogUnavailable` or `LogSchemaMismatch` if nothing could be written now.
 
         Writes on a connection of its own, and takes it back: what this process has open may go on
-        where another's next connection would not. So it does not go on where this one failed.
+        where another's next connection would not. Where this one fails, nothing is written until
+        it passes; the connection stays: to close it moves the write-ahead log into the file, and
+        SQLite does not look whether that was spoiled.
         """
-        self._try_drop(self._is_disconnected)
+        self._give_up_lost()
         try:
             check_growable(self.path)
             if not self.path.exists():
                 self._refuse_left_wal()
-                return
-            with self._engine.connect() as connection:
-                # The tables are made by the first row, not by a probe.
-                if sql_tables.format_of(connection, self.tables, str(self.path)):
-                    self._probe(connection)
+            else:
+                with self._engine.connect() as connection:
+                    # The tables are made by the first row, not by a probe.
+                    if sql_tables.format_of(connection, self.tables, str(self.path)):
+                        self._probe(connection)
         except (*_DRIVER_ERRORS, OSError) as error:
-            if not _is_busy(error):
-                self._try_drop(lambda: True)
+            self._doubted = self._doubted or not _is_busy(error)
             raise self._unavailable(error) from error
+        self._doubted = False
 
-    def _try_drop(self, wanted: Callable[[], bool]) -> None:
-        """Give up the writing connection, unless somebody writes: he looks himself."""
+    def _give_up_lost(self) -> None:
+        """Give up a writing connection to files that were removed; who writes looks himself."""
         if self._lock.acquire(timeout=_PROBE_PATIENCE_S / 5):
             try:
-                if wanted():
+                if self._connection is not None and not self._is_connected():
                     self._drop()
             finally:
                 self._lock.release()
-
-    def _is_disconnected(self) -> bool:
-        return self._connection is not None and not self._is_connected()
 
     def _probe(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={round(_PROBE_PATIENCE_S * 1000)}")

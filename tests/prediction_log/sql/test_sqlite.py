@@ -244,10 +244,18 @@ def test_a_probe_saves_the_rows_of_a_write_ahead_log_that_was_removed(place: Sql
 
 def test_no_row_goes_on_into_files_that_a_probe_found_spoiled(place: SqlitePlace) -> None:
     place.write(lambda connection: place.insert(connection, [row(0)]))
+    before = place.path.read_bytes()
     with place.path.with_name(f"{place.path.name}-wal").open("r+b") as file:
         file.truncate(0)
     with pytest.raises(LogUnavailable):
         place.check()
+    with pytest.raises(LogBusy):
+        place.write(lambda connection: place.insert(connection, [row(1)]), wait=False)
+    with pytest.raises(LogUnavailable):
+        place.write(lambda connection: place.insert(connection, [row(1)]))
+    assert place.path.read_bytes() == before
+    for end in ("", "-wal", "-shm"):
+        place.path.with_name(place.path.name + end).unlink()
     place.write(lambda connection: place.insert(connection, [row(1)]))
     place.check()
     assert place.read(count) == 1
