@@ -322,16 +322,17 @@ class CsvLog:
                 f"`{reader.path}` has lines that end with a carriage return alone",
                 "save it with other line ends to look up its predictions",
             )
+        ordered = reader.ordered
         key = wanted.encode(errors="replace")
         if not is_time_ordered(wanted):
-            end = reader.lower_bound(id_before(b""))
+            end = reader.lower_bound(id_before(b"", ordered=ordered))
             return reader.find(max(reader.start, end - _UNORDERED_LIMIT), end, key)
-        line = reader.find(*reader.narrow(id_before(key)), key)
+        line = reader.find(*reader.narrow(id_before(key, ordered=ordered)), key)
         if line is None:
             # Ids of other writers may be out of order within a millisecond.
             ms = milliseconds(wanted)
-            low, _ = reader.narrow(id_before(prefix_of(ms).encode()))
-            _, high = reader.narrow(id_before(prefix_of(ms + 1).encode()))
+            low, _ = reader.narrow(id_before(prefix_of(ms).encode(), ordered=ordered))
+            _, high = reader.narrow(id_before(prefix_of(ms + 1).encode(), ordered=ordered))
             line = reader.find(low, min(high, low + _UNORDERED_LIMIT), key)
         if line is None and not reader.ascends(ID_COLUMN):
             line = reader.find(reader.start, reader.size, key)  # somebody appended a backup

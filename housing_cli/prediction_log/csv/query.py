@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from housing_cli.prediction_log.csv.rows import ID_BYTES, id_of
+from housing_cli.prediction_log.csv.rows import ID_BYTES
 
 if TYPE_CHECKING:
     from housing_cli.prediction_log.csv.reader import LineReader
@@ -37,8 +37,7 @@ class Query(msgspec.Struct, frozen=True):
     @property
     def ordered(self) -> bool:
         """Whether the log has no rows of an older tool, whose ids tell no time."""
-        data = next(self.rows.lines(self.rows.start, 1 << 13), b"").lstrip(b"\n")
-        return id_of(data.replace(b'"', b"", 2)) != ""
+        return self.rows.ordered
 
     @property
     def sorted(self) -> bool:

@@ -145,9 +145,15 @@ class LineReader:
     def narrow(self, is_before: Comparison) -> tuple[int, int]:
         """Return two near positions between which the first line begins that is not before.
 
-        `is_before` answers None for a line that cannot be compared; it is stepped over.
+        `is_before` answers None for a line that cannot be compared; it is stepped over. Whatever
+        stands of them before that first line lies between the two positions.
         """
-        low, high = self.start, self.size
+        low, high, begin = self._narrowed(is_before)
+        return low, max(high, begin)
+
+    def _narrowed(self, is_before: Comparison) -> tuple[int, int, int]:
+        """Return what `narrow` does without lines that cannot be compared, and where they end."""
+        low, high, after = self.start, self.size, 0
         while high - low > _NEAR:
             middle = (low + high) // 2
             begin, line = self.line_at(middle)
@@ -158,8 +164,15 @@ class LineReader:
             if answer:
                 low = begin + len(line) + 1
             else:
+                after = begin if begin < high else after
                 high = middle
-        return low, max(low, high)
+        return low, max(low, high), after
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the file begins with an id of this tool, and not with an older tool's row."""
+        data = next(self.lines(self.start, 1 << 13), b"").lstrip(b"\n")
+        return id_of(data.replace(b'"', b"", 2)) != ""
 
     def ascends(self, key: slice) -> bool:
         """Return whether lines looked at here and there are in the order of these bytes of them.
@@ -182,7 +195,7 @@ class LineReader:
 
     def lower_bound(self, is_before: Comparison) -> int:
         """Return where the first line begins that is not before what is looked for."""
-        position, high = self.narrow(is_before)
+        position, high, _ = self._narrowed(is_before)
         while position < high:
             begin, line = self.line_at(position)
             if begin >= high or is_before(line) is False:
@@ -299,8 +312,11 @@ class LineReader:
                 parts = [b"?", parts[-1]]
 
 
-def id_before(prediction_id: bytes) -> Comparison:
-    """Return the comparison that finds the place of an id (or of how it begins) among lines."""
+def id_before(prediction_id: bytes, *, ordered: bool = True) -> Comparison:
+    """Return the comparison that finds the place of an id (or of how it begins) among lines.
+
+    ordered: the file begins with an id of this tool, so that what has another is no row.
+    """
 
     def is_before(line: bytes) -> bool | None:
         if line.startswith(b'"'):
@@ -308,6 +324,6 @@ def id_before(prediction_id: bytes) -> Comparison:
         if line[14:15] == b"7" and line[ID_BYTES : ID_BYTES + 1] == b",":
             return line[:ID_BYTES].lower() < prediction_id
         # Ids of an older tool, which are no version 7 UUIDs, stand before all of this tool's.
-        return True if _ID_AND_DAY.match(line) else None
+        return True if not ordered and _ID_AND_DAY.match(line) else None
 
     return is_before

@@ -17,6 +17,7 @@ from housing_cli.prediction_log import (
     open_log,
 )
 from housing_cli.prediction_log.ids import IdSource
+from housing_cli.prediction_log.records import SumsQuery
 from tests.prediction_log.csv.small import SMALL, add
 from tests.prediction_log.rows import BOSTON, ROW
 
@@ -116,6 +117,22 @@ def test_a_row_slightly_out_of_order_is_found(log: PredictionLog, tmp_path: Path
     path.write_text("".join(lines))
     for one in ids[890:1010]:
         log.feedback(one, 2.0)
+
+
+@pytest.mark.parametrize("junk", ["a,2026-01-31\n", "1.23E+35,2026-01-31T12:00:00.000Z,v1,1,2,3\n"])
+def test_lines_that_look_like_an_older_tools_hide_no_row(
+    log: PredictionLog, tmp_path: Path, junk: str
+) -> None:
+    """Behind rows of this tool no older one can follow: 404 was what known ids got before them."""
+    ids = add(log, 1500)
+    path = tmp_path / "predictions.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:1001], junk * 4000, *lines[1001:]]))
+    for one in (ids[0], ids[500], ids[999], ids[1000], ids[-1]):
+        assert log.feedback(one, 2.0).outcome == "recorded"
+    hour = datetime.now(UTC) - timedelta(hours=1)
+    assert len(log.labeled(since=hour)) == 5
+    assert sum(log.sums(SumsQuery(since=hour)).n) == 1500
 
 
 def test_a_log_of_an_older_tool_is_read(tmp_path: Path) -> None:

@@ -140,9 +140,17 @@ def test_a_line_is_before_an_id_after_it_or_cannot_be_compared() -> None:
     before = id_before(ids[1].encode())
     assert [before(line) for line in lines] == [True, False]
     assert before(b'"%s",x,1' % ids[0].encode()) is True
-    assert before(b"17,2026-01-31,1.5") is True  # of an older tool
-    assert before(b"00000007-0000-4000-8000-000000000007,2026-01-31,1") is True
-    assert before(b"what is this") is before(b"\0,\0,\0") is before(b"\xff,\xfe,\xfd") is None
+    older = id_before(ids[1].encode(), ordered=False)
+    for line in (b"17,2026-01-31,1.5", b"00000007-0000-4000-8000-000000000007,2026-01-31,1"):
+        assert older(line) is True  # of an older tool, whose rows come first
+        assert before(line) is None  # no row, where none of them came first
+    assert (
+        older(b"what is this")
+        is before(b"what is this")
+        is before(b"\0,\0,\0")
+        is before(b"\xff,\xfe,\xfd")
+        is None
+    )
     assert id_before(b"")(lines[0]) is False
 
 
