@@ -38,5 +38,8 @@ def command(
     if if_degraded and (judged := needed(settings)) is not None:
         return not_needed(judged)
     with progress_bars() as progress:
-        done = retrain(settings, tag=tag, promote=promote, force=force, progress=progress)
+        named = data_path is not None or any(text.startswith("data.path") for text in sets or ())
+        done = retrain(
+            settings, tag=tag, promote=promote, force=force, named=named, progress=progress
+        )
     return result_of(done)

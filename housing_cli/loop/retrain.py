@@ -13,7 +13,6 @@ import msgspec
 
 from housing_cli.config import Settings
 from housing_cli.data.kinds import name_of
-from housing_cli.data.table import read_table
 from housing_cli.errors import ExportError, GateRefused, SchemaMismatch
 from housing_cli.judging.acceptance import GATE
 from housing_cli.judging.comparison import Comparison
@@ -24,6 +23,7 @@ from housing_cli.loop.all_rows import scatter_in, stock_in
 from housing_cli.loop.challenger import Material, assemble, contest, gather
 from housing_cli.loop.evaluate import Evaluation, evaluate
 from housing_cli.loop.feedback import read_feedback
+from housing_cli.loop.own_table import Base, base_table
 from housing_cli.loop.train import TrainingRows, build_version, data_info
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import DataInfo, ModelRegistry, Version, open_registry
@@ -35,7 +35,8 @@ from housing_cli.registry.store import PRODUCTION, check_tag
 class Retrained:
     """The challenger, how it compares, and whether it is production now.
 
-    reused: the challenger was there already, made of the same labels.
+    reused: the challenger was there already, made of the same labels. base: the table that it
+    learned from.
     """
 
     version: Version
@@ -43,6 +44,7 @@ class Retrained:
     evidence: Mapping[str, Any]
     promoted: bool
     reused: bool = False
+    base: Base | None = None
 
     @property
     def comparison(self) -> Mapping[str, Any]:
@@ -73,13 +75,15 @@ def retrain(
     tag: str | None = None,
     promote: bool = False,
     force: bool = False,
+    named: bool = False,
     progress: Progress = silent,
 ) -> Retrained:
     """Make a challenger from base data and feedback, and compare it with production.
 
     A tuned champion hands its parameters down (`tuning.inherited`); retraining itself never tunes.
-    The challenger is registered whether or not it wins, so that it can be inspected. Raises
-    `GateRefused` where it does not win, or learned nothing new, and is not forced.
+    The challenger is registered whether or not it wins, so that it can be inspected. named: the
+    table may be another one than the champion's (`own_table`). Raises `GateRefused` where it does
+    not win, or learned nothing new, and is not forced.
     """
     if tag is not None:
         check_tag(tag)
@@ -87,7 +91,8 @@ def retrain(
     registry.check_signing(moves=bool(promote))
     settings, champion, tuning = _champion(settings, registry)
     compiled = load_verified(registry, champion)
-    base = read_table(settings.data.path, settings.schema(), settings.data.kinds)
+    found = base_table(settings, champion, named=named)
+    base = found.table
     settings = settings.learned(base.kinds)
     reference = load_reference(registry, champion)
     feedback = read_feedback(settings, reference.label_rule(settings.retrain.max_level))
@@ -122,7 +127,7 @@ def retrain(
         version = registry.add(metadata, files, promote=False, why="retrain")
     # What is left out now may be more than when a challenger that waits was made.
     known = {**version.metadata.evidence, "feedback": feedback.described()}
-    done = Retrained(version, champion, known, promote, reused)
+    done = Retrained(version, champion, known, promote, reused, found)
     _require_win(registry, done, force)
     if promote:
         _promote(registry, done, force)

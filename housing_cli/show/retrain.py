@@ -48,6 +48,8 @@ def result_of(done: Retrained) -> Result:
             "reused": done.reused,
             "comparison": dict(found),
             "metrics": dict(done.version.metadata.metrics),
+            "data_path": done.version.metadata.data.path,
+            "data_rows_added": done.base and done.base.added,
             "feedback_rows": done.version.metadata.data.feedback_rows,
             "feedback_left_out": done.left_out,
             "overlap": done.evidence.get("overlap"),
@@ -85,7 +87,7 @@ def _overlap(done: Retrained) -> Mapping[str, Any]:
 
 def _notes(done: Retrained) -> list[str]:
     found, name = done.comparison, done.version.name
-    notes = []
+    notes = [done.base.note] if done.base is not None and done.base.note else []
     if not found["wins"]:
         reasons = reason_lines(found, "data.comparison")
         notes.append("\n".join(["warning: forced although", *reasons]))

@@ -25,13 +25,13 @@ def retrained(overlap: dict[str, float] | None) -> Any:
     """Return an accepted challenger with what matters to what is said of it."""
     found = SIDE | {"metric": "rmse", "wins": True, "interval": (-2.0, -0.5), "difference": -1.0,
                     "level": 1.0, "reasons": ()}  # fmt: skip
-    data = SimpleNamespace(feedback_rows=40)
+    data = SimpleNamespace(feedback_rows=40, path="t.csv")
     version = SimpleNamespace(
         name="v2", metadata=SimpleNamespace(evidence={}, data=data, metrics={})
     )
     return SimpleNamespace(
         version=version, champion=SimpleNamespace(name="v1"), comparison=found, left_out=0, equal=0,
-        unfit=(0, ()), promoted=True, reused=False,
+        unfit=(0, ()), promoted=True, reused=False, base=None,
         evidence={} if overlap is None else {"overlap": overlap},
     )  # fmt: skip
 
