@@ -91,7 +91,7 @@ def prediction_row(line: bytes, width: int) -> PredictionRow:
         raise ValueError("the predicted price is not finite")
     return PredictionRow(
         canonical(fields[0]) or fields[0],
-        epoch(fields[1].strip()),
+        _epoch(fields[1]),
         fields[2].strip(),
         features,
         predicted,
@@ -107,7 +107,7 @@ def feedback_row(line: bytes) -> FeedbackRow:
     real = float(fields[2])
     if not 0 < real <= HIGHEST_PRICE:
         raise ValueError("the price is not a positive number that a model can give")
-    return FeedbackRow(canonical(fields[0]) or fields[0], epoch(fields[1].strip()), real)
+    return FeedbackRow(canonical(fields[0]) or fields[0], _epoch(fields[1]), real)
 
 
 def _check_plain(numbers: Sequence[str]) -> None:
@@ -115,6 +115,14 @@ def _check_plain(numbers: Sequence[str]) -> None:
     text = "".join(numbers)
     if "_" in text or not text.isascii():
         raise ValueError("not a number")
+
+
+def _epoch(text: str) -> float:
+    """Return epoch seconds. Raises ValueError, for `20260131T12Z` too: DuckDB takes it for none."""
+    time = text.strip()
+    if time[4:5] != "-":
+        raise ValueError("not a time")
+    return epoch(time)
 
 
 def id_of(line: bytes) -> str:

@@ -85,7 +85,7 @@ def test_a_price_is_read_with_the_line_end_of_another_tool() -> None:
     "line",
     ["", "{id},{at}", "{id},{at},1,2", ",{at},1", "{id},{at},", "{id},{at},0", "{id},{at},-1",
      "{id},{at},nan", "{id},{at},inf", "{id},{at},2_5", "{id},{at},\uff12\uff15",
-     "{id},{at},1e39", "{id},2026-13-45T12:00:00.000Z,1"],
+     "{id},{at},1e39", "{id},2026-13-45T12:00:00.000Z,1", "{id},20260131T120000Z,1"],
 )  # fmt: skip
 def test_a_broken_price_is_a_value_error(line: str) -> None:
     with pytest.raises(ValueError):
