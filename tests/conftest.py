@@ -22,6 +22,9 @@ from tests.postgres import PostgresServer, running
 # A shell starts what runs in its background with Ctrl-C ignored, and commands inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does `nohup` with the end of a terminal.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "data" / "HousingData.csv"
