@@ -30,6 +30,7 @@ NAMES = {
     "housing_reloads": "counter",
     "housing_reload_refused": "gauge",
     "housing_log_errors": "counter",
+    "housing_unknown_categories": "counter",
 }
 
 

@@ -274,7 +274,7 @@ TABLES = [
     Bad(
         "Parquet of lists",
         parquet(frame().assign(AGE=pd.Series([[1, 2]] * 60))),
-        "`t`: `AGE` holds bigint[] values",
+        "`t`: `AGE` holds integer[] values",
         "store numbers, text or dates",
     ),
     Bad(
@@ -331,6 +331,7 @@ def test_a_table_that_one_may_not_read(table: Path, workshop: Path, housing: Hou
     with as_nobody():
         ran = housing("train", "--data-path", table.name)
     assert ran.stderr == (
-        "error: `table.csv` cannot be read: permission denied\nhint: check its permissions\n"
+        "error: `table.csv` cannot be read: permission denied\n"
+        "hint: give a CSV or Parquet file that you may read\n"
     )
     assert ran.code == FAILURE
