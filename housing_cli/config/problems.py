@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 
 from housing_cli.config.settings import SECTIONS, hints
+from housing_cli.data.kinds import NAMES
 from housing_cli.errors import ConfigError, UsageError
 
 ErrorType = type[ConfigError] | type[UsageError]
@@ -70,6 +71,8 @@ def _expected(hint: Any) -> str:
         return " ".join(parts)
     if origin is dict and get_origin(arguments[1]) is tuple:
         return "a table of `NAME = [LOWEST, HIGHEST]`"
+    if origin is dict and arguments[1] is not Any:
+        return f"a table of `NAME = KIND`, a kind being {', '.join(NAMES[:-1])} or {NAMES[-1]}"
     return _WORDS[origin or hint]
 
 

@@ -44,7 +44,7 @@ def base_table(settings: Settings, champion: Version, *, named: bool) -> Base:
     table = read_table(path, settings.schema(), settings.data.kinds)
     if table.sha256 == known.sha256:
         return Base(table, 0, _instead(path, asked, champion.name))
-    added = _added(Path(path), known.sha256)
+    added = _added(Path(path), known.sha256) if Path(path).is_file() else None
     if added is not None:
         were = "was" if added == 1 else "were"
         said = f"note: {counted(added, 'row')} {were} added to `{path}` since {champion.name}"
@@ -70,7 +70,10 @@ def _instead(path: str, asked: str, champion: str) -> str:
 
 
 def _hash(path: str) -> str | None:
+    """Return the hash of a file, `None` for what is none: a pipe can be read once only."""
     try:
+        if not Path(path).is_file():
+            return None
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
         return None

@@ -30,6 +30,13 @@ def blamed(section: str, key: str, value: object) -> ConfigError | UsageError:
         ("evaluate", "window", [1], "`[1]` but must be text or a whole number", '`"30d"`'),
         ("serve", "access_log", 1, "`1` but must be `true` or `false`", "`false`"),
         ("data", "features", [], "`[]` but must be a list of names that is not empty", "CRIM"),
+        (
+            "data",
+            "kinds",
+            {"RM": "word"},
+            '`{RM = "word"}` but must be a table of `NAME = KIND`, ',
+            "`{}`",
+        ),
         ("data", "limits", {"RM": 1}, "`{RM = 1}` but must be a table of `NAME = [", "`{}`"),
         ("model", "params", True, "`true` but must be a table", "n_estimators = 300"),
     ],

@@ -90,3 +90,15 @@ def test_another_table_is_refused_unless_it_is_named(here: Version) -> None:
     found = base(here, named=True)
     assert (len(found.table), found.added) == (206, None)
     assert found.note == "note: learned from `data/HousingData.csv`; v1 from `train.csv`"
+
+
+def test_a_pipe_is_read_once(here: Version) -> None:
+    """`--data-path <(command)`: what was read for a hash would be gone for the table."""
+    source, sink = os.pipe()
+    os.write(sink, Path("data/HousingData.csv").read_bytes())
+    os.close(sink)
+    try:
+        found = base(here, f"/dev/fd/{source}", named=True)
+    finally:
+        os.close(source)
+    assert (len(found.table), found.added) == (206, None)

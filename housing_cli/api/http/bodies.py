@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from housing_cli.data.kinds import Boolean, Date, Kind, Value, coder
+from housing_cli.data.kinds import Boolean, Category, Date, Kind, Value, coder
 from housing_cli.model.compiled import HIGHEST
 from housing_cli.prediction_log import HIGHEST_PRICE
 
@@ -86,26 +86,32 @@ class Coded:
 
     def __init__(self, schema: FeatureSchema, unknown: Unknown = nobody) -> None:
         self._unknown = unknown
-        self._met: list[tuple[str, str]] = []
-        self._coders = {
-            place: coder(schema.kinds[name], self._meeting(name))
-            for place, name in enumerate(schema.features)
-            if name in schema.kinds
+        self._names = schema.features
+        kinds = {place: schema.kinds.get(name) for place, name in enumerate(schema.features)}
+        self._coders = {place: coder(kind) for place, kind in kinds.items() if kind is not None}
+        self._known = {
+            place: frozenset(kind.codes.values())
+            for place, kind in kinds.items()
+            if isinstance(kind, Category)
         }
 
-    def _meeting(self, name: str) -> Callable[[str], None]:
-        return lambda word: self._met.append((name, word))
-
     def codes(self, rows: Sequence[Sequence[Value]]) -> list[Row]:
-        """Return rows of numbers. Raises ValueError where one is no value of its kind."""
-        self._met.clear()
+        """Return rows of numbers. Raises ValueError where one is no value of its kind.
+
+        A batch is read by another thread than single rows: what is met is kept by the call alone,
+        and told only when all of its rows are right.
+        """
+        met: list[tuple[str, str]] = []
         made: list[Row] = []
         for row in rows:
             values = list(row)
             for place, code in self._coders.items():
-                values[place] = code(values[place])
+                value = values[place]
+                values[place] = found = code(value)
+                if found is not None and found not in self._known.get(place, (found,)):
+                    met.append((self._names[place], str(value)))
             made.append(tuple(values))  # type: ignore[arg-type]
-        for name, word in self._met:
+        for name, word in met:
             self._unknown(name, word)
         return made
 

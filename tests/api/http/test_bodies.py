@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from housing_cli.api.http.bodies import Bodies, feedback
 from housing_cli.api.http.models import FeedbackRequest, row_model
+from housing_cli.data.kinds import Boolean, Category, Date
 from housing_cli.data.schema import FeatureSchema
 from tests.api.serving import FEATURES
 
@@ -103,3 +104,29 @@ def test_a_batch_is_rows_of_numbers_in_the_schemas_order() -> None:
     assert rows == [(1.0, 2.0), (None, 3.0)]
     assert SMALL.batch(b'{"rows": []}') == []
     assert SMALL.batch(b"{}") is None
+
+
+PLACE = Category({"INLAND": 5, "ISLAND": 6}, "one-hot")
+WORDS = FeatureSchema(("place", "pool", "sold"), "y", {}, {
+    "place": PLACE, "pool": Boolean(), "sold": Date("2015-05-27")})  # fmt: skip
+
+
+def test_words_become_numbers_and_unknown_ones_are_told_of_rows_that_are_right() -> None:
+    met: list[tuple[str, str]] = []
+    readers = Bodies(WORDS, lambda name, word: met.append((name, word)))
+    assert readers.row(b'{"place": "ISLAND", "pool": true, "sold": "2014-10-13"}') == (
+        6.0, 1.0, 16356.0,
+    )  # fmt: skip
+    assert met == []
+    row = b'{"place": "MARS", "pool": null, "sold": null}'
+    wrong = b'{"place": "VENUS", "pool": "perhaps", "sold": null}'
+    assert readers.batch(b'{"rows": [%b, %b]}' % (row, wrong)) is None
+    assert met == []
+    assert readers.batch(b'{"rows": [%b, %b]}' % (row, row)) is not None
+    assert met == [("place", "MARS")] * 2
+
+
+def test_a_word_that_must_be_known_is_left_to_the_models() -> None:
+    readers = Bodies(WORDS, refuse=True)
+    assert readers.row(b'{"place": "MARS", "pool": null, "sold": null}') is None
+    assert readers.row(b'{"place": "INLAND", "pool": null, "sold": null}') == (5.0, None, None)
