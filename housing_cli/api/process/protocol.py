@@ -59,6 +59,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.unsent = 0
         self.unsent_since = 0.0
         self._suspicious = False
+        self._began_in = 0  # bytes of the piece in which the request began
         self._last_words: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -77,7 +78,8 @@ class TimedProtocol(HttpToolsProtocol):
             return  # what follows something invalid means nothing
         scope = self.scope
         self._unset_keepalive_if_required()
-        self._suspicious = len(data) > MAX_HEADER_BYTES  # it may hold a whole head that is too long
+        # The pieces may hold a whole head that is too long.
+        self._suspicious = self._began_in + self.message_bytes + len(data) > MAX_HEADER_BYTES
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
@@ -87,7 +89,9 @@ class TimedProtocol(HttpToolsProtocol):
             self.logger.warning("Invalid HTTP request received.")
             self._end(_INVALID)
             return
-        if scope is self.scope:
+        if scope is not self.scope:
+            self._began_in = len(data)
+        else:
             self.message_bytes += len(data)
             if self.message_bytes - MOST_FRAMING * self.body_bytes > MAX_HEADER_BYTES:
                 self._end(_TOO_LARGE)

@@ -197,6 +197,18 @@ def test_a_head_that_is_too_long_in_one_piece_is_431(start: Start) -> None:
             assert connection.recv(1000).startswith(b"HTTP/1.1 " + status)
 
 
+def test_a_head_that_is_too_long_in_two_pieces_is_431(start: Start) -> None:
+    """It begins behind another request, and ends in a piece that is not too long by itself."""
+    server = start()
+    head = b"GET /healthz HTTP/1.1\r\nB: %b\r\n\r\n" % (b"y" * 70_000)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n\r\n" + head[:10_000])
+        first = connection.recv(1)
+        connection.sendall(head[10_000:])
+        got = first + to_the_end(connection)
+    assert re.findall(rb"HTTP/1.1 (\d+)", got) == [b"200", b"431"]
+
+
 def test_who_sends_all_of_a_refused_body_before_he_listens_sees_the_413(start: Start) -> None:
     server = start(HOUSING_API_MAX_BODY_BYTES="100000")
     body = b" " * 6_000_000
