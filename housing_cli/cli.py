@@ -20,6 +20,21 @@ from housing_cli.files import keep_from_strangers
 from housing_cli.show.printer import emit, say, unwritten
 from housing_cli.show.result import Result, failure
 
+MEANT = {
+    "rollback": "housing promote --rollback",
+    "fit": "housing train",
+    "server": "housing serve",
+    "start": "housing serve",
+    "run": "housing serve",
+    "judge": "housing evaluate",
+    "score": "housing evaluate",
+    "deploy": "housing promote REF",
+    "list": "housing registry ls",
+    **{verb: f"housing registry {verb}" for verb in ("ls", "history", "verify", "gc", "sign")},
+    **{verb: f"housing registry {verb} REF" for verb in ("show", "diff")},
+}
+"""What those mean who use other tools' verbs."""
+_NO_COMMAND = re.compile(r"no such command `(\S+)`.*", re.IGNORECASE)
 _PROPOSAL = re.compile(r"\(?(?:Possible options:|Did you mean)(.*?)[?)]?$")
 
 values.install()
@@ -42,7 +57,7 @@ class HousingGroup(TyperGroup):
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **options: Any
     ) -> Any:
         """Run the verb that `args` name; called by keywords alone."""
-        words = list(sys.argv[1:] if args is None else args)
+        words = _meant(list(sys.argv[1:] if args is None else args))
         # Looked up before parsing: a usage error is JSON too where JSON was asked for.
         as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
         command = _command_name(words, self)
@@ -70,6 +85,18 @@ class HousingGroup(TyperGroup):
         if standalone_mode:
             sys.exit(code)
         return code
+
+
+def _meant(words: list[str]) -> list[str]:
+    """Return the words with help where it is meant, and with `--json` behind the verb."""
+    if not words:
+        return ["--help"]
+    if words[0] == "help":
+        return [*words[1:], "--help"]
+    if words[0] == "--json" and len(words) > 1:
+        end = words.index("--") if "--" in words else len(words)
+        return [*words[1:end], "--json", *words[end:]]
+    return words
 
 
 def _known_failure(error: Exception, command: str, words: list[str]) -> Result | None:
@@ -124,6 +151,8 @@ def _usage_error(error: typer.TyperException, command: str) -> HousingError:
     message = " ".join(message.split()).rstrip(".").replace("'", "`")
     verb = f" {command}" if command else ""
     hint = f"see `housing{verb} --help`"
+    if (wrong := _NO_COMMAND.fullmatch(message)) and wrong[1] in MEANT:
+        return errors.UsageError(f"no such command `{wrong[1]}`", f"use `{MEANT[wrong[1]]}`")
     if proposed := _PROPOSAL.search(message):
         message = message[: proposed.start()].rstrip(" .")
         names = " or ".join(f"`{name.strip('` ')}`" for name in proposed[1].split(","))

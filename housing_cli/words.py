@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from datetime import datetime
 
 from housing_cli import __version__
 
@@ -45,6 +46,17 @@ def figure(value: float, digits: int = 4) -> str:
 def chance(p_value: float) -> str:
     """Return a p-value: `0.004`, `<0.001`."""
     return "<0.001" if p_value < _SMALL_CHANCE else f"{p_value:.3f}"
+
+
+def short_time(when: str) -> str:
+    """Return a time in ISO 8601 as a table has it: `2026-11-28 04:11`, by the clock on the wall.
+
+    What is no time is returned as it is.
+    """
+    try:
+        return f"{datetime.fromisoformat(when).astimezone():%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError):
+        return when
 
 
 def in_one_line(text: str) -> str:

@@ -27,11 +27,36 @@ def test_version_and_help_go_to_stdout(housing: Housing) -> None:
     assert "train" in housing("--help").stdout
 
 
-def test_no_verb_is_a_usage_error_that_shows_the_help(housing: Housing) -> None:
-    for words in ([], ["registry"]):
+def test_no_verb_is_help_and_no_verb_of_the_registry_a_usage_error(housing: Housing) -> None:
+    for words in ([], ["help"]):
         ran = housing(*words)
-        assert (ran.code, ran.stdout) == (64, "")
-        assert ran.stderr.startswith("Usage: housing") and "error: no verb given" in ran.stderr
+        assert (ran.code, ran.stdout) == (0, housing("--help").stdout)
+    assert housing("help", "train").stdout == housing("train", "--help").stdout
+    ran = housing("registry")
+    assert (ran.code, ran.stdout) == (64, "")
+    assert ran.stderr.startswith("Usage: housing") and "error: no verb given" in ran.stderr
+
+
+def test_json_may_be_asked_for_before_the_verb(housing: Housing, artifacts: Path) -> None:
+    assert artifacts.exists()
+    assert housing("--json", "registry", "ls").json == housing("registry", "ls", "--json").json
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("rollback", "use `housing promote --rollback`"), ("ls", "use `housing registry ls`"),
+     ("show", "use `housing registry show REF`")],
+)  # fmt: skip
+def test_verbs_of_other_tools_are_told_ours(housing: Housing, word: str, hint: str) -> None:
+    ran = housing(word)
+    assert (ran.code, ran.stderr) == (64, f"error: no such command `{word}`\nhint: {hint}\n")
+
+
+def test_a_mistyped_ref_is_told_what_was_meant(housing: Housing, artifacts: Path) -> None:
+    assert artifacts.exists()
+    ran = housing("registry", "show", "prodution")
+    assert ran.code == 1
+    assert "hint: did you mean `production`?" in ran.stderr
 
 
 def test_only_evaluate_may_return_2() -> None:
@@ -140,10 +165,11 @@ def test_any_locale_can_show_any_text(artifacts: Path) -> None:
     assert json.loads(done.stdout)["data"]["events"][0]["why"].startswith("caf")
 
 
-def test_a_terminal_gets_a_drawn_table_and_a_pipe_plain_columns(artifacts: Path) -> None:
+def on_a_terminal(words: list[str], columns: int, **variables: str) -> str:
+    """Return what a terminal shows, with what it obeys."""
     parent, child = pty.openpty()
-    env = environment({"TERM": "xterm-256color", "COLUMNS": "101"})
-    process = subprocess.Popen([*HOUSING, "registry", "ls"], stdout=child, stderr=child, env=env)
+    env = environment({"TERM": "xterm-256color", "COLUMNS": str(columns), **variables})
+    process = subprocess.Popen([*HOUSING, *words], stdout=child, stderr=child, env=env)
     os.close(child)
     shown = b""
     while select.select([parent], [], [], 20)[0]:
@@ -151,14 +177,35 @@ def test_a_terminal_gets_a_drawn_table_and_a_pipe_plain_columns(artifacts: Path)
             shown += os.read(parent, 65536)
         except OSError:
             break
-    assert process.wait(20) == 0
-    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+    process.wait(20)
+    return shown.decode()
+
+
+RED, GREEN = "\x1b[1;31m", "\x1b[32m"
+
+
+def test_errors_are_red_on_a_terminal_unless_nobody_wants_colors(workshop: Path) -> None:
+    assert workshop.exists()
+    shown = on_a_terminal(["trian"], 80)
+    assert f"{RED}error:\x1b[0m no such command" in shown
+    assert "\x1b[" not in on_a_terminal(["trian"], 80, NO_COLOR="1")
+
+
+def test_a_terminal_gets_a_drawn_table_and_a_pipe_plain_columns(artifacts: Path) -> None:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(["registry", "ls"], columns=93))
     assert "┃ version ┃" in text and "│ v2      │" in text
-    assert max(map(len, text.splitlines())) == 101
+    assert max(map(len, text.splitlines())) == 93
     piped = subprocess.run([*HOUSING, "registry", "history"], capture_output=True, env=environment(
         {"COLUMNS": "20"}), text=True, check=True).stdout  # fmt: skip
     assert "┃" not in piped and "…" not in piped
     assert max(map(len, piped.splitlines())) > 60
+
+
+def test_a_narrow_terminal_goes_without_some_columns_and_says_so(artifacts: Path) -> None:
+    text = on_a_terminal(["registry", "ls"], columns=70)
+    assert "no room for parent, R2: a wider terminal, or `--json`, has them" in text
+    assert "MAE" in text
+    assert max(map(len, text.splitlines()[:-1])) <= 70
 
 
 def complete(words: str, shell: str = "bash") -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from housing_cli.words import (
@@ -15,6 +17,7 @@ from housing_cli.words import (
     install_hint,
     share,
     share_in_short,
+    short_time,
 )
 
 
@@ -64,3 +67,17 @@ def test_long_text_is_folded_between_words() -> None:
 def test_an_extra_is_installed_from_the_clone_or_with_the_wheel() -> None:
     assert install_hint("sign").startswith("pip install '.[sign]' in the clone, or 'housing_loop-")
     assert install_hint("sign").endswith(".whl[sign]'")
+
+
+def test_times_are_told_to_the_minute_by_the_clock_on_the_wall(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Madrid")
+    time.tzset()
+    try:
+        assert short_time("2026-07-28T04:11:59.720Z") == "2026-07-28 06:11"
+        assert short_time("yesterday") == "yesterday"
+        assert short_time("0001-01-01T00:00:00Z")
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -188,11 +188,20 @@ class RegistryReader:
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
 
+    def _similar(self, ref: str) -> str:
+        """Return a hint with what was likely meant, nothing where nothing is close."""
+        from difflib import get_close_matches
+
+        tags = [version.metadata.tag for version in self.survey()[0] if version.metadata.tag]
+        close = get_close_matches(ref, [LATEST, *self.aliases(), *tags], n=1, cutoff=0.7)
+        return f"did you mean `{close[0]}`? {LIST}" if close else ""
+
     def _resolve_tag(self, ref: str) -> str:
         tagged = [version.name for version in self.survey()[0] if version.metadata.tag == ref]
         if not tagged:
             raise VersionNotFound(
-                f"`{printable(ref)}` is no version, alias or tag in registry `{self.root}`", LIST
+                f"`{printable(ref)}` is no version, alias or tag in registry `{self.root}`",
+                self._similar(ref) or LIST,
             )
         if len(tagged) > 1:
             raise VersionNotFound(

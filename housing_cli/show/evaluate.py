@@ -71,6 +71,7 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
         exit_code=code,
         notes=_notes(judged),
         outputs={key: data[key] for key in ("version", "verdict", "ratio", "n")},
+        tone={"healthy": "good", "degraded": "bad"}.get(verdict.verdict, ""),
     )
 
 

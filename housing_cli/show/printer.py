@@ -12,11 +12,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from housing_cli.errors import ExitCode
 from housing_cli.show import github
 from housing_cli.show.result import JSON_FORMAT, Result, Table, text_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STYLES = {"error": "bold red", "warning": "yellow"}
+_TONES = {"good": "green", "bad": "bold red"}
+"""Of the first line of a result, see `Result.tone`."""
 
 
 def emit(result: Result, *, as_json: bool) -> int:
@@ -59,8 +66,11 @@ def _print(result: Result, *, as_json: bool) -> None:
         }
         print(json.dumps(_finite(envelope)))  # noqa: T201
     else:
+        tone = _TONES.get(result.tone)
         for block in result.show:
-            print(block if isinstance(block, str) else _drawn(block))  # noqa: T201
+            shown = block if isinstance(block, str) else _drawn(block)
+            print(styled(shown, tone, sys.stdout) if tone else shown)  # noqa: T201
+            tone = None  # the verdict alone
         sys.stdout.flush()  # the notes come after what they are about
     for note in result.notes:
         say(note)
@@ -73,10 +83,26 @@ def _print(result: Result, *, as_json: bool) -> None:
 
 def say(text: str) -> None:
     """Print `text` on stderr."""
+    head, colon, rest = text.partition(":")
+    if colon and head in _STYLES:
+        text = styled(f"{head}:", _STYLES[head], sys.stderr) + rest
     try:
         print(text, file=sys.stderr)  # noqa: T201
     except OSError:  # nobody listens, and there is nowhere to say so
         return
+
+
+def styled(text: str, style: str, stream: TextIO | None) -> str:
+    """Return the text as a terminal shows it in a style, and as it is for anything else."""
+    if stream is None or not stream.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream)  # knows terminals without colors
+    with console.capture() as shown:
+        console.print(Text(text, style=style), end="", soft_wrap=True)
+    return shown.get()
 
 
 @contextmanager
@@ -110,11 +136,28 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _drawn(table: Table) -> str:
-    rows = [[text_of(cell) for cell in row] for row in table.rows]
-    plain = _columns([table.columns, *rows], table.title)
+    plain = _plain(table)
     if not sys.stdout.isatty():
         return plain
     from rich.console import Console
+
+    console = Console(force_terminal=True)
+    left_out: list[str] = []
+    while table.spare and max(map(len, plain.splitlines())) > console.width:
+        left_out.append(table.spare[0])
+        table = table.without(table.spare[0])
+        plain = _plain(table)
+    said = f"\nno room for {', '.join(left_out)}: a wider terminal, or `--json`, has them"
+    return _boxed(table, plain, console) + said * bool(left_out)
+
+
+def _plain(table: Table) -> str:
+    rows = [[text_of(cell) for cell in row] for row in table.rows]
+    return _columns([table.columns, *rows], table.title)
+
+
+def _boxed(table: Table, plain: str, console: Console) -> str:
+    """Return the table with lines around its cells, or `plain` where only that fits."""
     from rich.table import Table as Drawing
     from rich.text import Text
 
@@ -123,9 +166,8 @@ def _drawn(table: Table) -> str:
         cells = [row[position] for row in table.rows]
         numeric = any(isinstance(cell, int | float) for cell in cells)
         drawing.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        drawing.add_row(*map(Text, row))
-    console = Console(force_terminal=True)
+    for row in table.rows:
+        drawing.add_row(*(Text(text_of(cell)) for cell in row))
     widest = max(map(len, plain.splitlines()))
     boxed = console.measure(drawing, options=console.options.update(width=10 * widest)).maximum
     if widest <= console.width < boxed:

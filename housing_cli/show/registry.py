@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import msgspec
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.result import Cell, Result, Table, describe
+from housing_cli.words import short_time
 
 if TYPE_CHECKING:
     from housing_cli.loop.promote import Promotion
@@ -25,12 +27,16 @@ def listed(registry: ModelRegistry) -> Result:
     aliases = registry.aliases()
     found, broken = registry.survey()
     versions = [_summary(version, aliases) for version in reversed(found)]
-    rows = [[", ".join(v["aliases"]) or None if c == "aliases" else v[c] for c in v]
-            for v in versions]  # fmt: skip
+    rows: list[list[Cell]] = []
+    for version in versions:
+        shown = {**version, "aliases": ", ".join(version["aliases"]) or None}
+        rows.append(list({**shown, "created": short_time(version["created"])}.values()))
+    labels = {name: metric.label for name, metric in METRICS.items()} | {"r2": "R2"}
+    columns = [labels.get(key, key) for key in versions[0]] if versions else []
     return Result(
         "registry ls",
         {"versions": versions, "aliases": aliases},
-        show=[Table(list(versions[0]), rows)] if rows else (),
+        show=[Table(columns, rows, spare=("parent", "R2", "rows", "MAE"))] if rows else (),
         notes=() if rows or broken else ["no versions yet; next: housing train"],
         status="error" if broken else "ok",
         exit_code=ExitCode.FAILURE if broken else ExitCode.OK,
@@ -56,6 +62,7 @@ def difference(first: Version, second: Version) -> Result:
     )
     keys = [key for key in {**left, **right} if left.get(key) != right.get(key)]
     rows = [[key, left.get(key), right.get(key)] for key in keys]
+    brief = [[key, *(_brief(key, side.get(key)) for side in (left, right))] for key in keys]
     same = f"{first.name} and {second.name} are the same in all that is recorded"
     return Result(
         "registry diff",
@@ -64,7 +71,7 @@ def difference(first: Version, second: Version) -> Result:
             "b": second.name,
             "changed": {key: {"a": a, "b": b} for key, a, b in rows},
         },
-        show=[Table(["key", first.name, second.name], rows) if rows else same],
+        show=[Table(["key", first.name, second.name], brief) if rows else same],
     )
 
 
@@ -72,11 +79,13 @@ def told(history: Sequence[Event]) -> Result:
     """Return who moved what, when and why, newest first."""
     events = [msgspec.to_builtins(event) for event in reversed(history)]
     columns = ["when", "who", "event", "alias", "from", "to", "why"]
-    rows: list[list[Cell]] = [[event[column] for column in columns] for event in events]
+    rows: list[list[Cell]] = [
+        [short_time(event["when"]), *(event[column] for column in columns[1:])] for event in events
+    ]
     return Result(
         "registry history",
         {"events": events},
-        show=[Table(columns, rows)] if rows else (),
+        show=[Table(columns, rows, spare=("who", "alias"))] if rows else (),
         notes=() if rows else ["nothing happened yet; next: housing train"],
     )
 
@@ -176,6 +185,27 @@ def _summary(version: Version, aliases: dict[str, str]) -> dict[str, Any]:
     }
 
 
+_HASH, _TIMES, _WIDE = 64, ("oldest", "newest"), 28
+"""Hexadecimal digits of a SHA-256, facts that are epoch seconds, and the widest cell of two."""
+
+
+def _brief(key: str, value: Any) -> Cell:
+    """Return a fact so short that two of them fit beside its name; `--json` has all of it."""
+    if key.rpartition(".")[2] in _TIMES and isinstance(value, float):
+        return f"{datetime.fromtimestamp(value).astimezone():%Y-%m-%d %H:%M}"
+    if key == "created" and isinstance(value, str):
+        return short_time(value)
+    if isinstance(value, str):
+        if len(value) == _HASH and not value.strip("0123456789abcdef"):
+            return value[:8]
+        return value if len(value) <= _WIDE else f"{value[: _WIDE - 1]}\N{HORIZONTAL ELLIPSIS}"
+    return value  # type: ignore[no-any-return]
+
+
+def _figure(item: Any) -> str:
+    return f"{item:.4g}" if isinstance(item, float) else str(item)
+
+
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested dicts as one with dotted keys; lists as text."""
     flat: dict[str, Any] = {}
@@ -184,6 +214,6 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
             flat |= _flat(item, f"{prefix}{key}.")
         else:
             flat[prefix + key] = (
-                ", ".join(map(str, item)) if isinstance(item, list | tuple) else item
+                ", ".join(map(_figure, item)) if isinstance(item, list | tuple) else item
             )
     return flat

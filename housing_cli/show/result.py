@@ -20,19 +20,29 @@ else."""
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows to show; `title` may be empty."""
+    """Rows to show; `title` may be empty. spare: columns that a narrow terminal goes without, the
+    first of them first.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     title: str = ""
+    spare: Sequence[str] = ()
+
+    def without(self, column: str) -> Table:
+        """Return the table without one of its columns."""
+        place = list(self.columns).index(column)
+        rows = [[cell for at, cell in enumerate(row) if at != place] for row in self.rows]
+        columns = [name for name in self.columns if name != column]
+        return Table(columns, rows, self.title, [name for name in self.spare if name != column])
 
 
 class Result(msgspec.Struct, frozen=True):
     """What a verb did. `data` is the `--json` payload, `show` what people see instead.
 
-    notes go to stderr. said: each of `errors` as people read it; empty: as its message is.
-    outputs are the step outputs of GitHub Actions; where there are some, `show`
-    is also written into the run's summary.
+    notes go to stderr. said: each of `errors` as people read it; empty: as its message is. outputs
+    are the step outputs of GitHub Actions; where there are some, `show` is also written into the
+    run's summary. tone: `good` or `bad`, how the first of `show` looks on a terminal.
     """
 
     command: str
@@ -44,6 +54,7 @@ class Result(msgspec.Struct, frozen=True):
     errors: Sequence[Mapping[str, str]] = ()
     said: Sequence[str] = ()
     outputs: Mapping[str, Cell] = {}
+    tone: str = ""
 
 
 def failure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def test_versions_are_listed_newest_first_with_their_aliases(registry: ModelRegi
         ("v2", "canary, production", "mine"),
         ("v1", "previous", None),
     ]
-    assert {"created", "parent", "rows", "rmse", "mae", "r2"} < set(rows[0])
+    assert {"created", "parent", "rows", "RMSE", "MAE", "R2"} < set(rows[0])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", rows[0]["created"])
     assert result.data["aliases"] == registry.aliases()
     assert result.data["versions"][0]["aliases"] == ["canary", "production"]
     assert (result.exit_code, result.notes) == (ExitCode.OK, ())

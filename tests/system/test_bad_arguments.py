@@ -21,7 +21,6 @@ TAG_RULE = (
 
 # (words, error, hint, exit code); `artifacts` holds v1 (tag `first`) and v2 (tag `second`).
 ARGUMENTS: list[tuple[str, str, str, int]] = [
-    ("", "no verb given", "see `housing --help`", USAGE),
     ("trian", "no such command `trian`",
      "did you mean `train` or `retrain`? see `housing --help`", USAGE),
     ("registry lss", "no such command `lss`",
