@@ -93,20 +93,7 @@ def create_app(
         # To look for a tracer at each request costs a tenth of it, and ours are `metrics`.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan,
-        middleware=[
-            Middleware(Identified, draining=lambda: predictor.draining),
-            Middleware(Observed, metrics=metrics, access_log=settings.serve.access_log),
-            *_cross_origin(api.cors_origins),
-            Middleware(Guarded, keys=keys, metrics_too=api.protect_metrics),
-            Middleware(Understood),
-            Middleware(
-                Bounded,
-                most=api.max_body_bytes,
-                room=max(api.max_bytes_in_flight, api.max_body_bytes),
-                timeout=settings.serve.request_timeout,
-            ),
-            Middleware(Direct, answers=direct),
-        ],
+        middleware=_stack(settings, keys, predictor, direct),
         exception_handlers={HousingError: known, RequestValidationError: _invalid},
     )
     app.root_path = settings.serve.root_path  # as an argument it is deprecated, aloud
@@ -134,6 +121,27 @@ def create_app(
     app.state.reloader = reloader
     app.state.adapter = Adapter(predictor, settings)
     return app
+
+
+def _stack(
+    settings: Settings, keys: ApiKeys, predictor: Predictor, direct: dict[str, Answer]
+) -> list[Middleware]:
+    """Return what a request goes through on its way to the routes, the outermost first."""
+    api = settings.api
+    return [
+        Middleware(Identified, draining=lambda: predictor.draining),
+        Middleware(Observed, metrics=predictor.metrics, access_log=settings.serve.access_log),
+        *_cross_origin(api.cors_origins),
+        Middleware(Guarded, keys=keys, metrics_too=api.protect_metrics),
+        Middleware(Understood),
+        Middleware(
+            Bounded,
+            most=api.max_body_bytes,
+            room=max(api.max_bytes_in_flight, api.max_body_bytes),
+            timeout=settings.serve.request_timeout,
+        ),
+        Middleware(Direct, answers=direct),
+    ]
 
 
 def _cross_origin(origins: Sequence[str]) -> list[Middleware]:
