@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -199,6 +200,15 @@ def parquet(table: pd.DataFrame) -> bytes:
         file = Path(folder, "table.parquet")
         database.from_df(table).write_parquet(str(file))
         return file.read_bytes()
+
+
+def workbook(table: pd.DataFrame, **more: pd.DataFrame) -> bytes:
+    """Return a table as an Excel workbook, without its index; more: sheets before it."""
+    buffer = io.BytesIO()
+    with pd.ExcelWriter(buffer, engine="openpyxl") as writer:
+        for name, sheet in {**more, "Sheet1": table}.items():
+            sheet.to_excel(writer, sheet_name=name, index=False)
+    return buffer.getvalue()
 
 
 def rows(n: int = 60) -> list[str]:

@@ -23,7 +23,10 @@ Sets = Annotated[
 DataPath = Annotated[
     str | None,
     typer.Option(
-        "--data-path", "--data_path", metavar="FILE", help="CSV or Parquet table to learn from."
+        "--data-path",
+        "--data_path",
+        metavar="FILE",
+        help="CSV, Parquet or Excel table to learn from.",
     ),
 ]
 Tag = Annotated[str | None, typer.Option("--tag", metavar="TEXT", help="Name for the new version.")]

@@ -7,13 +7,16 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from housing_cli.data.checks import Place
+from housing_cli.data.encodings import Text, text_of
 from housing_cli.data.header import PART, check_header, hits, printable
 from housing_cli.data.marks import with_points
+from housing_cli.data.reading import Columns, Reading
 from housing_cli.data.schema import FeatureSchema
+from housing_cli.data.units import without_units
 from housing_cli.errors import DataError
 
 SEPARATORS = ",;\t"
@@ -22,11 +25,32 @@ BEGIN = 30
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def csv_columns(
-    path: Path, raw: bytes, schema: FeatureSchema
-) -> tuple[dict[str, pd.Series], Place]:
+class Delimited(NamedTuple):
+    """The columns of a file as they are written, the places of their rows, and the whole text."""
+
+    texts: dict[str, Sequence[str]]
+    places: list[str]
+    by_commas: bool
+    text: Text
+
+
+def csv_columns(path: Path, raw: bytes, schema: FeatureSchema) -> Columns:
     """Return the columns as text, and what to call the place of each row."""
-    text, separator = _separated(path, _text(path, raw), schema)
+    texts, places, by_commas, found = csv_texts(path, raw, schema)
+    needed, place = (*schema.features, schema.target), places.__getitem__
+    read, units = without_units(texts, needed, path, place, parted_by_commas=by_commas)
+    others = {name: values for name, values in texts.items() if name not in read}
+    asked = [name for name in needed if name not in read]
+    texts |= with_points(others, asked, path, place, parted_by_commas=by_commas) | read
+    columns = {name: pd.Series(values, dtype="str") for name, values in texts.items()}
+    reading = Reading("csv", encoding=found.encoding, sample=found.sample, units=units)
+    return Columns(columns, place, reading)
+
+
+def csv_texts(path: Path, raw: bytes, schema: FeatureSchema) -> Delimited:
+    """Return what a file says, column by column. Raises `DataError`."""
+    found = text_of(path, raw)
+    text, separator = _separated(path, found.text, schema)
     header: list[str] = []
     rows: list[list[str]] = []
     places: list[str] = []
@@ -48,14 +72,8 @@ def csv_columns(
             places.append(place)
     if not rows:
         raise DataError(f"`{path}` has a header but no rows", "give a table with rows")
-    texts: dict[str, Sequence[str]] = dict(
-        zip(header, map(list, zip(*rows, strict=True)), strict=True)
-    )
-    needed = (*schema.features, schema.target)
-    by_commas = separator == ","
-    texts |= with_points(texts, needed, path, places.__getitem__, parted_by_commas=by_commas)
-    columns = {name: pd.Series(values, dtype="str") for name, values in texts.items()}
-    return columns, places.__getitem__
+    columns = zip(header, map(list, zip(*rows, strict=True)), strict=True)
+    return Delimited(dict(columns), places, separator == ",", found)
 
 
 def _separated(path: Path, text: str, schema: FeatureSchema) -> tuple[str, str]:
@@ -98,21 +116,6 @@ def _check_begin(header: list[str], path: Path, text: str, schema: FeatureSchema
                 f"should; they are on line {number}",
                 f"remove what stands before line {number}",
             )
-
-
-def _text(path: Path, raw: bytes) -> str:
-    if b"\0" in raw:
-        raise DataError(
-            f"`{path}`, line {raw[: raw.index(0)].count(10) + 1}: NUL bytes, which no CSV file has",
-            "give UTF-8 text or a Parquet file",
-        )
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"`{path}`, line {line}: not UTF-8 text", "save the file as UTF-8"
-        ) from None
 
 
 def _csv_rows(path: Path, text: str, separator: str) -> Iterator[tuple[str, list[str]]]:

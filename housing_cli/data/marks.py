@@ -76,7 +76,7 @@ def with_points(
                 ):
                     raise _ambiguous(values[row].strip(), name, path, place(row), settled)
         mark = next(iter(column.settled or column.left_open), DOT)
-        read[name] = values if parted_by_commas else [_read(value, mark) for value in values]
+        read[name] = values if parted_by_commas else [pointed(value, mark) for value in values]
     return read
 
 
@@ -100,7 +100,7 @@ def _mark_of(text: str) -> str:
     return DOT if DOT in text else COMMA
 
 
-def _read(value: str, mark: str) -> str:
+def pointed(value: str, mark: str) -> str:
     """Return the number as Python writes it; other text as it is."""
     if mark == DOT and COMMA not in value:
         return value

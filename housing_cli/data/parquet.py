@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from housing_cli.data.checks import Place
 from housing_cli.data.header import check_header
 from housing_cli.data.marks import with_points
+from housing_cli.data.reading import Columns, Reading
 from housing_cli.data.schema import FeatureSchema
+from housing_cli.data.units import without_units
 from housing_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ _TEXTS = {"varchar", "enum", "boolean", "date", "timestamp", "timestamp_s", "tim
           "timestamp_ns", "timestamp with time zone"}  # fmt: skip
 
 
-def parquet_columns(
-    path: Path, raw: bytes, schema: FeatureSchema
-) -> tuple[dict[str, pd.Series], Place]:
+def parquet_columns(path: Path, raw: bytes, schema: FeatureSchema) -> Columns:
     """Return the columns as numbers or text, and what to call the place of each row.
 
     Columns that are not in `schema` are empty. Raises `DataError`.
@@ -58,7 +57,7 @@ def parquet_columns(
 
 def _columns(
     database: duckdb.DuckDBPyConnection, copy: str, path: Path, schema: FeatureSchema
-) -> tuple[dict[str, pd.Series], Place]:
+) -> Columns:
     table = database.read_parquet(copy)
     header = _header(database, copy)
     check_header(header, path, schema)
@@ -85,9 +84,11 @@ def _columns(
     if not len(columns[schema.target]):
         raise DataError(f"`{path}` has no rows", "give a table with rows")
     # Somebody made text of a table whose decimal mark he did not know.
-    read = with_points(texts, list(texts), path, _place, parted_by_commas=False)
+    read, units = without_units(texts, list(texts), path, _place, parted_by_commas=False)
+    others = {name: values for name, values in texts.items() if name not in read}
+    read |= with_points(others, list(others), path, _place, parted_by_commas=False)
     columns |= {name: pd.Series(values, dtype="str") for name, values in read.items()}
-    return columns, _place
+    return Columns(columns, _place, Reading("parquet", units=units))
 
 
 def _place(row: int) -> str:

@@ -6,7 +6,7 @@ import io
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version as library_version
 
 import joblib
@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from housing_cli.config import Settings
 from housing_cli.data.copies import copies_in
+from housing_cli.data.reading import Reading
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.data.table import Table, read_table
 from housing_cli.judging import gate
@@ -58,6 +59,7 @@ class Trained:
     production: bool
     dropped: dict[str, int]
     difference: float
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def train(
     )
     version = registry.add(metadata, files, promote=promote, why="train")
     production = registry.aliases().get("production") == version.name
-    return Trained(version, production, dict(table.dropped), difference)
+    return Trained(version, production, dict(table.dropped), difference, table.reading)
 
 
 def data_info(table: Table) -> DataInfo:

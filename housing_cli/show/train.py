@@ -8,6 +8,7 @@ from housing_cli.data.kinds import Category, name_of
 from housing_cli.data.metrics import METRICS
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.registry import MODEL_FILE
+from housing_cli.show.reading import reading_notes
 from housing_cli.show.result import Result, Table
 from housing_cli.show.tuning import tuning_notes
 from housing_cli.words import counted
@@ -39,6 +40,7 @@ def result_of(trained: Trained) -> Result:
             "copies": metadata.data.copies,
             "kinds": dict(zip(schema.features, schema.kind_names(), strict=True)),
             "dropped": trained.dropped,
+            "read": trained.reading.as_dict(),
             "data_sha256": metadata.data.sha256,
             "model_sha256": metadata.files[MODEL_FILE],
             "tuning": metadata.evidence.get("tuning"),
@@ -46,6 +48,7 @@ def result_of(trained: Trained) -> Result:
         },
         show=[f"{version.name} {what}", measured],
         notes=[
+            *reading_notes(trained.reading),
             *(f"note: left out {why}: {n}" for why, n in trained.dropped.items()),
             *_kinds_note(schema),
             *_copies_note(metadata.data),

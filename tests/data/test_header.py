@@ -125,7 +125,7 @@ def test_parquet_says_the_same() -> None:
 
 @pytest.mark.parametrize("told", ["sep=;", "SEP=;", '"sep=;"', "sep=;\r", "\ufeffsep=;", "\nsep=;"])
 def test_the_first_line_that_tells_excel_the_separator_is_followed(told: str) -> None:
-    found, place = csv_columns(PATH, f"{told}\na;b;y\n1,5;2;3\n".encode(), SCHEMA)
+    found, place, _ = csv_columns(PATH, f"{told}\na;b;y\n1,5;2;3\n".encode(), SCHEMA)
     assert {name: list(values) for name, values in found.items()} == {
         "a": ["1.5"], "b": ["2"], "y": ["3"],
     }  # fmt: skip
@@ -162,7 +162,7 @@ def test_a_title_with_the_separators_of_the_table_is_named_too() -> None:
 
 def test_the_separator_is_the_one_that_parts_the_names() -> None:
     schema = FeatureSchema(("a, in m2, or b",), "y")
-    found, _ = csv_columns(PATH, b'"a, in m2, or b";y\n1;2\n', schema)
+    found, *_ = csv_columns(PATH, b'"a, in m2, or b";y\n1;2\n', schema)
     assert list(found) == ["a, in m2, or b", "y"]
 
 

@@ -73,7 +73,7 @@ LONG = 'CRIM,ZN\n"' + "x" * 200_000
 
 TABLES = [
     Bad("missing", None, "`t` does not exist", "give the table with `--data-path FILE`"),
-    Bad("directory", directory, "`t` is a directory", "give a CSV or Parquet file"),
+    Bad("directory", directory, "`t` is a directory", "give a CSV, Parquet or Excel file"),
     Bad("empty", b"", "`t` is empty", "give a table with a header line and rows"),
     Bad("blank", b" \n\r\n\t\n", "`t` is empty", "give a table with a header line and rows"),
     Bad("BOM alone", b"\xef\xbb\xbf", "`t` is empty", "give a table with a header line and rows"),
@@ -232,14 +232,26 @@ TABLES = [
     Bad(
         "Latin-1",
         text((6, "RM", "sé")).decode().encode("latin-1"),
+        "`t`, line 6: `RM` is `sé`, not a number",
+        MEND,
+    ),
+    Bad(
+        "UTF-8 and Latin-1",
+        text((6, "RM", "sé")).replace(b"\n", b"\n\xe9", 1),
+        "`t`, line 2: not UTF-8 text, which the file is elsewhere",
+        "mend what stands there, or save the file as UTF-8",
+    ),
+    Bad(
+        "bytes of no text",
+        text((6, "RM", "@")).replace(b"@", b"\x81"),
         "`t`, line 6: not UTF-8 text",
         "save the file as UTF-8",
     ),
     Bad(
-        "Excel",
+        "torn Excel",
         xlsx(),
-        "`t` is a spreadsheet or a ZIP archive, neither CSV nor Parquet",
-        "save the sheet as `CSV UTF-8`",
+        "`t` is not a readable Excel workbook",
+        "save the sheet as `CSV UTF-8`, or the workbook again as `.xlsx`",
     ),
     Bad(
         "old Excel",
@@ -249,9 +261,22 @@ TABLES = [
     ),
     Bad(
         "gzip",
-        gzip.compress(text()),
-        "`t` is compressed with gzip, neither CSV nor Parquet",
+        gzip.compress(gzip.compress(text())),
+        "`t` is compressed with gzip twice, neither CSV nor Parquet",
         "unpack it with `gunzip`",
+    ),
+    Bad(
+        "torn gzip",
+        gzip.compress(text())[:300],
+        "`t` is not a readable gzip file: compressed file ended before the end-of-stream marker "
+        "was reached",
+        "write or copy the file again",
+    ),
+    Bad(
+        "ZIP archive",
+        b"PK\x03\x04" + bytes(40),
+        "`t` is a ZIP archive, neither CSV nor Parquet",
+        "unpack it, or save the sheet as `CSV UTF-8` or `.xlsx`",
     ),
     Bad(
         "torn Parquet",
@@ -332,6 +357,6 @@ def test_a_table_that_one_may_not_read(table: Path, workshop: Path, housing: Hou
         ran = housing("train", "--data-path", table.name)
     assert ran.stderr == (
         "error: `table.csv` cannot be read: permission denied\n"
-        "hint: give a CSV or Parquet file that you may read\n"
+        "hint: give a CSV, Parquet or Excel file that you may read\n"
     )
     assert ran.code == FAILURE
