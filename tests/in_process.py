@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from housing_cli.config import Settings, load_settings
-from housing_cli.loop.evaluate import Evaluation, evaluate
+from housing_cli.loop.evaluate import evaluate
+from housing_cli.loop.evaluation import Evaluation
 from housing_cli.loop.retrain import Retrained, retrain
 from housing_cli.loop.train import train
 from housing_cli.loop.verify import load_verified

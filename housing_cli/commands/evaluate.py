@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from housing_cli.commands.options import Config, Json, Sets, VersionRef
 from housing_cli.data.metrics import METRICS
 from housing_cli.show.result import Result
+
+if TYPE_CHECKING:
+    from housing_cli.config import Settings
 
 EXAMPLE = "housing evaluate --threshold 0.1 --window 30d --json"
 
@@ -93,43 +96,53 @@ def command(
         "evaluate.confidence": confidence,
         "evaluate.false_alarms_per_year": budget,
     }
-
     if replay:
-        others: dict[str, object] = {
-            "threshold": threshold,
-            "budget": budget,
-            "drift": drift or None,
-            "power": power or None,
-            "report": report,
-            "prometheus": prometheus,
-        }
+        others = {"threshold": threshold, "budget": budget, "drift": drift or None,
+                  "power": power or None, "report": report, "prometheus": prometheus}  # fmt: skip
         refuse_beside_replay([name for name, given in others.items() if given is not None])
+    asked = _Asked(version or "production", strict, drift, power, report)
 
     def judge() -> Result:
         from housing_cli.config import load_settings
-        from housing_cli.loop.evaluate import evaluate
-        from housing_cli.show.evaluate import result_of
 
         settings = load_settings(config, options, sets or ())
-        if replay:
-            from housing_cli.loop.replay import replay as replayed
-            from housing_cli.show.replay import replay_result
-
-            return replay_result(replayed(settings, version or "production"), strict=strict)
-        judged = evaluate(
-            settings, "production" if version is None else version, drift_decides=drift
-        )
-        if report is not None:
-            from housing_cli.show.report import write_report
-
-            write_report(report, judged)
-        return result_of(judged, strict=strict, power=power, report=report)
+        return _replayed(settings, asked) if replay else _judged(settings, asked)
 
     if prometheus is None:
         return judge()
     from housing_cli.show.prometheus import leaving_the_verdict
 
     return leaving_the_verdict(judge, prometheus)
+
+
+class _Asked(NamedTuple):
+    """What is no setting: whom to judge, and what more to say."""
+
+    version: str
+    strict: bool
+    drift: bool
+    power: bool
+    report: Path | None
+
+
+def _judged(settings: Settings, asked: _Asked) -> Result:
+    from housing_cli.loop.evaluate import evaluate
+    from housing_cli.show.evaluate import result_of
+
+    judged = evaluate(settings, asked.version, drift_decides=asked.drift)
+    result = result_of(judged, strict=asked.strict, power=asked.power)
+    if asked.report is None:
+        return result
+    from housing_cli.show.report import leaving_the_report
+
+    return leaving_the_report(result, judged, asked.report)
+
+
+def _replayed(settings: Settings, asked: _Asked) -> Result:
+    from housing_cli.loop.replay import replay
+    from housing_cli.show.replay import replay_result
+
+    return replay_result(replay(settings, asked.version), strict=asked.strict)
 
 
 def refuse_beside_replay(others: Sequence[str]) -> None:

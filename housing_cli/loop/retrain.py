@@ -21,7 +21,8 @@ from housing_cli.learning.fitting import Progress, measure, silent
 from housing_cli.learning.tuning import inherited
 from housing_cli.loop.all_rows import scatter_in, stock_in
 from housing_cli.loop.challenger import Material, assemble, contest, gather
-from housing_cli.loop.evaluate import Evaluation, evaluate
+from housing_cli.loop.evaluate import evaluate
+from housing_cli.loop.evaluation import Evaluation
 from housing_cli.loop.feedback import read_feedback
 from housing_cli.loop.own_table import Base, base_table
 from housing_cli.loop.train import TrainingRows, build_version, data_info

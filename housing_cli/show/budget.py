@@ -9,7 +9,7 @@ from housing_cli.words import counted, figure, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.budget import BudgetVerdict, Finding
-    from housing_cli.loop.evaluate import Evaluation
+    from housing_cli.loop.evaluation import Evaluation
 
 
 def budget_payload(budget: BudgetVerdict) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
@@ -19,18 +18,18 @@ from housing_cli.show.late import late_line
 from housing_cli.show.result import Cell, Result, Table, span
 from housing_cli.show.segments import segment_payload, worst_line
 from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line, whom_payload
-from housing_cli.words import are, counted, figure, share
+from housing_cli.words import are, counted, figure, in_one_line, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift
     from housing_cli.judging.power import Power
-    from housing_cli.loop.evaluate import Evaluation
+    from housing_cli.loop.evaluation import Evaluation
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _FEWEST_CHARTED, _MOST_CHARTED = 30, 24
 
 
-def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | None) -> Result:
+def result_of(judged: Evaluation, *, strict: bool = False, power: bool = False) -> Result:
     """Return the result of one judgment."""
     verdict = judged.verdict
     code = ExitCode.OK
@@ -38,7 +37,9 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
         code = ExitCode.DEGRADED
     elif verdict.verdict == "insufficient" and strict:
         code = ExitCode.INSUFFICIENT
-    data = payload(judged)
+    notes = _notes(judged)
+    said = [note.removeprefix("warning: ") for note in notes if note.startswith("warning: ")]
+    data = {**payload(judged), "warnings": [in_one_line(text) for text in said]}
     late = late_line(judged.labels.late)
     show: list[str | Table] = [
         sentence(judged),
@@ -61,15 +62,13 @@ def result_of(judged: Evaluation, *, strict: bool, power: bool, report: Path | N
         show.append(drift_table(judged.drifted))
     if power:
         show.append(_power_table(judged.power))
-    if report is not None:
-        show.append(f"report: {report}")
     return Result(
         "evaluate",
         data,
         show=show,
         status="ok" if verdict.verdict == "healthy" else verdict.verdict,
         exit_code=code,
-        notes=_notes(judged),
+        notes=notes,
         outputs={key: data[key] for key in ("version", "verdict", "ratio", "n")},
         tone={"healthy": "good", "degraded": "bad"}.get(verdict.verdict, ""),
     )
@@ -210,8 +209,9 @@ def _notes(judged: Evaluation) -> list[str]:
     if judged.drifted and "drift" not in judged.reasons:
         notes.append(f"warning: drift in {_few(judged.drifted)}\n  `--drift` makes it decide")
     if judged.rows.skipped:
-        notes.append(f"warning: left out {counted(judged.rows.skipped, 'broken line')} of the log")
-        notes += [f"  the first in {one}" for one in judged.broken]
+        broken = [f"\n  the first in {one}" for one in judged.broken]
+        left_out = counted(judged.rows.skipped, "broken line")
+        notes.append(f"warning: left out {left_out} of the log" + "".join(broken))
     if judged.rows.repeated:
         notes.append(
             f"warning: {judged.rows.repeated} lines of the log repeat a prediction, as where a "

@@ -9,7 +9,7 @@ from housing_cli.words import are, counted, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.labels import Doubts, Suspects
-    from housing_cli.loop.evaluate import Labels
+    from housing_cli.loop.evaluation import Labels
 
 MANY_REPEATED = 0.2
 MOST_NAMED = 3

@@ -16,7 +16,6 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import msgspec
 from prometheus_client import (
     Metric,
     generate_latest,
@@ -31,7 +30,7 @@ from prometheus_client.registry import Collector
 
 from housing_cli.errors import ExitCode, UsageError
 from housing_cli.files import read_file
-from housing_cli.show.result import Result
+from housing_cli.show.result import Result, warned
 
 VERDICTS = ("healthy", "degraded", "insufficient")
 JOB = "housing_evaluate"
@@ -60,7 +59,7 @@ def leaving_the_verdict(judge: Callable[[], Result], target: str) -> Result:
         leave_failure(ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.FAILURE, target)
         raise
     warning = leave_verdict(result, target)
-    return msgspec.structs.replace(result, notes=[*result.notes, warning]) if warning else result
+    return warned(result, warning) if warning else result
 
 
 def leave_verdict(result: Result, target: str) -> str:
@@ -130,7 +129,7 @@ def _leave(told: list[Metric], target: str, *, keep: bool = False) -> str:
     except (OSError, ValueError, HTTPException) as error:
         shown = re.sub("(?<=://)[^/]*@", "", target)
         reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-        return f"warning: the verdict could not be left at `{shown}`: {reason}"
+        return f"the verdict could not be left at `{shown}`: {reason}"
     return ""
 
 

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from housing_cli.data.metrics import METRICS
+from housing_cli.errors import ReportError
 from housing_cli.judging.drift import LARGE_PSI
 from housing_cli.pages import charts, page
 from housing_cli.show import figures
@@ -17,17 +19,29 @@ from housing_cli.show.drift import drift_rows
 from housing_cli.show.evaluate import explains, version_rows
 from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
-from housing_cli.show.result import span
+from housing_cli.show.result import Result, span, warned
 from housing_cli.show.segments import segment_rows, worst_line
 from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line
 from housing_cli.words import chance, counted, in_one_line
 
 if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift
-    from housing_cli.loop.evaluate import Evaluation
+    from housing_cli.loop.evaluation import Evaluation
 
 MOST_POINTS = 24
 _WORDS = {"healthy": "Healthy", "degraded": "Degraded", "insufficient": "Not judged"}
+
+
+def leaving_the_report(result: Result, judged: Evaluation, path: Path) -> Result:
+    """Write the page beside the result; return it with where the page is, or why there is none.
+
+    A disk that is full must not turn a verdict into an error.
+    """
+    try:
+        write_report(path, judged)
+    except ReportError as error:
+        return warned(result, f"{error.message}\n  {error.hint}")
+    return msgspec.structs.replace(result, show=[*result.show, f"report: {path}"])
 
 
 def write_report(path: Path, judged: Evaluation) -> None:

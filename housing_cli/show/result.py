@@ -9,6 +9,7 @@ import msgspec
 
 from housing_cli.errors import ExitCode, HousingError
 from housing_cli.show.refusal import error_text
+from housing_cli.words import in_one_line
 
 Cell = str | int | float | None
 
@@ -55,6 +56,16 @@ class Result(msgspec.Struct, frozen=True):
     said: Sequence[str] = ()
     outputs: Mapping[str, Cell] = {}
     tone: str = ""
+
+
+def warned(result: Result, warning: str) -> Result:
+    """Return a result that also says a warning: to people, and in `data.warnings`."""
+    known: Sequence[str] = result.data.get("warnings", ())
+    return msgspec.structs.replace(
+        result,
+        data={**result.data, "warnings": [*known, in_one_line(warning)]},
+        notes=[*result.notes, f"warning: {warning}"],
+    )
 
 
 def failure(

@@ -12,7 +12,7 @@ from housing_cli.show.tuning import tuning_notes
 from housing_cli.words import counted, share
 
 if TYPE_CHECKING:
-    from housing_cli.loop.evaluate import Evaluation
+    from housing_cli.loop.evaluation import Evaluation
     from housing_cli.loop.retrain import Retrained
 
 

@@ -11,7 +11,7 @@ from housing_cli.words import figure, share
 
 if TYPE_CHECKING:
     from housing_cli.judging.selection import Unlabeled
-    from housing_cli.loop.evaluate import Evaluation
+    from housing_cli.loop.evaluation import Evaluation
     from housing_cli.loop.whom import Speaking
 
 

@@ -94,7 +94,7 @@ def test_the_json_keys_are_a_contract(loop: Loop, housing: Housing) -> None:
         "broken",
         "versions", "drift", "drifted", "selection_bias", "power", "segments",
         "price_quantiles", "budget", "worst_segment", "feature_segments", "unlabeled",
-            "corrected", "expected", "json_format",
+            "corrected", "expected", "warnings", "json_format",
     ]  # fmt: skip
     data = ran["data"]
     assert data["ratio"] == pytest.approx(data["current"] / data["baseline"])
@@ -146,10 +146,44 @@ def test_the_report_is_written(loop: Loop, housing: Housing, workshop: Path) -> 
     assert (workshop / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_a_report_that_cannot_be_written_is_a_failure(loop: Loop, housing: Housing) -> None:
-    ran = housing("evaluate", "--report", "no/such/folder/report.html", "--json")
-    assert (ran.code, ran.json["status"]) == (1, "error")
-    assert "report.html" in ran.json["errors"][0]["message"]
+UNWRITABLE = {
+    "--report": ("no/such/folder/report.html", "artifacts"),
+    "--prometheus": ("no/such/folder/v.prom", "http://127.0.0.1:1"),
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--window", "156"), 0, "v1 is healthy"),
+        (("--window", "9", "--min-samples", "2"), 2, "v1 is degraded"),
+        (("--min-samples", "166", "--strict"), 3, "v1 is not judged"),
+    ],
+)
+def test_an_output_that_cannot_be_written_changes_no_verdict(
+    loop: Loop, housing: Housing, words: tuple[str, ...], code: int, said: str
+) -> None:
+    if code:
+        loop.live(ROWS[:9], 3.0)
+    for option, files in UNWRITABLE.items():
+        for file in files:
+            ran = housing("evaluate", *words, option, file)
+            assert ran.code == code, ran.stderr
+            assert ran.stdout.startswith(said) and "report:" not in ran.stdout
+            (warning,) = [line for line in ran.stderr.splitlines() if file in line]
+            assert warning.startswith("warning: ") and "error:" not in ran.stderr
+    both = [word for option, files in UNWRITABLE.items() for word in (option, files[0])]
+    told = housing("evaluate", *words, *both, "--json")
+    assert (told.code, told.json["exit_code"], told.json["errors"]) == (code, code, [])
+    for file, warning in zip(both[1::2], told.json["data"]["warnings"][-2:], strict=True):
+        assert file in warning
+
+
+def test_warnings_are_in_json_too(loop: Loop, housing: Housing) -> None:
+    assert housing("evaluate", "--json").json["data"]["warnings"] == []
+    loop.predict(ROWS.assign(RM=ROWS["RM"] + 2))
+    (said,) = (t for t in housing("evaluate", "--json").json["data"]["warnings"] if "drift" in t)
+    assert said.startswith("drift in ") and said.endswith("`--drift` makes it decide")
 
 
 def test_a_biased_selection_is_a_warning(workshop: Path, housing: Housing) -> None:

@@ -14,7 +14,7 @@ from housing_cli.config.settings import Log
 from housing_cli.config.window import parse_window
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging.reference import load_reference
-from housing_cli.loop.evaluate import Evaluation
+from housing_cli.loop.evaluation import Evaluation
 from housing_cli.loop.recent import LOOKED_AT, read_recent
 from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.records import CLASS, Kind

@@ -11,7 +11,7 @@ import pytest
 
 from housing_cli.config import Settings
 from housing_cli.loop import recent
-from housing_cli.loop.evaluate import Evaluation
+from housing_cli.loop.evaluation import Evaluation
 from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.records import PREDICTED
 from tests.in_process import Loop, shuffled

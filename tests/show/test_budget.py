@@ -17,7 +17,7 @@ def test_an_alarm_is_a_plain_line_and_exit_code_2(tmp_path: Path) -> None:
     loop = Loop(tmp_path, shuffled(0)[:350])
     loop.live(shuffled(0)[350:], 1.2)
     judged = loop.evaluate(false_alarms_per_year=0.05)
-    result = result_of(judged, strict=False, power=False, report=None)
+    result = result_of(judged)
     assert result.exit_code == ExitCode.DEGRADED
     line = next(str(text) for text in result.show if str(text).startswith("level: "))
     assert "% above what v1 expects\n  since 20" in line

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from housing_cli.errors import ExitCode
 from housing_cli.judging.drift import Drift
 from housing_cli.judging.labels import Doubts, Example, Suspects
 from housing_cli.judging.selection import Unlabeled
-from housing_cli.loop.evaluate import Evaluation, Labels
+from housing_cli.loop.evaluation import Evaluation, Labels
 from housing_cli.loop.late import LateLabels
 from housing_cli.loop.whom import CorrectedError, Speaking
 from housing_cli.show.evaluate import payload, result_of, sentence, version_rows
@@ -57,7 +56,7 @@ def labels(judged: Evaluation, *counts: Any) -> Labels:
 
 
 def shown(judged: Evaluation, **options: Any) -> Result:
-    options = {"strict": False, "power": False, "report": None, **options}
+    options = {"strict": False, "power": False, **options}
     return result_of(judged, **options)
 
 
@@ -160,9 +159,8 @@ def test_what_may_mislead_is_a_warning(healthy: Evaluation) -> None:
     assert "do not look like the unlabeled ones\n  in RM\n" in shown(biased).notes[0]
 
 
-def test_power_and_report_are_shown_where_they_were_asked_for(healthy: Evaluation) -> None:
-    result = shown(healthy, power=True, report=Path("r.html"))
-    assert "report: r.html" in lines(result)
+def test_power_is_shown_where_it_was_asked_for(healthy: Evaluation) -> None:
+    result = shown(healthy, power=True)
     (title,) = [title for title in tables(result) if title.startswith("labels that show")]
     assert [row[0] for row in tables(result)[title].rows] == [
         f"+{float(size):.0%}" for size in healthy.power.needed

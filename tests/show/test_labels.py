@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from housing_cli.judging.labels import Doubts, Example, Suspects
-from housing_cli.loop.evaluate import Labels
+from housing_cli.loop.evaluation import Labels
 from housing_cli.show.labels import warnings
 from housing_cli.words import WIDTH
 

@@ -67,7 +67,7 @@ def test_the_command_leaves_how_it_failed(options: list[str], code: int, tmp_pat
     assert values((tmp_path / "v.prom").read_text()) == {LAST: code}
 
 
-AWAY = "warning: the verdict could not be left at"
+AWAY = "the verdict could not be left at"
 NO_ADDRESSES = ["http://[me:secret@1", "http://me:secret@localhost:port/", "https://a b/"]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from housing_cli.errors import ExitCode
 from housing_cli.judging.selection import Unlabeled
-from housing_cli.loop.evaluate import Evaluation
+from housing_cli.loop.evaluation import Evaluation
 from housing_cli.loop.whom import CorrectedError, Speaking
 from housing_cli.prediction_log.records import PREDICTED
 from housing_cli.show.evaluate import payload, result_of, sentence
@@ -69,7 +69,7 @@ def test_houses_without_labels_are_insufficient_and_said_loudly(healthy: Evaluat
     assert data["unlabeled"]["houses"] == "houses above 35"
     assert (data["unlabeled"]["low"], data["unlabeled"]["share"]) == (35.0, 0.42)
     for strict, code in ((False, ExitCode.OK), (True, ExitCode.INSUFFICIENT)):
-        result = result_of(found, strict=strict, power=False, report=None)
+        result = result_of(found, strict=strict)
         assert result.exit_code == code
     page = render(found)
     assert in_one_line(unlabeled_line(DEAR)) in page
@@ -86,7 +86,7 @@ def test_the_corrected_error_stands_beside_a_selection_that_is_biased(healthy: E
     assert payload(found)["corrected"]["current"] == 3.42
     biased = replace(found, selection=(replace(found.drift[0], name="RM", drifted=True),))
     (note,) = [
-        note for note in result_of(biased, strict=False, power=False, report=None).notes
+        note for note in result_of(biased).notes
         if "labeled rows" in note
     ]  # fmt: skip
     assert note.splitlines() == [
@@ -124,7 +124,7 @@ def test_the_expected_error_is_shown_only_where_labels_are_few(healthy: Evaluati
         "  by the errors at training time, which is no verdict"
     )
     assert expected_line(few) == [line]
-    assert line in result_of(few, strict=False, power=False, report=None).show
+    assert line in result_of(few).show
     assert payload(few)["expected"] == {"current": 3.5, "ratio": 1.1}
     assert payload(replace(few, whom=None))["expected"] is None
 
