@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from housing_cli import errors, garbage
-from housing_cli.commands import values, verbs
+from housing_cli.commands import completing, values, verbs
 from housing_cli.errors import ExitCode, HousingError
 from housing_cli.files import keep_from_strangers
 from housing_cli.show.printer import emit, say, unwritten
@@ -235,6 +235,8 @@ def main() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     # A verb is the first word that is no option; shell completion has no words, and needs all.
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if any(word.endswith("-completion") for word in sys.argv[1:]):
+        completing.install()
     try:
         app = make_app(words[0] if words else None)
         garbage.resume()

@@ -57,6 +57,7 @@ class Predictor:
         self.served: Served | None = None
         self.draining = False
         self.why_no_model = "no model was loaded yet"
+        self._what_helps = "send it again a little later"
         self.why_not_newer = ""
         """Why the version that should be served is not, while another one is."""
         self._settings = settings
@@ -92,10 +93,11 @@ class Predictor:
             self.served = served
             self.metrics.adapted(*served.factors)
 
-    def refuse(self, reason: str) -> None:
-        """Note why the version that should be served cannot be."""
+    def refuse(self, reason: str, hint: str = "") -> None:
+        """Note why the version that should be served cannot be, and what helps."""
         if self.served is None:
             self.why_no_model = reason
+            self._what_helps = hint or "promote a version with `housing promote REF`"
         else:
             self.why_not_newer = reason
 
@@ -124,7 +126,7 @@ class Predictor:
         """Return the served version. Raises `NoModel`."""
         if self.served is None:
             self.metrics.not_predicted("none", "no_model")
-            raise NoModel(self.why_no_model, "promote a version with `housing promote REF`")
+            raise NoModel(self.why_no_model, self._what_helps)
         return self.served
 
     async def predict(self, row: Row) -> Answer:

@@ -176,7 +176,7 @@ class Reloader:
         predictor.use_log(open_log(log.url, served.schema, fsync=log.fsync))
 
     def _refuse(self, error: HousingError) -> None:
-        self._predictor.refuse(error.message)
+        self._predictor.refuse(error.message, error.hint)
         if error.message != self._refused:  # once, not at every try
             self._refused = error.message
             self._predictor.metrics.reload_refused()

@@ -7,7 +7,7 @@ own. What is no verb is named in `SHARED`.
 from pathlib import Path
 
 LOOP = ("train", "evaluate", "retrain", "serve", "promote", "registry")
-SHARED = frozenset({"__init__", "installation", "options", "values"})
+SHARED = frozenset({"__init__", "completing", "installation", "options", "values"})
 
 
 def verbs() -> list[str]:

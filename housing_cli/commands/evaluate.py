@@ -32,7 +32,13 @@ MinSamples = Annotated[
     int | None, typer.Option("--min-samples", metavar="N", help="Below: insufficient.")
 ]
 Metric = Annotated[
-    str | None, typer.Option("--metric", metavar="|".join(METRICS), help="What is compared.")
+    str | None,
+    typer.Option(
+        "--metric",
+        metavar="|".join(METRICS),
+        help="What is compared.",
+        autocompletion=lambda incomplete: [m for m in METRICS if m.startswith(incomplete)],
+    ),
 ]
 Confidence = Annotated[
     float | None,

@@ -10,17 +10,20 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from housing_cli.errors import ExitCode
 from housing_cli.show import github
-from housing_cli.show.result import JSON_FORMAT, Result, Table, text_of
+from housing_cli.show.result import JSON_FORMAT, Result, Table, span, text_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+LINE_SECONDS: Final = 10.0
+"""How often progress is said where there is no terminal."""
 _STYLES = {"error": "bold red", "warning": "yellow"}
 _TONES = {"good": "green", "bad": "bold red"}
 """Of the first line of a result, see `Result.tone`."""
@@ -107,9 +110,12 @@ def styled(text: str, style: str, stream: TextIO | None) -> str:
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a callback that shows progress on stderr, on a terminal only."""
+    """Give a callback that shows progress on stderr: bars on a terminal, else now and then a line.
+
+    A job of CI shows nothing for minutes otherwise, and is taken for hung.
+    """
     if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _what, _done, _total: None
+        yield _lines()
         return
     from rich.console import Console
     from rich.progress import (
@@ -133,6 +139,24 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
     with bars:
         yield advance
+
+
+def _lines() -> Callable[[str, int, int], None]:
+    """Return a callback that says how far it is, at most every `LINE_SECONDS`."""
+    begun: dict[str, float] = {}
+    said = time.monotonic()
+
+    def advance(what: str, done: int, total: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        since = begun.setdefault(what, now)
+        if now - said < LINE_SECONDS or done >= total:
+            return
+        said = now
+        left = f", about {span((now - since) / done * (total - done))} left" if done else ""
+        say(f"{what}: {done} of {total}{left}")
+
+    return advance
 
 
 def _drawn(table: Table) -> str:

@@ -53,10 +53,20 @@ def result_of(trained: Trained) -> Result:
             *_kinds_note(schema),
             *_copies_note(metadata.data),
             *tuning_notes(metadata.evidence),
+            *_useless_note(metadata.metrics["r2"]),
             f"next: housing {following}",
         ],
         outputs={"version": version.name, "production": trained.production, **score},
     )
+
+
+def _useless_note(r2: float) -> list[str]:
+    if r2 >= 0:
+        return []
+    return [
+        f"warning: R2 is {r2:.2f}: the mean of all prices would be nearer than this model\n"
+        "  are target and features the right columns? are there more rows?"
+    ]
 
 
 def _kinds_note(schema: FeatureSchema) -> list[str]:

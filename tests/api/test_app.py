@@ -56,7 +56,7 @@ def test_an_application_without_a_version_starts_and_answers_503(tmp_path: Path)
     with TestClient(create_app(make_settings(tmp_path))) as client:
         answer = client.post("/predict", json=ROW)
         assert answer.status_code == 503
-        assert "promote a version" in answer.json()["hint"]
+        assert answer.json()["hint"] == "make one with `housing train`"
         assert client.get("/healthz").status_code == 200
         assert client.get("/openapi.json").json()["info"]["version"] == __version__
 

@@ -53,6 +53,22 @@ def test_no_terminal_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
+def test_without_a_terminal_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    with progress_bars() as progress:
+        for seconds in range(26):
+            now = 100.0 + seconds
+            progress("folds", seconds, 25)
+            progress("trees", seconds * 300, 7500)
+    assert capsys.readouterr().err.splitlines() == [
+        "folds: 10 of 25, about 15 s left",
+        "folds: 20 of 25, about 5 s left",
+    ]
+
+
 @pytest.mark.parametrize(("columns", "boxed"), [("40", False), ("80", True), ("20", True)])
 def test_a_drawing_that_is_wider_than_the_terminal_is_plain_where_that_fits(
     columns: str,

@@ -55,20 +55,25 @@ class ApiKeys:
         """Return whether a key is needed at all."""
         return bool(self._fixed) or self._file is not None
 
-    def allows(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Return whether the headers (lower-case names) carry a valid key."""
+    def refuses(self, headers: Mapping[bytes, bytes]) -> str:
+        """Return why the headers (lower-case names) let nobody in; empty where they do.
+
+        The words are for those who run the server: a client learns the same of each.
+        """
         if not self.required:
-            return True
+            return ""
         self._follow_file()
         offered = headers.get(b"x-api-key")
         if offered is None:
             scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
             if scheme.lower() != b"bearer":
-                return False
+                return "no key"
             offered = token.strip()
+        if not offered:
+            return "no key"
         digest = _digest(offered)
         matches = [hmac.compare_digest(digest, key) for key in (*self._fixed, *self._from_file)]
-        return any(matches)
+        return "" if any(matches) else "unknown key"
 
     def _follow_file(self) -> None:
         now = time.monotonic()

@@ -7,6 +7,7 @@ inside the application, FastAPI's layers behind this one (routing, exceptions, e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 
     from housing_cli.api.predictor import Predictor
 
-MESSAGE = "Valor real actualizado correctamente"
+MESSAGES = {"es": "Valor real actualizado correctamente", "en": "Real price updated"}
+"""What answers a real price, by language; the first is for whoever asks for none of them."""
 JSON_TYPES = frozenset(
     (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
 )
+_WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 _JSON = (b"content-type", b"application/json")
 
 Answer = Callable[[bytes], Awaitable[bytes | None]]
@@ -47,10 +50,36 @@ def answers(predictor: Predictor, readers: bodies.Bodies) -> dict[str, Answer]:
     return {"/predict": predict, "/predict/batch": predict_batch, "/feedback": feedback}
 
 
-async def label(predictor: Predictor, prediction_id: str, real_price: float) -> dict[str, str]:
-    """Record a real price; return what answers that."""
+async def label(
+    predictor: Predictor, prediction_id: str, real_price: float, languages: str = ""
+) -> dict[str, str]:
+    """Record a real price; return what answers that, in the best of `languages`.
+
+    languages: as the header `Accept-Language` has them, such as `fr, en;q=0.8`.
+    """
     made = await predictor.feedback(prediction_id, real_price)
-    return {"message": MESSAGE, "id": prediction_id.lower(), "status": made.outcome}
+    return {
+        "message": MESSAGES[spoken(languages)],
+        "id": prediction_id.lower(),
+        "status": made.outcome,
+    }
+
+
+def spoken(languages: str) -> str:
+    """Return the key of `MESSAGES` that a header `Accept-Language` asks for most."""
+    asked: list[tuple[float, str]] = []
+    for choice in languages.split(","):
+        tag, *parameters = (part.strip().lower() for part in choice.split(";"))
+        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        language = tag.partition("-")[0]
+        if language in MESSAGES and (share := _share(weight)) > 0:
+            asked.append((share, language))
+    # Of equals the first that was named.
+    return max(asked, key=lambda one: one[0])[1] if asked else next(iter(MESSAGES))
+
+
+def _share(weight: str) -> float:
+    return float(weight) if _WEIGHT.fullmatch(weight) else 0.0
 
 
 class Direct:
@@ -67,7 +96,12 @@ class Direct:
         if posted is not None:
             headers = scope["housing.headers"]
             # Of a header that is there twice FastAPI takes the first, a mapping the last.
-            if headers.get(b"content-type") in JSON_TYPES and len(headers) == len(scope["headers"]):
+            plain = headers.get(b"content-type") in JSON_TYPES
+            plain = plain and len(headers) == len(scope["headers"])
+            # Programs ask for no language: what browsers do costs them nothing.
+            if b"accept-language" in headers and scope["housing.path"] == "/feedback":
+                plain = False
+            if plain:
                 answer = await self._answers[scope["housing.path"]](posted)
         if answer is None:
             await self._app(scope, receive, send)

@@ -156,8 +156,11 @@ class Guarded:
         if (
             scope["type"] == "http"
             and scope["housing.path"] in self._guarded
-            and not self._keys.allows(scope["housing.headers"])
+            and (why := self._keys.refuses(scope["housing.headers"]))
         ):
+            client = (scope.get("client") or [None])[0]
+            said = {"reason": why, "client": client, "path": scope["housing.path"]}
+            logger.warning("key_refused", extra=said)
             detail = "an API key is required: send it in the header X-API-Key"
             challenge = 'Bearer realm="housing"'
             app = json_response({"detail": detail}, 401, www_authenticate=challenge)

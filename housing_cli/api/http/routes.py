@@ -6,9 +6,9 @@ A body that is right in the first place is answered by `direct.py`, and never co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
 
 from housing_cli.api.http.direct import label
 from housing_cli.api.http.errors import json_response
@@ -86,9 +86,14 @@ def writing_routes(
         answer = await predictor.predict_batch(lambda: list(map(numbers, body.rows)))
         return Response(answer, media_type="application/json")
 
-    async def feedback(body: FeedbackRequest) -> Response:
+    async def feedback(
+        body: FeedbackRequest,
+        accept_language: Annotated[
+            str, Header(description="Language of `message`: `es`, or `en`.")
+        ] = "",
+    ) -> Response:
         """Record the real price of a prediction; another value later corrects it."""
-        return json_response(await label(predictor, body.id, body.real_price))
+        return json_response(await label(predictor, body.id, body.real_price, accept_language))
 
     # The models are made at run time: no annotation in the source could name them.
     predict.__annotations__["body"] = features

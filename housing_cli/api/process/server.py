@@ -7,6 +7,7 @@ turn, and translates uvicorn's exits into `ServeError`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import logging
 import os
@@ -40,6 +41,7 @@ BACKLOG = 2048
 # A worker that starts on a busy, small machine takes longer than uvicorn's 5 s, and would be killed
 # and started again for ever.
 WORKER_SECONDS = 60
+_NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL})
 
 logger = logging.getLogger("housing.serve")
 
@@ -184,13 +186,22 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
             listener.close()
         raise ServeError(
             f"cannot listen on {serve.host}:{serve.port}: {(error.strerror or str(error)).lower()}",
-            "stop what listens there, or choose another `--port`",
+            _advice(error),
         ) from error
     listener.set_inheritable(True)
     try:
         yield listener
     finally:
         listener.close()
+
+
+def _advice(error: OSError) -> str:
+    """Return what helps against an address that cannot be had."""
+    if isinstance(error, socket.gaierror) or error.errno in _NOT_HERE:
+        return "`--host` is an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return "choose a `--port` above 1023, or allow this user the ones below"
+    return "stop what listens there, or choose another `--port`"
 
 
 @contextlib.contextmanager

@@ -119,9 +119,9 @@ def test_an_emptied_key_file_opens_nothing(tmp_path: Path, monkeypatch: pytest.M
     keys = ApiKeys((), str(file))
     file.write_text("")
     assert keys.required
-    assert not keys.allows({})
-    assert not keys.allows({b"x-api-key": b""})
-    assert not keys.allows({b"x-api-key": b"only"})
+    assert keys.refuses({}) == "no key"
+    assert keys.refuses({b"x-api-key": b""}) == "no key"
+    assert keys.refuses({b"x-api-key": b"only"}) == "unknown key"
 
 
 def test_a_key_file_that_is_missing_or_empty_is_an_error_at_the_start(tmp_path: Path) -> None:
@@ -141,3 +141,17 @@ def test_keys_are_in_no_log_and_no_answer(
         assert "s3cret" not in answer.text
     out, err = capfd.readouterr()
     assert "s3cret" not in out + err
+
+
+def test_a_wrong_key_and_none_are_told_apart_in_the_log_alone(
+    guarded: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = guarded.post("/predict", json=ROW, headers={"x-api-key": "s3cret"})
+    none = guarded.post("/predict", json=ROW)
+    assert wrong.json() == none.json()
+    said = [vars(record) for record in caplog.records if record.message == "key_refused"]
+    assert [(one["reason"], one["path"]) for one in said] == [
+        ("unknown key", "/predict"),
+        ("no key", "/predict"),
+    ]
+    assert "s3cret" not in caplog.text

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from housing_cli.api.http.direct import Direct
@@ -81,3 +82,36 @@ def test_only_what_was_read_in_the_usual_type_and_is_understood_is_answered_here
     assert (b"content-length", b"3") in start["headers"]
     assert ask(b"1", usual) == ask(b"abc", twice) == ask(b"abc", []) == ask(None, usual) == []
     assert passed == [True] * 4
+
+
+SPANISH, ENGLISH = "Valor real actualizado correctamente", "Real price updated"
+
+
+@pytest.mark.parametrize(
+    ("languages", "message"),
+    [
+        (None, SPANISH),
+        ("", SPANISH),
+        ("*", SPANISH),
+        ("en", ENGLISH),
+        ("en-GB,en;q=0.9", ENGLISH),
+        ("ES-mx, en;q=0.8", SPANISH),
+        ("es;q=0.3, en;q=0.8", ENGLISH),
+        ("fr, en;q=0.5", ENGLISH),
+        ("fr", SPANISH),
+        ("en;q=0", SPANISH),
+        ("en;q=x;;,=", SPANISH),
+        ("en;q=1e9", SPANISH),
+    ],
+)
+def test_feedback_answers_in_the_language_that_is_asked_for(
+    client: TestClient, languages: str | None, message: str
+) -> None:
+    key = client.post("/predict", json=ROW).json()["id"]
+    headers = {} if languages is None else {"accept-language": languages}
+    if languages is None:
+        client.headers.pop("accept-language", None)
+    answer = client.post("/feedback", json={"id": key, "real_price": 24.5}, headers=headers)
+    assert answer.json()["message"] == message
+    answer = client.post("/feedback", json={"prediction_id": key, "real_price": 0}, headers=headers)
+    assert answer.status_code == 422
