@@ -129,6 +129,21 @@ def _shape(operator: Any) -> None:
     operator.outputs[0].type.shape = [None, width]
 
 
+def columns_of(step: Any, n_features: int) -> list[int]:
+    """Return the place of the feature that each column is made of, after the fitted first step."""
+    if not isinstance(step, ColumnTransformer):
+        return list(range(n_features))
+    made = []
+    for _, model, places in step.transformers_:
+        widths = [1] * len(places)
+        if isinstance(model, OneHotEncoder):
+            widths = [len(words) for words in model.categories_]
+        elif isinstance(model, DateParts):
+            widths = [_DATE_COLUMNS] * len(places)
+        made += [place for place, width in zip(places, widths, strict=True) for _ in range(width)]
+    return made
+
+
 class _Writer:
     """Adds nodes to a graph, each with a name and an output of its own."""
 

@@ -10,42 +10,31 @@ blend holds several kinds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
-from sklearn.ensemble import (
-    ExtraTreesRegressor,
-    GradientBoostingRegressor,
-    HistGradientBoostingRegressor,
-    RandomForestRegressor,
-)
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.tree import DecisionTreeRegressor
 
 from housing_cli.data.kinds import CODES
 from housing_cli.errors import ExportError
 from housing_cli.learning import encoding
 from housing_cli.learning.pipeline import as_served
+from housing_cli.learning.trees import TREES, trees_of
 from housing_cli.model.compiled import HIGHEST, LOG_SPREAD, CompiledModel
+from housing_cli.model.trees import OPERATOR
 
 TOLERANCE = 1e-4
 OPSET = {"": 18, "ai.onnx.ml": 3}
 TREES_OPSET = 5
 ENCODED = "transformed_column"
 """What skl2onnx calls the columns of a `ColumnTransformer` side by side."""
-TREES = (
-    RandomForestRegressor,
-    ExtraTreesRegressor,
-    GradientBoostingRegressor,
-    HistGradientBoostingRegressor,
-    DecisionTreeRegressor,  # also those of AdaBoost and bagging
-)
 
 
 def export_onnx(
@@ -59,7 +48,7 @@ def export_onnx(
     model = _converted(pipeline, "features", n_features)
     if spread is not None:
         _add_spread(model.graph, spread)
-    if any(node.op_type == "TreeEnsemble" for node in model.graph.node):
+    if any(node.op_type == OPERATOR for node in model.graph.node):
         # skl2onnx writes up to ONNX-ML 3, and this node is of 5; the others are in both.
         for operators in model.opset_import:
             if operators.domain == "ai.onnx.ml":
@@ -94,9 +83,10 @@ def _converted(model: Any, source: str, n_features: int) -> Any:
 
 def _add_spread(graph: Any, spread: HistGradientBoostingRegressor) -> None:
     """Add the spread's trees behind the first step, whose sum is a logarithm, in double."""
-    own = _converted(spread, _first_result(graph), spread.n_features_in_).graph
+    before = first_result((node.op_type, node.input, node.output) for node in graph.node)
+    own = _converted(spread, before, spread.n_features_in_).graph
     cast, trees, _ = own.node  # the price's cast to float is not needed here
-    if (cast.op_type, trees.op_type) != ("Cast", "TreeEnsemble") or own.initializer:
+    if (cast.op_type, trees.op_type) != ("Cast", OPERATOR) or own.initializer:
         raise ExportError("the spread is not trees alone", "this is a bug: please report it")
     doubles = f"{LOG_SPREAD}_doubles"
     cast.name, trees.name = f"{LOG_SPREAD}_cast", f"{LOG_SPREAD}_trees"
@@ -104,12 +94,24 @@ def _add_spread(graph: Any, spread: HistGradientBoostingRegressor) -> None:
     graph.node.extend([cast, trees])
 
 
-def _first_result(graph: Any) -> str:
-    """Return what the result of the first step is called: of the encoder, or of the imputer."""
-    results: dict[str, str] = {node.output[0]: node.op_type for node in graph.node}
+def first_result(nodes: Iterable[tuple[str, Sequence[str], Sequence[str]]]) -> str:
+    """Return what the result of a graph's first step is called: of the encoder, or of the imputer.
+
+    nodes: the operator, the inputs and the outputs of each.
+    """
+    listed = list(nodes)
+    results = {outputs[0]: operator for operator, _, outputs in listed}
     if ENCODED in results:
         return ENCODED
-    return next(name for name, operator in results.items() if operator == "Imputer")
+    if imputed := [name for name, operator in results.items() if operator == "Imputer"]:
+        return imputed[0]
+    # Features of one kind, and no numbers: their step is all that trees or slopes read.
+    doubles = {inputs[0] for operator, inputs, _ in listed if operator == OPERATOR}
+    return next(
+        inputs[0]
+        for operator, inputs, outputs in listed
+        if operator == "LinearRegressor" or (operator == "Cast" and outputs[0] in doubles)
+    )
 
 
 def verify_export(
@@ -177,57 +179,6 @@ def _convert_rounding(scope: Any, operator: Any, container: Any) -> None:
     )
 
 
-class _Nodes(NamedTuple):
-    """The nodes of all trees, one tree after the other; `counts` says how many each has."""
-
-    counts: NDArray[np.int64]
-    is_leaf: NDArray[np.bool_]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    feature: NDArray[np.int64]
-    threshold: NDArray[np.float64]
-    weight: NDArray[np.float64]  # a price is the sum of the weights of its leaves
-
-
-def _nodes(model: Any) -> _Nodes:
-    if isinstance(model, HistGradientBoostingRegressor):
-        return _histogram_nodes(model)
-    rate, shares, base = 1.0, 1, 0.0
-    if isinstance(model, DecisionTreeRegressor):
-        trees = [model.tree_]
-    elif isinstance(model, GradientBoostingRegressor):
-        trees = [estimator.tree_ for estimator in model.estimators_[:, 0]]
-        rate = model.learning_rate
-        base = 0.0 if model.init == "zero" else float(model.init_.constant_[0, 0])
-    else:
-        trees = [estimator.tree_ for estimator in model.estimators_]
-        shares = len(trees)
-    left, right, feature, threshold = (
-        np.concatenate([getattr(tree, name) for tree in trees])
-        for name in ("children_left", "children_right", "feature", "threshold")
-    )
-    weight = np.concatenate([tree.value[:, 0, 0] for tree in trees]) * rate / shares
-    counts = np.array([tree.node_count for tree in trees])
-    weight[: counts[0]] += base  # each row comes to one leaf of the first tree
-    return _Nodes(counts, left == -1, left, right, feature, threshold, weight)
-
-
-def _histogram_nodes(model: Any) -> _Nodes:
-    """Return the nodes of histogram boosting, which scikit-learn shows in private attributes alone.
-
-    Its version is bounded above for them. Missing values are imputed before, so that where they go
-    does not matter.
-    """
-    trees = [predictor.nodes for (predictor,) in model._predictors]
-    nodes = np.concatenate(trees)
-    counts = np.array([len(tree) for tree in trees])
-    weight = nodes["value"].copy()
-    weight[: counts[0]] += float(model._baseline_prediction.item())
-    left, right, feature = (nodes[k].astype(np.int64) for k in ("left", "right", "feature_idx"))
-    is_leaf = nodes["is_leaf"].astype(bool)
-    return _Nodes(counts, is_leaf, left, right, feature, nodes["num_threshold"], weight)
-
-
 def _trees_shape(operator: Any) -> None:
     operator.outputs[0].type.shape = [None, 1]
 
@@ -238,26 +189,21 @@ def _convert_trees(scope: Any, operator: Any, container: Any) -> None:
     Inner nodes and leaves of all trees are numbered in two sequences of their own; a branch names
     a number and in which of the two it counts.
     """
-    counts, is_leaf, left, right, feature, threshold, weight = _nodes(operator.raw_operator)
-    first = np.cumsum(counts) - counts
-    number = np.where(is_leaf, np.cumsum(is_leaf), np.cumsum(~is_leaf)) - 1
-    inner = np.flatnonzero(~is_leaf)
-    offset = np.repeat(first, counts)[inner]
-    yes, no = left[inner] + offset, right[inner] + offset
+    trees, _ = trees_of(operator.raw_operator)
     # A tree that never splits is a leaf alone, but a root must be an inner node: one whose
     # branches both lead to that leaf.
-    stumps = first[is_leaf[first]]
-    roots = number[first]
-    roots[is_leaf[first]] = len(inner) + np.arange(len(stumps))
-    yes, no = np.concatenate([yes, stumps]), np.concatenate([no, stumps])
-    splits = np.concatenate([threshold[inner], np.zeros(len(stumps))])
-    features = np.concatenate([feature[inner], np.zeros(len(stumps), dtype=feature.dtype)])
+    stumps = trees.roots[trees.roots < 0]
+    roots = trees.roots.copy()
+    roots[roots < 0] = len(trees.feature) + np.arange(len(stumps))
+    yes, no = np.concatenate([trees.yes, stumps]), np.concatenate([trees.no, stumps])
+    splits = np.concatenate([trees.threshold, np.zeros(len(stumps))])
+    features = np.concatenate([trees.feature, np.zeros(len(stumps), dtype=np.int64)])
 
     # scikit-learn rounds the features to float32 and compares them with double thresholds.
     doubles, prices = (scope.get_unique_variable_name(name) for name in ("doubles", "prices"))
     _cast(scope, container, operator.inputs[0].full_name, doubles, TensorProto.DOUBLE)
     container.add_node(
-        "TreeEnsemble",
+        OPERATOR,
         doubles,
         prices,
         op_domain="ai.onnx.ml",
@@ -270,12 +216,12 @@ def _convert_trees(scope: Any, operator: Any, container: Any) -> None:
         nodes_featureids=features.tolist(),
         nodes_modes=numpy_helper.from_array(np.zeros(len(splits), dtype=np.uint8)),  # <=
         nodes_splits=numpy_helper.from_array(splits),
-        nodes_truenodeids=number[yes].tolist(),
-        nodes_trueleafs=is_leaf[yes].astype(int).tolist(),
-        nodes_falsenodeids=number[no].tolist(),
-        nodes_falseleafs=is_leaf[no].astype(int).tolist(),
-        leaf_targetids=np.zeros(int(is_leaf.sum()), dtype=int).tolist(),
-        leaf_weights=numpy_helper.from_array(weight[is_leaf]),
+        nodes_truenodeids=np.where(yes < 0, ~yes, yes).tolist(),
+        nodes_trueleafs=(yes < 0).astype(int).tolist(),
+        nodes_falsenodeids=np.where(no < 0, ~no, no).tolist(),
+        nodes_falseleafs=(no < 0).astype(int).tolist(),
+        leaf_targetids=np.zeros(len(trees.value), dtype=int).tolist(),
+        leaf_weights=numpy_helper.from_array(trees.value),
     )
     _cast(scope, container, prices, operator.outputs[0].full_name, TensorProto.FLOAT)
 

@@ -23,6 +23,7 @@ from housing_cli.data.table import Table, read_table
 from housing_cli.judging import gate
 from housing_cli.judging.reference import categories_of, edges_of
 from housing_cli.learning.conformal import fit_intervals
+from housing_cli.learning.explaining import explanation_of
 from housing_cli.learning.export import export_onnx, verify_export
 from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, silent
 from housing_cli.learning.spread import Spread, fit_spread
@@ -30,6 +31,7 @@ from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.intervals import IntervalModel
 from housing_cli.registry import (
+    EXPLANATION_FILE,
     INTERVALS_FILE,
     MODEL_FILE,
     PIPELINE_FILE,
@@ -165,6 +167,7 @@ def build_version(
         MODEL_FILE: onnx,
         REFERENCE_FILE: _reference(rows, measured, spread, seed, schema),
         INTERVALS_FILE: intervals.to_json(),
+        EXPLANATION_FILE: explanation_of(pipeline, onnx, compiled, rows.features).to_json(),
     }
     return metadata, files, difference
 

@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 
 from housing_cli.errors import VersionCorrupt
 from housing_cli.model.external import reads_other_files
+from housing_cli.model.graph import beginning
+from housing_cli.model.protobuf import message
 
 HIGHEST: Final = float(np.finfo(np.float32).max)
 """Beyond float32's range a number would become infinite; no tree splits out there."""
@@ -43,14 +45,10 @@ Two more nodes that made the spread of it cost 2 of 34 us a row, `exp` costs 0.1
 RETRAIN: Final = "train again, or promote another version"
 
 
-def _message(field: int, content: bytes) -> bytes:
-    return bytes([field << 3 | 2, len(content)]) + content
-
-
 # ModelProto.graph (7) with one more GraphProto.output (12), a ValueInfoProto of name (1) and type
 # (2): a TypeProto.tensor_type (1) whose elem_type (1) is 11, double.
-_SPREAD_OUTPUT: Final = _message(
-    7, _message(12, _message(1, LOG_SPREAD.encode()) + _message(2, _message(1, b"\x08\x0b")))
+_SPREAD_OUTPUT: Final = message(
+    7, message(12, message(1, LOG_SPREAD.encode()) + message(2, message(1, b"\x08\x0b")))
 )
 
 
@@ -178,6 +176,41 @@ class CompiledModel:
                 RETRAIN,
                 {"difference": worst, "tolerance": tolerance},
             )
+
+
+class Encoder:
+    """The first step of a graph alone: it imputes, and makes numbers of words and days.
+
+    result: the name of what it gives, float32 `[n, columns]`. May be called by many threads.
+
+    Raises:
+        VersionCorrupt: the graph holds no such step.
+    """
+
+    def __init__(self, onnx_bytes: bytes, result: str, columns: int) -> None:
+        try:
+            first = beginning(onnx_bytes, result)
+        except ValueError as error:
+            raise VersionCorrupt(f"the compiled model has no step `{result}`", RETRAIN) from error
+        self._session = _open_session(first, 1)
+        self._names = (self._session.get_inputs()[0].name, result)
+        self._columns = columns
+
+    def encode(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the columns (n, m) that the regressor reads of rows (n, k).
+
+        Raises:
+            VersionCorrupt: the runtime failed, or there are more or fewer columns.
+        """
+        source, result = self._names
+        try:
+            (found,) = self._session.run([result], {source: prepared(rows)})
+        except Exception as error:
+            raise _corrupt(error) from error
+        if found.shape != (len(rows), self._columns):
+            raise VersionCorrupt(f"the step `{result}` gives other columns", RETRAIN)
+        encoded: NDArray[np.float64] = found.astype(np.float64)
+        return encoded
 
 
 def prepared(rows: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -2,8 +2,7 @@
 
 Such a file has no hash anywhere, and whoever swaps it swaps the model. The runtime opens it
 relative to the current directory; there is no option that forbids it. Serving has no `onnx`, whose
-checker would not look into every tensor either, so that the message is walked here: it is only
-tags and lengths (https://protobuf.dev/programming-guides/encoding/, fields of onnx.proto).
+checker would not look into every tensor either, so that the message is walked here.
 
 To walk 300 trees takes a second. Without the word `location` the runtime opens nothing, as that is
 the key of the file's name: only a message with the word in it is walked.
@@ -11,8 +10,9 @@ the key of the file's name: only a message with the word in it is walked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
+
+from housing_cli.model.protobuf import fields
 
 _KEY: Final = b"location"
 _ORT_FORMAT: Final = b"ORTM"
@@ -30,9 +30,6 @@ _FIELDS: Final[dict[str, dict[int, str]]] = {
 """By kind of message: which fields lead to a tensor, and what kind they hold."""
 _EXTERNAL_DATA: Final = 13
 _DATA_LOCATION: Final = 14
-_MORE, _BITS = 0x80, 64
-"""The bit that says that another byte of a number follows, and how many bits one may have."""
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def reads_other_files(onnx_bytes: bytes) -> bool:
@@ -51,7 +48,7 @@ def reads_other_files(onnx_bytes: bytes) -> bool:
 
 
 def _external(message: memoryview, kind: str) -> bool:
-    for field, value in _fields(message):
+    for field, value in fields(message):
         if kind == "tensor":
             if field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0):
                 return True
@@ -61,38 +58,3 @@ def _external(message: memoryview, kind: str) -> bool:
             if _external(value, _FIELDS[kind][field]):
                 return True
     return False
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield number and value of each field; raises ValueError or IndexError where it is cut."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        form = tag & 7
-        if form == _VARINT:
-            value, at = _varint(message, at)
-            yield tag >> 3, value
-            continue
-        if form == _BYTES:
-            size, at = _varint(message, at)
-        elif form in (_FIXED64, _FIXED32):
-            size = 8 if form == _FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {form}")
-        if at + size > len(message):
-            raise ValueError("cut off")
-        yield tag >> 3, message[at : at + size]
-        at += size
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value, shift = 0, 0
-    while True:
-        byte = message[at]
-        at += 1
-        value |= (byte & ~_MORE) << shift
-        if byte < _MORE:
-            return value, at
-        shift += 7
-        if shift >= _BITS:
-            raise ValueError(f"a number of more than {_BITS} bits")

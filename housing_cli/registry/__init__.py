@@ -13,6 +13,7 @@ from housing_cli.registry.metadata import (
     Version,
 )
 from housing_cli.registry.names import (
+    EXPLANATION_FILE,
     INTERVALS_FILE,
     MODEL_FILE,
     PIPELINE_FILE,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from housing_cli.config import Settings
 
 __all__ = [
+    "EXPLANATION_FILE",
     "INTERVALS_FILE",
     "MODEL_FILE",
     "PIPELINE_FILE",

@@ -39,6 +39,7 @@ TRANSIENT = {
     "format.json",
     "served.csv",
     "metadata.json.minisig",
+    "explanation.json",
     "signatures",
 }
 _SUFFIXES = r"csv|db|html|ipynb|joblib|json|jsonl|md|onnx|prom|py|sh|sha256|toml|typed|txt|ya?ml"

@@ -176,7 +176,8 @@ def test_a_spread_is_compiled_beside_prices_that_stay_as_they_are(regressor: str
     prices, spreads = both.scored(TABLE.features)
     rows = TABLE.features.tolist()
     alone = [both.scored_few([row]) for row in rows[:50]]
-    assert [one for _, (one,) in alone] == spreads[:50].tolist()
+    # On some processors NumPy's exponential differs from the C library's in the last bit.
+    assert [one for _, (one,) in alone] == pytest.approx(spreads[:50].tolist(), rel=1e-14)
     assert [price for (price,), _ in alone] == pytest.approx(prices[:50].tolist(), rel=1e-5)
     # A program that knows nothing of spreads reads one output, and the same prices.
     (output,) = onnxruntime.InferenceSession(onnx).get_outputs()

@@ -20,7 +20,7 @@ from housing_cli.registry import ModelRegistry
 from tests.conftest import rows
 
 QUICK = ("model.params.n_estimators=3", "train.repeats=2", "train.folds=2", "train.jobs=1")
-FILES = {"model.joblib", "model.onnx", "reference.json", "intervals.json"}
+FILES = {"model.joblib", "model.onnx", "reference.json", "intervals.json", "explanation.json"}
 
 
 def settings_of(folder: Path, *sets: str) -> Settings:
