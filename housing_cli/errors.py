@@ -21,6 +21,8 @@ HousingError                  a known failure: message and hint, never a traceba
 ├── InsufficientEvidence      too few labeled rows to do what was asked
 ├── GateRefused               the challenger is not better than the champion
 ├── ReportError               a report cannot be written
+├── OutputError               a table of prices cannot be written
+├── RowsRefused               rows of a table were not priced
 └── ServeError                the server cannot start
 
 Errors know no HTTP status and no exit code: `cli.py` and `api/app.py` own those tables.
@@ -138,6 +140,14 @@ class GateRefused(HousingError):
 
 class ReportError(HousingError):
     """A report cannot be written."""
+
+
+class OutputError(HousingError):
+    """A table of prices cannot be written."""
+
+
+class RowsRefused(HousingError):
+    """Rows of a table were not priced; the others were."""
 
 
 class ServeError(HousingError):

@@ -8,7 +8,9 @@ import fcntl
 import os
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _DISK_RESERVE = 1 << 20
 
@@ -102,21 +104,58 @@ def read_file(path: Path | str) -> bytes:
         return file.read()
 
 
-def read_input(path: Path | str) -> bytes:
-    """Return the bytes of what a user names: a file, or a pipe that somebody writes into.
+def open_input(path: Path | str) -> BinaryIO:
+    """Open what a user names: a file, or a pipe that somebody writes into. Raises `OSError`.
 
     So `<(command)` and `/dev/stdin` can be read. A named pipe that nobody has opened to write is
-    not waited for. Raises `OSError`, for devices too.
+    not waited for: it is at its end. Devices cannot be read.
     """
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISFIFO(os.fstat(handle).st_mode):
+    try:
+        if stat.S_ISFIFO(os.fstat(handle).st_mode):
+            os.set_blocking(handle, True)
+        else:
             check_regular(handle)
-            return file.read()
-        os.set_blocking(handle, True)
-        if not (data := file.read()):
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_input(path: Path | str) -> bytes:
+    """Return the bytes of what a user names, see `open_input`. Raises `OSError`."""
+    with open_input(path) as file:
+        data = file.read()
+        if not data and stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "a pipe that nobody writes into")
         return data
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file that becomes `path` when all was written, in one step. Raises `OSError`.
+
+    Where the context is left by an exception, `path` stays as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)  # a crash left it, or someone a link to another file
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def open_output(path: Path | str) -> BinaryIO:
+    """Open a device, or a pipe that somebody reads, to write. Raises `OSError`.
+
+    A named pipe that nobody has opened to read is not waited for.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, "wb")
 
 
 def write_output(path: Path | str, text: str, *, append: bool = False) -> None:

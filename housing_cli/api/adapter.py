@@ -14,17 +14,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from housing_cli.model.adapting import WINDOW, newest_factors
+from housing_cli.api.served import factors_of
 from housing_cli.prediction_log import open_log
-from housing_cli.prediction_log.sent_back import equal
 
 if TYPE_CHECKING:
     from housing_cli.api.predictor import Predictor
     from housing_cli.api.served import Served
     from housing_cli.config import Settings
-    from housing_cli.prediction_log import PredictionLog
 
 logger = logging.getLogger("housing.serve")
 
@@ -102,20 +98,3 @@ class Adapter:
             return factors_of(loaded, log)
         finally:
             log.close()
-
-
-def factors_of(loaded: Served, log: PredictionLog) -> tuple[float, float]:
-    """Return what the newest labels of a version, as it was loaded, make of its intervals.
-
-    Those that are the predicted price sent back do not count: they lie within any interval.
-    """
-    rows = log.labeled(version=loaded.name, newest=WINDOW)
-    rows = rows.where(~equal(rows.real, rows.predicted))
-    intervals = loaded.intervals
-    if intervals is None or not len(rows):
-        return 1.0, 1.0
-    spreads = loaded.model.scored(rows.features)[1]
-    offsets = intervals.offsets(rows.predicted, spreads)
-    order = np.argsort(rows.labeled_at, kind="stable")
-    residuals = rows.real - rows.predicted
-    return newest_factors(residuals[order], offsets[order], intervals.coverage)

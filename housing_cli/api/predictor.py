@@ -20,7 +20,7 @@ import numpy as np
 from housing_cli.api.gatherer import Gatherer, Row, settle
 from housing_cli.api.http.errors import BatchTooLarge, NoModel, NotFinite, Overloaded
 from housing_cli.api.log_probe import LogProbe
-from housing_cli.api.served import Answer, Served
+from housing_cli.api.served import NOT_FINITE, Answer, Served
 from housing_cli.api.writer import GroupWriter
 from housing_cli.config.cores import available_cores
 from housing_cli.errors import LogBusy, LogError, UnknownPrediction
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 MAX_WAITING_BATCHES = 64
 MOST_WORDS = 1000
 """Unknown words that are named in the log of events; all are counted."""
-_NOT_FINITE = "the model gives no finite price for"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -142,7 +141,7 @@ class Predictor:
         if not all(finite):
             for future in itertools.compress(waiting, map(operator.not_, finite)):
                 self.metrics.not_predicted(served.name, "invalid")
-                settle([future], NotFinite(f"{_NOT_FINITE} this row"))
+                settle([future], NotFinite(f"{NOT_FINITE} this row"))
             rows = list(itertools.compress(rows, finite))
             waiting = list(itertools.compress(waiting, finite))
             prices = list(itertools.compress(prices, finite))
@@ -317,7 +316,7 @@ class Predictor:
             finite = np.isfinite(scored)
             if not finite.all():
                 self.metrics.not_predicted(served.name, "invalid", len(rows))
-                raise NotFinite(f"{_NOT_FINITE} row {len(prices) + int(np.argmin(finite))}")
+                raise NotFinite(f"{NOT_FINITE} row {len(prices) + int(np.argmin(finite))}")
             found = shortest(scored)
             prices += found
             spreads += spread.tolist()

@@ -11,8 +11,10 @@ import msgspec
 import numpy as np
 
 from housing_cli.errors import VersionCorrupt
+from housing_cli.model.adapting import WINDOW, newest_factors
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.intervals import IntervalModel
+from housing_cli.prediction_log.sent_back import equal
 from housing_cli.registry import INTERVALS_FILE, MODEL_FILE
 from housing_cli.registry.audit import refusing, verify_files
 
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from housing_cli.data.schema import FeatureSchema
+    from housing_cli.prediction_log import PredictionLog
     from housing_cli.registry import RegistryReader, Version
 
 WARM_UP_ROWS = 3
+NOT_FINITE = "the model gives no finite price for"
 
 
 class Answer(msgspec.Struct, gc=False):
@@ -70,13 +74,20 @@ class Served(msgspec.Struct, frozen=True):
             ]
         else:
             name, coverage = self.name, self.intervals.coverage
-            found = self.intervals.intervals(np.asarray(prices), np.asarray(spreads))
-            ends = _six_digits(found).tolist()
+            ends = self.ends(np.asarray(prices), np.asarray(spreads)).tolist()
             answers = [
                 Answer(price, key, name, pair, coverage)
                 for price, key, pair in zip(prices, ids, ends, strict=True)
             ]
         return msgspec.json.encode({"predictions": answers})
+
+    def ends(
+        self, prices: NDArray[np.float64], spreads: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the ends (n, 2) of the intervals that answers have; (n, 0) without intervals."""
+        if self.intervals is None:
+            return np.empty((len(prices), 0))
+        return _six_digits(self.intervals.intervals(prices, spreads))
 
     def adapted(self, low: float, high: float) -> Served:
         """Return a version as it was loaded, with other factors."""
@@ -118,6 +129,23 @@ def load_served(registry: RegistryReader, ref: str) -> Served:
     del raw
     _give_memory_back()
     return Served(version, model, intervals)
+
+
+def factors_of(loaded: Served, log: PredictionLog) -> tuple[float, float]:
+    """Return what the newest labels of a version, as it was loaded, make of its intervals.
+
+    Those that are the predicted price sent back do not count: they lie within any interval.
+    """
+    rows = log.labeled(version=loaded.name, newest=WINDOW)
+    rows = rows.where(~equal(rows.real, rows.predicted))
+    intervals = loaded.intervals
+    if intervals is None or not len(rows):
+        return 1.0, 1.0
+    spreads = loaded.model.scored(rows.features)[1]
+    offsets = intervals.offsets(rows.predicted, spreads)
+    order = np.argsort(rows.labeled_at, kind="stable")
+    residuals = rows.real - rows.predicted
+    return newest_factors(residuals[order], offsets[order], intervals.coverage)
 
 
 def read_intervals(registry: RegistryReader, version: Version) -> IntervalModel | None:

@@ -22,7 +22,7 @@ from housing_cli.errors import DataError
 SEPARATORS = ",;\t"
 BEGIN = 30
 """Lines among which the column names are looked for, to say where they are."""
-_LINE_END = re.compile(r"\r\n|\r|\n")
+LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class Delimited(NamedTuple):
@@ -50,14 +50,14 @@ def csv_columns(path: Path, raw: bytes, schema: FeatureSchema) -> Columns:
 def csv_texts(path: Path, raw: bytes, schema: FeatureSchema) -> Delimited:
     """Return what a file says, column by column. Raises `DataError`."""
     found = text_of(path, raw)
-    text, separator = _separated(path, found.text, schema)
+    text, separator = separated(path, found.text, schema)
     header: list[str] = []
     rows: list[list[str]] = []
     places: list[str] = []
     for place, row in _csv_rows(path, text, separator):
         if not header:
             header = [name.strip() for name in row]
-            _check_begin(header, path, text, schema)
+            check_begin(header, path, text, schema)
             check_header(header, path, schema)
         elif len(row) != len(header):
             raise DataError(
@@ -76,39 +76,40 @@ def csv_texts(path: Path, raw: bytes, schema: FeatureSchema) -> Delimited:
     return Delimited(dict(columns), places, separator == ",", found)
 
 
-def _separated(path: Path, text: str, schema: FeatureSchema) -> tuple[str, str]:
+def separated(path: Path, text: str, schema: FeatureSchema) -> tuple[str, str]:
     """Return the text without a line `sep=;`, which is for Excel, and what parts its columns."""
     begin = re.match(r"[\r\n]*", text)
     start = begin.end() if begin else 0
-    first = _LINE_END.split(text[start:], maxsplit=1)[0]
+    first = LINE_END.split(text[start:], maxsplit=1)[0]
     if told := re.fullmatch(r'"?sep=(.)"?[,;\t]*', first.strip(" "), re.IGNORECASE):
         if told[1] not in SEPARATORS:
-            line = len(_LINE_END.findall(text[:start])) + 1
+            line = len(LINE_END.findall(text[:start])) + 1
             raise DataError(
                 f"`{path}`, line {line}: the columns are parted by `{printable(told[1])}`", PART
             )
         return text[:start] + text[start + len(first) :], told[1]
     return text, max(
-        SEPARATORS, key=lambda mark: (hits(_names(first, mark), schema), first.count(mark))
+        SEPARATORS, key=lambda mark: (hits(names_in(first, mark), schema), first.count(mark))
     )
 
 
-def _names(line: str, separator: str) -> list[str]:
+def names_in(line: str, separator: str) -> list[str]:
+    """Return the names in a line that `separator` parts; none where it is no csv."""
     try:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
         return []
 
 
-def _check_begin(header: list[str], path: Path, text: str, schema: FeatureSchema) -> None:
+def check_begin(header: list[str], path: Path, text: str, schema: FeatureSchema) -> None:
     """Raise `DataError` where a title or comments stand before the line of column names."""
     known, needed = hits(header, schema), len(schema.features) + 1
     if known == needed:
         return
-    lines = _LINE_END.split(text, maxsplit=BEGIN)[:BEGIN]
+    lines = LINE_END.split(text, maxsplit=BEGIN)[:BEGIN]
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     for number, line in numbered[1:]:
-        found = max(hits(_names(line, mark), schema) for mark in SEPARATORS)
+        found = max(hits(names_in(line, mark), schema) for mark in SEPARATORS)
         if found > known and 2 * found > needed:
             first, title = numbered[0]
             raise DataError(

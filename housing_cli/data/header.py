@@ -35,15 +35,20 @@ def hits(header: Sequence[str], schema: FeatureSchema) -> int:
     return sum(meaning(name) in meant for name in (*schema.features, schema.target))
 
 
-def check_header(header: Sequence[str], path: Path, schema: FeatureSchema) -> None:
-    """Raise `DataError` where a column of `schema` is missing, or there twice."""
-    needed = [*schema.features, schema.target]
+def check_header(
+    header: Sequence[str], path: Path, schema: FeatureSchema, *, target: bool = True
+) -> None:
+    """Raise `DataError` where a column of `schema` is missing, or there twice.
+
+    target: the target is needed, too.
+    """
+    needed = [*schema.features, *([schema.target] if target else [])]
     _check_once(header, needed, path)
     missing = [name for name in needed if name not in header]
     if missing:
         plural = "s" if len(missing) > 1 else ""
         named = ", ".join(f"`{name}`" for name in missing)
-        hint = _hint(header, missing, schema)
+        hint = _hint(header, missing, schema, len(needed))
         raise DataError(f"`{path}` lacks column{plural} {named}", hint)
 
 
@@ -65,11 +70,10 @@ def _check_once(header: Sequence[str], needed: Sequence[str], path: Path) -> Non
         )
 
 
-def _hint(header: Sequence[str], missing: Sequence[str], schema: FeatureSchema) -> str:
+def _hint(header: Sequence[str], missing: Sequence[str], schema: FeatureSchema, needed: int) -> str:
     similar = {name: column for name in missing if (column := _similar(name, header)) is not None}
     if similar:
         return _renaming(similar)
-    needed = len(schema.features) + 1
     if all(_is_number(name) for name in header):
         return f"the first line must hold the column names; it holds {_shown(header)}"
     if len(header) == 1 and (separator := _separator(header[0], schema)):

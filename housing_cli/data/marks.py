@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from housing_cli.data.checks import Place
@@ -36,10 +36,63 @@ def readings(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """The first row of each decimal mark that its values settle, and of each they leave open."""
+    """The first row of each decimal mark that its values settle, or leave open, and the value."""
 
-    settled: Mapping[str, int]
-    left_open: Mapping[str, int]
+    settled: dict[str, tuple[int, str]] = field(default_factory=dict)
+    left_open: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+
+class Marks:
+    """Learns from a table's values, all at once or part by part, which mark is the decimal one.
+
+    parted_by_commas: a comma is no part of a number then.
+    """
+
+    def __init__(self, *, parted_by_commas: bool) -> None:
+        self._by_commas = parted_by_commas
+        self._columns: dict[str, _Column] = {}
+
+    def look(self, name: str, values: Sequence[str], rows: Sequence[int]) -> None:
+        """Learn from values of a column; rows: what `place` of `settle` calls each of them by."""
+        column = self._columns.setdefault(name, _Column())
+        settled, left_open = column.settled, column.left_open
+        for row, value in zip(rows, values, strict=True):
+            points, commas = value.count(DOT), value.count(COMMA)
+            # What has one mark tells nothing new where an earlier value settled it: most do.
+            if points + commas == 0 or (points + commas == 1 and _mark_of(value) in settled):
+                continue
+            read = readings(value.strip())
+            if len(read) == 1:
+                settled.setdefault(next(iter(read)), (row, value.strip()))
+            elif read and read[DOT] != read[COMMA]:
+                left_open.setdefault(_mark_of(value), (row, value.strip()))
+
+    def settle(self, needed: Sequence[str], path: Path, place: Place) -> dict[str, str]:
+        """Return the decimal mark of each of the `needed` columns, which were looked at.
+
+        Raises `DataError` for a column that can be read in two ways, and where numbers of `needed`
+        have different decimal marks.
+        """
+        settled = {mark for column in self._columns.values() for mark in column.settled}
+        # A column that nobody asks for may hold days (`31.12`), numbers of versions or of streets.
+        asked = {name: self._columns.get(name, _Column()) for name in needed}
+        known = {mark for column in asked.values() for mark in column.settled}
+        if self._by_commas:
+            settled.add(DOT)
+            known.add(DOT)
+        else:
+            _check_one_mark(asked, path, place)
+        found: dict[str, str] = {}
+        for name, column in asked.items():
+            if not column.settled:
+                for mark, (row, value) in column.left_open.items():
+                    # A comma within a comma-separated file is refused as no number.
+                    if (settled != {mark} or mark not in known) and not (
+                        self._by_commas and mark == COMMA
+                    ):
+                        raise _ambiguous(value, name, path, place(row), settled)
+            found[name] = next(iter(column.settled or column.left_open), DOT)
+        return found
 
 
 def with_points(
@@ -53,47 +106,15 @@ def with_points(
     """Return the `needed` columns with decimal points, and without separators of thousands.
 
     Where commas part the columns, a comma is no part of a number, and numbers stay as they are.
-    Values that are no number stay, too. Raises `DataError` for a column that can be read in two
-    ways, and where numbers of `needed` have different decimal marks.
+    Values that are no number stay, too. Raises `DataError` as `Marks.settle` does.
     """
-    found = {name: _look(values) for name, values in columns.items()}
-    settled = {mark for column in found.values() for mark in column.settled}
-    # A column that nobody asks for may hold days (`31.12`), numbers of versions or of streets.
-    known = {mark for name in needed for mark in found[name].settled}
+    marks = Marks(parted_by_commas=parted_by_commas)
+    for name, values in columns.items():
+        marks.look(name, values, range(len(values)))
+    found = marks.settle(needed, path, place)
     if parted_by_commas:
-        settled.add(DOT)
-        known.add(DOT)
-    else:
-        _check_one_mark({name: found[name] for name in needed}, columns, path, place)
-    read: dict[str, Sequence[str]] = {}
-    for name in needed:
-        column, values = found[name], columns[name]
-        if not column.settled:
-            for mark, row in column.left_open.items():
-                # A comma within a comma-separated file is refused as no number.
-                if (settled != {mark} or mark not in known) and not (
-                    parted_by_commas and mark == COMMA
-                ):
-                    raise _ambiguous(values[row].strip(), name, path, place(row), settled)
-        mark = next(iter(column.settled or column.left_open), DOT)
-        read[name] = values if parted_by_commas else [pointed(value, mark) for value in values]
-    return read
-
-
-def _look(values: Sequence[str]) -> _Column:
-    settled: dict[str, int] = {}
-    left_open: dict[str, int] = {}
-    for row, value in enumerate(values):
-        points, commas = value.count(DOT), value.count(COMMA)
-        # What has one mark tells nothing new where an earlier value settled that mark: most do.
-        if points + commas == 0 or (points + commas == 1 and _mark_of(value) in settled):
-            continue
-        read = readings(value.strip())
-        if len(read) == 1:
-            settled.setdefault(next(iter(read)), row)
-        elif read and read[DOT] != read[COMMA]:
-            left_open.setdefault(_mark_of(value), row)
-    return _Column(settled, left_open)
+        return {name: columns[name] for name in needed}
+    return {name: [pointed(value, found[name]) for value in columns[name]] for name in needed}
 
 
 def _mark_of(text: str) -> str:
@@ -112,25 +133,24 @@ def pointed(value: str, mark: str) -> str:
     return value
 
 
-def _check_one_mark(
-    found: Mapping[str, _Column],
-    columns: Mapping[str, Sequence[str]],
-    path: Path,
-    place: Place,
-) -> None:
+def _check_one_mark(found: Mapping[str, _Column], path: Path, place: Place) -> None:
     """Raise `DataError` at the first number whose decimal mark is not that of those before it."""
     firsts = {
-        mark: min((c.settled[mark], name) for name, c in found.items() if mark in c.settled)
+        mark: min(
+            (c.settled[mark][0], name, c.settled[mark][1])
+            for name, c in found.items()
+            if mark in c.settled
+        )
         for mark in (DOT, COMMA)
         if any(mark in c.settled for c in found.values())
     }
     if len(firsts) == 1 or not firsts:
         return
     mark = max(firsts, key=lambda key: firsts[key][0])
-    (row, name), (before, other) = firsts[mark], firsts[_OTHER[mark]]
+    (row, name, value), (before, other, usual) = firsts[mark], firsts[_OTHER[mark]]
     raise DataError(
-        f"`{path}`, {place(row)}: `{name}` is `{columns[name][row].strip()}`, with a decimal "
-        f"{_NAMES[mark]}, but `{other}` is `{columns[other][before].strip()}` on {place(before)}",
+        f"`{path}`, {place(row)}: `{name}` is `{value}`, with a decimal "
+        f"{_NAMES[mark]}, but `{other}` is `{usual}` on {place(before)}",
         "write every number of the file with one decimal mark",
     )
 

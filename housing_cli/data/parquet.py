@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +28,8 @@ _NUMBERS = {
 }  # fmt: skip
 _TEXTS = {"varchar", "enum", "boolean", "date", "timestamp", "timestamp_s", "timestamp_ms",
           "timestamp_ns", "timestamp with time zone"}  # fmt: skip
+TEXTS = "VARCHAR", "ENUM"
+"""What `written_as_csv` calls the types of columns whose numbers may have any decimal mark."""
 
 
 def parquet_columns(path: Path, raw: bytes, schema: FeatureSchema) -> Columns:
@@ -33,6 +37,17 @@ def parquet_columns(path: Path, raw: bytes, schema: FeatureSchema) -> Columns:
 
     Columns that are not in `schema` are empty. Raises `DataError`.
     """
+    # A copy: of the bytes that were hashed, under a name that is no pattern.
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as copy:
+        copy.write(raw)
+        copy.flush()
+        with _opened(path, copy.name) as database:
+            return _columns(database, copy.name, path, schema)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, copy: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a database to read `copy` with; its errors are about `path`. Raises `DataError`."""
     try:
         import duckdb
     except ImportError:
@@ -40,19 +55,40 @@ def parquet_columns(path: Path, raw: bytes, schema: FeatureSchema) -> Columns:
             f"`{path}` is a Parquet file, and `duckdb` is not installed to read it",
             "install it, or give a CSV file",
         ) from None
-    # A copy: of the bytes that were hashed, under a name that is no pattern.
-    with tempfile.NamedTemporaryFile(suffix=".parquet") as copy:
-        copy.write(raw)
-        copy.flush()
-        try:
-            with duckdb.connect() as database:
-                return _columns(database, copy.name, path, schema)
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
-            reason = reason.replace(f" '{copy.name}'", "").rstrip(".")
-            raise DataError(
-                f"`{path}` is not a readable Parquet file: {reason}", "write or copy the file again"
-            ) from error
+    try:
+        with duckdb.connect() as database:
+            yield database
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+        reason = reason.replace(f" '{copy}'", "").rstrip(".")
+        raise DataError(
+            f"`{path}` is not a readable Parquet file: {reason}", "write or copy the file again"
+        ) from error
+
+
+def written_as_csv(copy: Path, target: Path, path: Path, schema: FeatureSchema) -> dict[str, str]:
+    """Write the rows of a Parquet table, `path` in messages, as csv without a header.
+
+    Return DuckDB's type of each column, in their order. What a feature of single precision is, is
+    written as the double that it equals: that is the number which training reads. Raises
+    `DataError`; the target is not needed.
+    """
+    with _opened(path, str(copy)) as database:
+        table = database.read_parquet(str(copy))
+        header = _header(database, str(copy))
+        check_header(header, path, schema, target=False)
+        texts = []
+        for name, own, kind in zip(header, table.columns, table.types, strict=True):
+            quoted = '"' + own.replace('"', '""') + '"'
+            if name in schema.features:
+                _check_kind(path, name, kind)
+                if kind.id == "float":
+                    quoted = f"CAST({quoted} AS DOUBLE)"
+            texts.append(f"CAST({quoted} AS VARCHAR)")
+        # A line of nothing would be no row.
+        nothing = "NA" if len(header) == 1 else ""
+        table.project(", ".join(texts)).write_csv(str(target), header=False, na_rep=nothing)
+        return dict(zip(header, map(str, table.types), strict=True))
 
 
 def _columns(
@@ -68,11 +104,7 @@ def _columns(
     for name, own, kind in zip(header, table.columns, table.types, strict=True):
         if name not in needed:
             continue
-        if kind.id not in _NUMBERS | _TEXTS:
-            raise DataError(
-                f"`{path}`: `{name}` holds {str(kind).lower()} values",
-                "store numbers, text or dates",
-            )
+        _check_kind(path, name, kind)
         quoted = own.replace('"', '""')
         wanted = "VARCHAR" if kind.id in _TEXTS else "DOUBLE"
         values = table.project(f'CAST("{quoted}" AS {wanted}) AS value').fetchnumpy()["value"]
@@ -91,6 +123,14 @@ def _columns(
     return Columns(columns, _place, Reading("parquet", units=units))
 
 
+def _check_kind(path: Path, name: str, kind: Any) -> None:
+    if kind.id not in _NUMBERS | _TEXTS:
+        raise DataError(
+            f"`{path}`: `{name}` holds {str(kind).lower()} values",
+            "store numbers, text or dates",
+        )
+
+
 def _place(row: int) -> str:
     return f"row {row + 1}"
 
@@ -104,3 +144,37 @@ def _header(database: duckdb.DuckDBPyConnection, copy: str) -> list[str]:
             names.append(name)
         inside = max(inside - 1, 0) + (children or 0)
     return names
+
+
+def csv_to_parquet(
+    source: Path, target: Path, columns: Sequence[tuple[str, str]], separator: str
+) -> None:
+    """Write a csv file with a header as a Parquet file, as a stream.
+
+    columns: the name of each, and the SQL expression of its values, in which `{}` stands for the
+    text. An empty text is null unless it is quoted. Raises `OSError`.
+    """
+    import duckdb
+
+    texts = {f"c{place}": "VARCHAR" for place in range(len(columns))}
+    values = [
+        f'{value.format(text)} AS "{name.replace(chr(34), 2 * chr(34))}"'
+        for text, (name, value) in zip(texts, columns, strict=True)
+    ]
+    try:
+        with duckdb.connect() as database:
+            rows = database.read_csv(
+                str(source),
+                header=False,
+                skiprows=1,
+                columns=texts,
+                sep=separator,
+                quotechar='"',
+                escapechar='"',
+                na_values="",
+                allow_quoted_nulls=False,
+                auto_detect=False,
+            )
+            rows.project(", ".join(values)).write_parquet(str(target))
+    except duckdb.Error as error:
+        raise OSError(errno.EIO, str(error).splitlines()[0]) from error

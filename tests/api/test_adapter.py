@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from housing_cli.api import adapter as module
-from housing_cli.api.adapter import Adapter, factors_of
-from housing_cli.api.served import load_served
+from housing_cli.api.adapter import Adapter
+from housing_cli.api.served import factors_of, load_served
 from housing_cli.errors import LogUnavailable
 from housing_cli.model.adapting import MOST
 from housing_cli.registry import ModelRegistry

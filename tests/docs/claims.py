@@ -30,7 +30,16 @@ FOREIGN_OPTIONS = {
     "--build-arg": "docker",
 }
 # Names that look like a file of ours and are another's, or are the reader's own.
-FOREIGN_FILES = {"HousingData.csv", "houses.csv", "report.html", "verdict.prom", "priced.csv"}
+FOREIGN_FILES = {
+    "HousingData.csv",
+    "houses.csv",
+    "report.html",
+    "verdict.prom",
+    "priced.csv",
+    "prices.csv",
+    "prices.errors.csv",
+    "prices.parquet",
+}
 # Names that are there only while the registry changes, or that a later version added; its source
 # must still say them.
 TRANSIENT = {

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from housing_cli.api.adapter import factors_of
-from housing_cli.api.served import load_served
+from housing_cli.api.served import factors_of, load_served
 from housing_cli.prediction_log import open_log
 from tests.in_process import SMALL, Loop, shuffled
 

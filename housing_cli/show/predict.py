@@ -1,0 +1,73 @@
+"""What `housing predict` says beside the table that it writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from housing_cli.errors import ExitCode, RowsRefused
+from housing_cli.show.result import Result, describe
+from housing_cli.words import counted
+
+if TYPE_CHECKING:
+    from housing_cli.pricing.predict import Priced
+
+_WORDS = 3
+
+
+def result_of(priced: Priced, out: Path | None) -> Result:
+    """Return the result of pricing a table into `out`, or into standard output."""
+    data = {
+        "rows": priced.rows,
+        "refused": priced.refused,
+        "version": priced.version,
+        "out": None if out is None else str(out),
+        "errors_file": None if priced.errors is None else str(priced.errors),
+        "columns": list(priced.columns),
+        "unknown_categories": priced.unknown,
+        "seconds": round(priced.seconds, 3),
+    }
+    into = "" if out is None else f": {out}"
+    done = f"{counted(priced.rows, 'row')} priced with {priced.version}{into}"
+    notes = [done, *_renamed(priced), *_unknown(priced)]
+    show = [] if out is None else [notes.pop(0)]
+    if not priced.refused:
+        return Result("predict", data, show=show, notes=notes)
+    notes += [
+        f"  {priced.place(one.line)}: {f'{one.column}: ' if one.column else ''}{one.reason}"
+        for one in priced.first
+    ]
+    total = priced.rows + priced.refused
+    were = "was" if priced.refused == 1 else "were"
+    error = RowsRefused(
+        f"{priced.refused} of {counted(total, 'row')} {were} refused",
+        f"see `{priced.errors}`" if priced.errors else "list them all with `--errors FILE`",
+    )
+    return Result(
+        "predict",
+        data,
+        show=show,
+        notes=notes,
+        status="partial",
+        exit_code=ExitCode.FAILURE,
+        errors=[describe(error)],
+    )
+
+
+def _renamed(priced: Priced) -> list[str]:
+    from housing_cli.pricing.output import PREFIX
+
+    renamed = [name for name in priced.columns if name.startswith(PREFIX)]
+    if not renamed:
+        return []
+    return [f"note: the table has columns of these names already: {', '.join(renamed)}"]
+
+
+def _unknown(priced: Priced) -> list[str]:
+    notes = []
+    for name, words in priced.unknown.items():
+        named = ", ".join(f"`{word}`" for word in list(words)[:_WORDS])
+        more = f" and {len(words) - _WORDS} more" if len(words) > _WORDS else ""
+        rows = counted(sum(words.values()), "row")
+        notes.append(f"warning: `{name}` holds unknown words in {rows}: {named}{more}")
+    return notes

@@ -1,0 +1,197 @@
+"""A table is priced as the API prices its rows, in blocks, and nothing is half-written."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+from fastapi.testclient import TestClient
+
+from housing_cli.api.app import create_app
+from housing_cli.api.served import Served
+from housing_cli.config import Settings, load_settings
+from housing_cli.errors import VersionNotFound
+from housing_cli.loop.train import train
+from housing_cli.pricing import predict, records, source
+from housing_cli.pricing.predict import Priced, load, price_table
+from tests.conftest import FEATURES, QUICK, SHIPPED
+from tests.tables import california
+
+
+@pytest.fixture
+def settings(two_versions: Path, workshop: Path) -> Settings:
+    return load_settings(None, {"registry.path": str(two_versions)})
+
+
+def priced(settings: Settings, table: Path | str, **options: Any) -> tuple[Priced, pd.DataFrame]:
+    file = io.BytesIO()
+    result = price_table(settings, str(table), file, **options)
+    file.seek(0)
+    return result, pd.read_csv(file)
+
+
+def answers(settings: Settings, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    with TestClient(create_app(settings)) as client:
+        bodies = json.loads(rows.to_json(orient="records"))
+        return [client.post("/predict", json=body).json() for body in bodies]
+
+
+def test_a_row_has_the_price_and_interval_of_predict_to_the_last_bit(settings: Settings) -> None:
+    result, table = priced(settings, SHIPPED)
+    assert (result.rows, result.refused, result.version) == (506, 0, "v1")
+    rows = pd.read_csv(SHIPPED)
+    assert table[FEATURES].equals(rows[FEATURES])
+    said = answers(settings, rows[FEATURES][:60])
+    assert table["predicted_price"][:60].tolist() == [one["predicted_price"] for one in said]
+    assert table[["lower", "upper"]][:60].to_numpy().tolist() == [one["interval"] for one in said]
+    assert set(table["model_version"]) == {"v1"}
+
+
+def test_words_have_the_price_of_predict(workshop: Path) -> None:
+    frame = california(300, 1)
+    frame.to_csv("t.csv", index=False)
+    features = [name for name in frame if name != "median_house_value"]
+    named = (f"data.features={json.dumps(features)}", "data.target=median_house_value")
+    settings = load_settings(None, {"data.path": "t.csv"}, (*named, *QUICK[1::2]))
+    train(settings)
+    frame.loc[:4, "ocean_proximity"] = "MARS"
+    frame.to_csv("t.csv", index=False)
+    result, table = priced(settings, "t.csv")
+    said = answers(settings, frame[features][:40])
+    assert table["predicted_price"][:40].tolist() == [one["predicted_price"] for one in said]
+    assert result.unknown == {"ocean_proximity": {"MARS": 5}}
+    api = msgspec.structs.replace(settings.api, unknown_category="refuse")
+    result, table = priced(msgspec.structs.replace(settings, api=api), "t.csv")
+    assert (result.refused, len(table)) == (5, 295)
+    assert result.first[0].reason.startswith("Value error, unknown category: known are")
+
+
+def test_blocks_change_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, whole = priced(settings, SHIPPED)
+    for module in (records, source):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 1000)
+    seen: list[tuple[str, int, int]] = []
+    _, parts = priced(settings, SHIPPED, progress=lambda *step: seen.append(step))
+    assert parts.equals(whole)
+    size = SHIPPED.stat().st_size
+    assert len(seen) > 20
+    assert seen[-1] == ("bytes", size, size)
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+
+
+def test_refused_rows_are_left_out_and_the_rest_goes_on(settings: Settings, table: Path) -> None:
+    lines = table.read_text().splitlines()
+    lines[2] = lines[2].replace(",", ",x", 1)
+    lines[4] += ",1"
+    table.write_text("\n".join(lines) + "\n")
+    result = price_table(settings, str(table), Path("out.csv"))
+    assert (result.rows, result.refused, result.errors) == (58, 2, Path("out.errors.csv"))
+    assert len(pd.read_csv("out.csv")) == 58
+    errors = pd.read_csv("out.errors.csv")
+    assert errors[["line", "column", "reason"]].fillna("").values.tolist() == [
+        [3, "ZN", "Input should be a valid number"],
+        [5, "", "15 values for 14 columns"],
+    ]
+    table.write_text("\n".join(lines[:2]) + "\n")
+    result = price_table(settings, str(table), Path("out.csv"))
+    assert result.errors is None
+    assert not Path("out.errors.csv").exists()  # they were mended
+
+
+def test_a_list_that_was_asked_for_is_there_even_when_empty(settings: Settings) -> None:
+    result = price_table(settings, str(SHIPPED), Path("out.csv"), errors=Path("bad.csv"))
+    assert result.errors == Path("bad.csv")
+    assert Path("bad.csv").read_text() == "file,line,column,reason,value\n"
+
+
+def test_a_price_that_is_not_finite_is_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, table: Path
+) -> None:
+    def spoiled(served: Served, features: np.ndarray[Any, Any]) -> predict.Scored:
+        prices = np.full(len(features), 20.0, dtype=np.float32)
+        prices[1] = math.inf
+        return prices, np.ones(len(features))
+
+    monkeypatch.setattr(predict, "_run", spoiled)
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], "x" + lines[1], *lines[2:5]]) + "\n")
+    result, found = priced(settings, table)
+    assert [(one.line, one.reason) for one in result.first] == [
+        (2, "Input should be a valid number"),
+        (4, "the model gives no finite price for this row"),
+    ]
+    assert len(found) == 2
+
+
+def test_nothing_is_written_when_it_fails_in_the_middle(
+    settings: Settings, table: Path, monkeypatch: pytest.MonkeyPatch, workshop: Path
+) -> None:
+    before = {path.name for path in workshop.iterdir()}
+    for failure in (KeyboardInterrupt, MemoryError):
+
+        def fail(*_: object, failure: type[BaseException] = failure) -> None:
+            raise failure
+
+        monkeypatch.setattr(predict, "_write", fail)
+        for name in ("out.csv", "out.parquet"):
+            with pytest.raises(failure):
+                price_table(settings, str(table), Path(name))
+    assert {path.name for path in workshop.iterdir()} == before
+
+
+def test_a_table_of_no_rows_is_priced(settings: Settings, table: Path) -> None:
+    table.write_text(table.read_text().splitlines()[0] + "\n")
+    result = price_table(settings, str(table), Path("out.csv"))
+    assert result.rows == 0
+    header = Path("out.csv").read_text()
+    assert header.endswith("MEDV,predicted_price,lower,upper,model_version\n")
+    price_table(settings, str(table), Path("out.parquet"))
+
+
+def test_parquet_comes_and_goes_with_its_types(settings: Settings) -> None:
+    import duckdb
+
+    price_table(settings, str(SHIPPED), Path("one.parquet"))
+    result = price_table(settings, "one.parquet", Path("two.parquet"))
+    assert result.columns[0] == "housing_predicted_price"
+    with duckdb.connect() as database:
+        found = database.read_parquet("two.parquet")
+        kinds = dict(zip(found.columns, map(str, found.types), strict=True))
+        frame = found.df()
+    assert kinds["RM"] == kinds["lower"] == kinds["housing_predicted_price"] == "DOUBLE"
+    assert kinds["model_version"] == "VARCHAR"
+    assert frame["housing_predicted_price"].equals(frame["predicted_price"])
+    _, table = priced(settings, SHIPPED)
+    assert frame["predicted_price"].tolist() == table["predicted_price"].tolist()
+
+
+def test_another_version_is_named_by_its_ref(settings: Settings) -> None:
+    assert priced(settings, SHIPPED, ref="second")[0].version == "v2"
+    with pytest.raises(VersionNotFound):
+        priced(settings, SHIPPED, ref="v9")
+
+
+def test_intervals_are_adapted_as_a_server_of_these_settings_does(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = load(settings, "v1")
+    serve = msgspec.structs.replace(settings.serve, adapt_intervals=True)
+    monkeypatch.setattr(predict, "factors_of", lambda _served, _log: (2.0, 3.0))
+    adapted = load(msgspec.structs.replace(settings, serve=serve), "v1")
+    assert (usual.factors, adapted.factors) == ((1.0, 1.0), (2.0, 3.0))
+
+
+def test_a_version_without_intervals_has_no_columns_for_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, table: Path
+) -> None:
+    bare = msgspec.structs.replace(load(settings, "v1"), intervals=None)
+    monkeypatch.setattr(predict, "load", lambda _settings, _ref: bare)
+    result, found = priced(settings, table)
+    assert result.columns == ("predicted_price", "model_version") == tuple(found)[-2:]
