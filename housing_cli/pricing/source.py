@@ -10,12 +10,14 @@ from __future__ import annotations
 import codecs
 import contextlib
 import csv
+import gzip
 import io
 import os
 import shutil
 import stat
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,9 +29,9 @@ from housing_cli.data.header import check_header
 from housing_cli.data.marks import COMMA, DOT, Marks
 from housing_cli.data.parquet import TEXTS, written_as_csv
 from housing_cli.data.schema import FeatureSchema
-from housing_cli.data.table import FOREIGN, PARQUET_MAGIC
+from housing_cli.data.table import FOREIGN, GZIP_MAGIC, PARQUET_MAGIC
 from housing_cli.errors import DataError
-from housing_cli.files import open_input
+from housing_cli.files import open_input, reason
 from housing_cli.pricing.records import BLOCK_BYTES, Records, RecordStream, unreadable
 
 STDIN = "-"
@@ -85,6 +87,9 @@ def open_source(name: str, schema: FeatureSchema) -> Iterator[Source]:
         file = _opened(name, path, held)
         try:
             first = file.read(len(PARQUET_MAGIC))
+            if first.startswith(GZIP_MAGIC):
+                file, first = _unpacked(file, first, path, held), b""
+                first = file.read(len(PARQUET_MAGIC))
             make = _parquet if first == PARQUET_MAGIC else _csv
             source = make(file, first, path, schema, held)
         except OSError as error:
@@ -114,17 +119,39 @@ def _is_file(file: BinaryIO) -> bool:
         return False
 
 
+def _unpacked(file: BinaryIO, first: bytes, path: Path, held: contextlib.ExitStack) -> BinaryIO:
+    """Return a file with what is packed in `file`, of which `first` was read."""
+    packed = _copied(file, first, held)
+    unpacked = held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - `held` closes it
+    try:
+        with gzip.GzipFile(fileobj=packed) as reader:
+            shutil.copyfileobj(reader, unpacked, BLOCK_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"`{path}` is not a readable gzip file: {reason(error)}", "write or copy the file again"
+        ) from error
+    unpacked.seek(0)
+    return unpacked
+
+
+def _copied(file: BinaryIO, before: bytes, held: contextlib.ExitStack) -> BinaryIO:
+    """Return a file from its beginning: `file`, or a copy of a pipe of which `before` was read."""
+    if not _is_file(file):
+        pipe, file = file, held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        file.write(before)
+        shutil.copyfileobj(pipe, file, BLOCK_BYTES)
+    file.seek(0)
+    return file
+
+
 def _parquet(
     file: BinaryIO, first: bytes, path: Path, schema: FeatureSchema, held: contextlib.ExitStack
 ) -> Source:
     folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
     table = folder / "table.parquet"  # a name that is no pattern to DuckDB
-    if _is_file(file) and path.is_file():
-        table.symlink_to(path.resolve())
-    else:
-        with table.open("wb") as copy:
-            copy.write(first)
-            shutil.copyfileobj(file, copy, BLOCK_BYTES)
+    with table.open("wb") as copy:
+        copy.write(first)
+        shutil.copyfileobj(file, copy, BLOCK_BYTES)
     types = written_as_csv(table, folder / "table.csv", path, schema)
     header = list(types)
     text = io.StringIO()
@@ -155,15 +182,9 @@ def _csv(
             raise DataError(f"`{path}` is {what}, neither CSV nor Parquet", hint)
     before = first + file.read(BLOCK_BYTES)
     source = _started(RecordStream(file, path, before), path, schema)
-    on_disk = _is_file(file)
     if source.separator == COMMA:
-        return replace(source, size=os.fstat(file.fileno()).st_size if on_disk else 0)
-    if not on_disk:
-        copy = held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - `held` closes it
-        copy.write(before)
-        shutil.copyfileobj(file, copy, BLOCK_BYTES)
-        file = copy
-    file.seek(0)
+        return replace(source, size=os.fstat(file.fileno()).st_size if _is_file(file) else 0)
+    file = _copied(file, before, held)
     source = _started(RecordStream(file, path), path, schema)
     marks = _marks(source, source.header, schema.features)
     file.seek(0)

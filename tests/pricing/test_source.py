@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import threading
@@ -47,7 +48,8 @@ def test_the_target_is_not_needed_and_columns_have_any_order(write: Callable[...
         (b"a,b,a\n1,2,3\n", "has column `a` twice", "keep one"),
         (b"", "is empty", "header line"),
         (b"\xef\xbb\xbf \n", "is empty", "header line"),
-        (b"PK\x03\x04", "is a spreadsheet", "CSV UTF-8"),
+        (b"PK\x03\x04", "is a ZIP archive", "CSV UTF-8"),
+        (b"\x1f\x8b no more", "not a readable gzip file", "write or copy"),
         (b"Houses of May\na,b\n1,2\n", "line 1: `Houses of May` stands where", "before line 2"),
     ],
 )
@@ -155,6 +157,18 @@ def test_parquet_may_come_through_a_pipe(tmp_path: Path, monkeypatch: pytest.Mon
     os.write(written, data)
     os.close(written)
     assert rows_of(f"/dev/fd/{read}") == [["1", "3"], ["2", "4"]]
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_gzip_is_unpacked(write: Callable[..., str], tmp_path: Path, piped: bool) -> None:
+    for data in (b"a,b\n1,2\n", Path(parquet_file(tmp_path, {"a": [1], "b": [2]})).read_bytes()):
+        name = write(gzip.compress(data))
+        if piped:
+            read, written = os.pipe()
+            os.write(written, gzip.compress(data))
+            os.close(written)
+            name = f"/dev/fd/{read}"
+        assert rows_of(name) == [["1", "2"]]
 
 
 def test_parquet_without_a_column_or_with_lists(tmp_path: Path) -> None:
