@@ -25,7 +25,7 @@ from housing_cli.judging.reference import categories_of, edges_of
 from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.explaining import explanation_of
 from housing_cli.learning.export import export_onnx, verify_export
-from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, silent
+from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, one_thread, silent
 from housing_cli.learning.spread import Spread, fit_spread
 from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
 from housing_cli.model.compiled import CompiledModel
@@ -110,6 +110,7 @@ def data_info(table: Table) -> DataInfo:
     return DataInfo(table.path, table.sha256, len(table), dict(table.dropped), copies=copies)
 
 
+@one_thread()
 def build_version(
     settings: Settings,
     rows: TrainingRows,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+import threadpoolctl
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from housing_cli.config import Settings, load_settings
 from housing_cli.data.table import read_table
@@ -17,7 +20,7 @@ from housing_cli.loop.train import GOLDEN_ROWS, Trained, TrainingRows, build_ver
 from housing_cli.loop.train import data_info as info_of
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import ModelRegistry
-from tests.conftest import rows
+from tests.conftest import SHIPPED, rows
 
 QUICK = ("model.params.n_estimators=3", "train.repeats=2", "train.folds=2", "train.jobs=1")
 FILES = {"model.joblib", "model.onnx", "reference.json", "intervals.json", "explanation.json"}
@@ -131,3 +134,28 @@ def test_the_commit_is_that_of_the_checkout_or_of_the_build(
     assert found.dirty is False
     (tmp_path / "file").write_text("b")
     assert loop_train._git().dirty is True
+
+
+def test_the_spread_and_its_check_have_one_thread_of_openmp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside other programs threads that wait for each other made a training ten times as long."""
+    seen: set[int] = set()
+
+    def spying(name: str) -> None:
+        plain = getattr(HistGradientBoostingRegressor, name)
+
+        def spied(self: object, *args: object) -> object:
+            pools = threadpoolctl.threadpool_info()
+            seen.update(p["num_threads"] for p in pools if p["user_api"] == "openmp")
+            return plain(self, *args)
+
+        monkeypatch.setattr(HistGradientBoostingRegressor, name, spied)
+
+    spying("fit")
+    spying("predict")
+    shutil.copy(SHIPPED, tmp_path / "t.csv")
+    paths = {"data.path": str(tmp_path / "t.csv"), "registry.path": str(tmp_path / "artifacts")}
+    with threadpoolctl.threadpool_limits(3, user_api="openmp"):
+        train(load_settings(None, paths, QUICK, {}))
+    assert seen == {1}
