@@ -37,11 +37,18 @@ Errors = Annotated[
 ]
 
 
+Log = Annotated[
+    bool,
+    typer.Option("--log", help="Log the predictions, as the API does; their ids are a column."),
+]
+
+
 def command(
     file: File,
     out: Out = None,
     version: VersionRef = None,
     errors: Errors = None,
+    log: Log = False,
     sets: Sets = None,
     config: Config = None,
     as_json: Json = False,
@@ -71,6 +78,7 @@ def command(
                 to or sys.stdout.buffer,
                 ref=version or "production",
                 errors=errors,
+                record=log,
                 progress=progress,
             )
     except OSError as error:  # of files it is a known failure

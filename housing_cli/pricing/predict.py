@@ -24,14 +24,16 @@ from housing_cli.api.served import NOT_FINITE, Served, factors_of, load_served
 from housing_cli.config import Settings
 from housing_cli.config.cores import available_cores
 from housing_cli.data.parquet import csv_to_parquet
+from housing_cli.errors import LogError
 from housing_cli.model.compiled import prepared, shortest
-from housing_cli.prediction_log import open_log
+from housing_cli.prediction_log import PredictionLog, open_log
 from housing_cli.pricing import output
 from housing_cli.pricing.records import Records
 from housing_cli.pricing.rows import Refusal, RowReader, Rows
 from housing_cli.pricing.source import Source, open_source
 from housing_cli.registry import open_reader
 from housing_cli.registry.audit import verify_move
+from housing_cli.words import are, counted
 
 Scored = tuple[NDArray[np.float32], NDArray[np.float64]]
 Progress = Callable[[str, int, int], None]
@@ -44,6 +46,7 @@ class Priced:
     rows: how many were priced; refused: how many were not, and the first reasons. unknown: how
     often which word of which feature was met that the vocabulary lacks. columns: what the columns
     of the prices are called. errors: the file that lists what was refused, where there is one.
+    logged: how many predictions were recorded.
     """
 
     version: str
@@ -55,6 +58,7 @@ class Priced:
     errors: Path | None
     seconds: float
     place: Callable[[int], str]
+    logged: int = 0
 
 
 def load(settings: Settings, ref: str) -> Served:
@@ -83,50 +87,63 @@ def price_table(
     *,
     ref: str = "production",
     errors: Path | None = None,
+    record: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Priced:
     """Price the rows of `table` (`-`: standard input) and write them to a file or a stream.
 
     errors: where rows that were refused are listed; by default beside the file, and nowhere for a
-    stream. Raises `HousingError`; nothing is written to files then.
+    stream. record: append the predictions to the log, each block as one batch; their ids are a
+    column. Raises `HousingError`; nothing is written to files then.
     """
     started = time.monotonic()
     served = load(settings, ref)
     with open_source(table, served.schema) as source, contextlib.ExitStack() as held:
+        log = held.enter_context(_log(settings, served)) if record else None
         reader = RowReader(source, served.schema, refuse=settings.api.unknown_category == "refuse")
         beside = output.errors_path(to) if isinstance(to, Path) else None
         listed = output.ErrorList(table, errors or beside, held)
         if errors is not None:
             listed.open()
-        names = ["predicted_price", "lower", "upper", "model_version"]
-        if served.intervals is None:
-            names = ["predicted_price", "model_version"]
-        names = output.own_names(names, source.header)
+        names = output.own_names(_columns(served, record=record), source.header)
         with _written(to, source, names, served) as file:
             writer = output.PricedTable(file, source, names)
-            rows = 0
+            run = _Run(served, writer, listed, log)
             for records, read, scored in _scored(served, source, reader):
-                rows += _write(served, writer, listed, (records, read), scored)
+                run.write(records, read, scored)
                 if source.size:
-                    progress("bytes", source.stream.bytes_read, source.size)
+                    progress("kB", source.stream.bytes_read // 1000, source.size // 1000)
                 else:
-                    progress("rows", rows, rows)
-        place = source.place
+                    progress("rows", run.rows, run.rows)
     listed.remove_older()
-    unknown: dict[str, dict[str, int]] = {}
-    for (name, word), count in reader.unknown.items():
-        unknown.setdefault(name, {})[word] = count
     return Priced(
         version=served.name,
-        rows=rows,
+        rows=run.rows,
         refused=listed.rows,
         first=tuple(listed.first),
-        unknown=unknown,
+        unknown=reader.unknown_words(),
         columns=tuple(names),
         errors=listed.path if listed.written else None,
         seconds=time.monotonic() - started,
-        place=place,
+        place=source.place,
+        logged=run.rows if record else 0,
     )
+
+
+def _columns(served: Served, *, record: bool) -> list[str]:
+    ends = [] if served.intervals is None else ["lower", "upper"]
+    return ["predicted_price", *ends, "model_version", *(["id"] if record else [])]
+
+
+@contextlib.contextmanager
+def _log(settings: Settings, served: Served) -> Iterator[PredictionLog]:
+    """Give the log, which can be written now. Raises `LogError`."""
+    log = open_log(settings.log.url, served.schema, fsync=settings.log.fsync)
+    try:
+        log.check()
+        yield log
+    finally:
+        log.close()
 
 
 def _scored(
@@ -156,31 +173,56 @@ def _run(served: Served, features: NDArray[np.float64]) -> Scored:
     return served.model.run(prepared(features))
 
 
-def _write(
-    served: Served,
-    writer: output.PricedTable,
-    listed: output.ErrorList,
-    block: tuple[Records, Rows],
-    scored: Scored,
-) -> int:
-    """Write a block, list what was refused of it, and return how many rows were priced."""
-    records, read = block
-    found, spreads = scored
-    refused, kept = list(read.refused), read.kept
-    finite = np.isfinite(found)
-    if not finite.all():
-        places = np.flatnonzero(kept)[~finite]
-        refused += [Refusal(records.lines[p], "", f"{NOT_FINITE} this row") for p in places]
-        kept[places] = False
-        found, spreads = found[finite], spreads[finite]
-        refused.sort(key=lambda one: one.line)
-    prices = shortest(found)
-    columns: list[Sequence[float] | str] = [prices]
-    if served.intervals is not None:
-        columns += served.ends(np.asarray(prices), spreads).T.tolist()
-    writer.write(records.texts, kept, [*columns, served.name])
-    listed.add(refused)
-    return len(prices)
+class _Run:
+    """Records and writes blocks whose prices are known, and lists what was refused of them."""
+
+    def __init__(
+        self,
+        served: Served,
+        writer: output.PricedTable,
+        listed: output.ErrorList,
+        log: PredictionLog | None,
+    ) -> None:
+        self._served, self._writer, self._listed, self._log = served, writer, listed, log
+        self.rows = 0
+
+    def write(self, records: Records, read: Rows, scored: Scored) -> None:
+        """Write one block. Raises `LogError`, `OutputError`."""
+        (found, spreads), kept, features = scored, read.kept, read.features
+        refused = list(read.refused)
+        finite = np.isfinite(found)
+        if not finite.all():
+            places = np.flatnonzero(kept)[~finite]
+            refused += [Refusal(records.lines[p], "", f"{NOT_FINITE} this row") for p in places]
+            refused.sort(key=lambda one: one.line)
+            kept[places] = False
+            found, spreads, features = found[finite], spreads[finite], features[finite]
+        prices = shortest(found)
+        columns: list[Sequence[float] | Sequence[str] | str] = [prices]
+        if self._served.intervals is not None:
+            columns += self._served.ends(np.asarray(prices), spreads).T.tolist()
+        columns.append(self._served.name)
+        if self._log is not None:
+            columns.append(self._recorded(self._log, features, prices))
+        self._writer.write(records.texts, kept, columns)
+        self._listed.add(refused)
+        self.rows += len(prices)
+
+    def _recorded(
+        self, log: PredictionLog, features: NDArray[np.float64], prices: list[float]
+    ) -> list[str]:
+        """Return the ids of a block after it was logged, all of it or nothing."""
+        if not prices:
+            return []
+        values = features.astype(object)
+        values[np.isnan(features)] = None
+        try:
+            return log.append(self._served.name, values.tolist(), prices)
+        except LogError as error:
+            if self.rows:
+                before = f"{counted(self.rows, 'row')} before it {are(self.rows)} in the log"
+                error.message += f"; {before}, and no table was written"
+            raise
 
 
 @contextlib.contextmanager

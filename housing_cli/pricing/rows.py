@@ -97,6 +97,13 @@ class RowReader:
                 self.unknown[name, word] += count
         return Rows(numbers[kept], kept, [one for found in refused.values() for one in found])
 
+    def unknown_words(self) -> dict[str, dict[str, int]]:
+        """Return the unknown words of each feature, and in how many priced rows they were."""
+        found: dict[str, dict[str, int]] = {}
+        for (name, word), count in self.unknown.items():
+            found.setdefault(name, {})[word] = count
+        return found
+
     def _parsed(self, records: Records) -> dict[str, pd.Series] | None:
         """Return the columns of a plain block, numbers as such; `None` where that is not plain."""
         marks = self._source.marks.values()

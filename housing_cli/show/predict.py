@@ -25,10 +25,12 @@ def result_of(priced: Priced, out: Path | None) -> Result:
         "errors_file": None if priced.errors is None else str(priced.errors),
         "columns": list(priced.columns),
         "unknown_categories": priced.unknown,
+        "logged": priced.logged,
         "seconds": round(priced.seconds, 3),
     }
     into = "" if out is None else f": {out}"
-    done = f"{counted(priced.rows, 'row')} priced with {priced.version}{into}"
+    logged = " and logged" if priced.logged else ""
+    done = f"{counted(priced.rows, 'row')} priced with {priced.version}{logged}{into}"
     notes = [done, *_renamed(priced), *_unknown(priced)]
     show = [] if out is None else [notes.pop(0)]
     if not priced.refused:

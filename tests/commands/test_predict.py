@@ -52,6 +52,7 @@ def test_a_file_is_named_and_the_json_object_tells_all(
         "errors_file": None,
         "columns": ["predicted_price", "lower", "upper", "model_version"],
         "unknown_categories": {},
+        "logged": 0,
         "json_format": 1,
     }
 
@@ -126,6 +127,21 @@ def test_unknown_names_of_columns_that_are_there_already_are_said(
     assert (
         "note: the table has columns of these names already: housing_predicted_price" in ran.stderr
     )
+
+
+def test_what_was_logged_is_judged(housing: Housing, registry: Path, table: Path) -> None:
+    ran = housing("predict", table, "--out", "out.csv", "--log")
+    assert ran.stdout == "60 rows priced with v1 and logged: out.csv\n"
+    priced = pd.read_csv("out.csv")
+    lines = ["id,timestamp,real_price"]
+    lines += [
+        f"{key},2027-01-01T00:00:00.000Z,{price}" for key, price in priced[["id", "MEDV"]].values
+    ]
+    Path("logs/feedback.csv").write_text("\n".join(lines) + "\n")
+    judged = housing("evaluate", "--json").json["data"]
+    assert (judged["n"], judged["labels"]["predictions"]) == (60, 60)
+    error = priced["predicted_price"] - priced["MEDV"]
+    assert judged["current"] == pytest.approx((error**2).mean() ** 0.5)
 
 
 def process(workshop: Path, *args: str, **options: object) -> subprocess.Popen[bytes]:

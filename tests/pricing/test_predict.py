@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -17,8 +18,10 @@ from fastapi.testclient import TestClient
 from housing_cli.api.app import create_app
 from housing_cli.api.served import Served
 from housing_cli.config import Settings, load_settings
-from housing_cli.errors import VersionNotFound
+from housing_cli.errors import LogSchemaMismatch, LogUnavailable, VersionNotFound
 from housing_cli.loop.train import train
+from housing_cli.prediction_log import open_log
+from housing_cli.prediction_log.csv.log import CsvLog
 from housing_cli.pricing import predict, records, source
 from housing_cli.pricing.predict import Priced, load, price_table
 from tests.conftest import FEATURES, QUICK, SHIPPED
@@ -82,7 +85,7 @@ def test_blocks_change_nothing(settings: Settings, monkeypatch: pytest.MonkeyPat
     assert parts.equals(whole)
     size = SHIPPED.stat().st_size
     assert len(seen) > 20
-    assert seen[-1] == ("bytes", size, size)
+    assert seen[-1] == ("kB", size // 1000, size // 1000)
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
 
 
@@ -139,7 +142,7 @@ def test_nothing_is_written_when_it_fails_in_the_middle(
         def fail(*_: object, failure: type[BaseException] = failure) -> None:
             raise failure
 
-        monkeypatch.setattr(predict, "_write", fail)
+        monkeypatch.setattr(predict._Run, "write", fail)
         for name in ("out.csv", "out.parquet"):
             with pytest.raises(failure):
                 price_table(settings, str(table), Path(name))
@@ -195,3 +198,80 @@ def test_a_version_without_intervals_has_no_columns_for_them(
     monkeypatch.setattr(predict, "load", lambda _settings, _ref: bare)
     result, found = priced(settings, table)
     assert result.columns == ("predicted_price", "model_version") == tuple(found)[-2:]
+
+
+def logged(settings: Settings) -> list[tuple[str, float]]:
+    with contextlib.closing(open_log(settings.log.url, load(settings, "v1").schema)) as log:
+        found = log.predictions()
+    return list(zip(found.ids, found.predicted.tolist(), strict=True))
+
+
+def test_predictions_are_logged_as_the_api_logs_them(settings: Settings, table: Path) -> None:
+    frame = pd.read_csv(table)[FEATURES]
+    answers(settings, frame)
+    before = Path("logs/predictions.csv").read_text().splitlines()
+    result, found = priced(settings, table, record=True)
+    after = Path("logs/predictions.csv").read_text().splitlines()
+    assert (result.logged, result.columns[-1]) == (60, "id")
+    assert after[: len(before)] == before
+    # The same numbers, to the letter, behind other ids and times.
+    assert [line.split(",")[2:] for line in after[61:]] == [
+        line.split(",")[2:] for line in before[1:]
+    ]
+    ids = [key for key, _ in logged(settings)]
+    assert found["id"].tolist() == ids[60:]
+
+
+def test_refused_rows_are_not_logged_and_ids_stand_beside_their_own(
+    settings: Settings, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = table.read_text().splitlines()
+    lines[2] = lines[2].replace(",", ",x", 1)
+    table.write_text("\n".join(lines) + "\n")
+    for module in (records, source):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 500)
+    result, found = priced(settings, table, record=True)
+    assert (result.rows, result.refused, result.logged) == (59, 1, 59)
+    assert list(zip(found["id"], found["predicted_price"], strict=True)) == logged(settings)
+
+
+def test_a_table_with_ids_of_its_own_keeps_them(settings: Settings, table: Path) -> None:
+    frame = pd.read_csv(table)
+    frame.insert(0, "id", range(60))
+    frame.to_csv(table, index=False)
+    result, found = priced(settings, table, record=True)
+    assert result.columns[-1] == "housing_id"
+    assert found["id"].tolist() == list(range(60))
+    assert found["housing_id"].tolist() == [key for key, _ in logged(settings)]
+
+
+def test_a_log_that_fails_says_what_it_has(
+    settings: Settings, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (records, source):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 1000)
+    append, calls = CsvLog.append, []
+
+    def fail(log: CsvLog, *args: Any) -> list[str]:
+        calls.append(args)
+        if len(calls) > 1:
+            raise LogUnavailable("no space left", "free some")
+        return append(log, *args)
+
+    monkeypatch.setattr(CsvLog, "append", fail)
+    with pytest.raises(LogUnavailable) as caught:
+        price_table(settings, str(table), Path("out.csv"), record=True)
+    n = len(logged(settings))
+    assert 0 < n < 60
+    assert caught.value.message == (
+        f"no space left; {n} rows before it are in the log, and no table was written"
+    )
+    assert not Path("out.csv").exists()
+
+
+def test_a_log_of_another_table_is_refused_before_anything(settings: Settings, table: Path) -> None:
+    Path("logs").mkdir()
+    Path("logs/predictions.csv").write_text("id,timestamp,model_version,RM,predicted_price\n")
+    with pytest.raises(LogSchemaMismatch):
+        price_table(settings, str(table), Path("out.csv"), record=True)
+    assert not Path("out.csv").exists()
