@@ -59,7 +59,7 @@ def matrix_of(
     kinds: dict[str, Kind] = {}
     found = []
     for name in schema.features:
-        numbers, kind = _column(columns[name], name, declared.get(name), path, place)
+        numbers, kind = column_of(columns[name], name, declared.get(name), path, place)
         if kind is not None:
             if name in schema.limits:
                 raise DataError(
@@ -71,9 +71,10 @@ def matrix_of(
     return np.column_stack(found), kinds
 
 
-def _column(
+def column_of(
     column: pd.Series, name: str, declared: Kind | KindName | None, path: Path, place: Place
 ) -> tuple[NDArray[np.float64], Kind | None]:
+    """Return one column of n rows (n,), and what it is. Raises `DataError`, see `matrix_of`."""
     kind = kind_of(column) if declared is None else _EMPTY.get(str(declared), declared)
     if kind is None or isinstance(kind, str):
         return numbers_of(column, name, path, place), None

@@ -26,8 +26,9 @@ LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class Delimited(NamedTuple):
-    """The columns of a file as they are written, the places of their rows, and the whole text."""
+    """Names and columns of a file as they are written, its rows' places, and its whole text."""
 
+    header: list[str]
     texts: dict[str, Sequence[str]]
     places: list[str]
     by_commas: bool
@@ -36,19 +37,27 @@ class Delimited(NamedTuple):
 
 def csv_columns(path: Path, raw: bytes, schema: FeatureSchema) -> Columns:
     """Return the columns as text, and what to call the place of each row."""
-    texts, places, by_commas, found = csv_texts(path, raw, schema)
-    needed, place = (*schema.features, schema.target), places.__getitem__
+    return columns_of(path, csv_texts(path, raw, schema), (*schema.features, schema.target))
+
+
+def columns_of(path: Path, written: Delimited, needed: Sequence[str]) -> Columns:
+    """Return the columns as text, the `needed` ones with numbers as Python writes them.
+
+    Raises `DataError` for numbers that can be read in two ways.
+    """
+    _, texts, places, by_commas, found = written
+    place = places.__getitem__
     read, units = without_units(texts, needed, path, place, parted_by_commas=by_commas)
     others = {name: values for name, values in texts.items() if name not in read}
     asked = [name for name in needed if name not in read]
-    texts |= with_points(others, asked, path, place, parted_by_commas=by_commas) | read
+    texts = texts | with_points(others, asked, path, place, parted_by_commas=by_commas) | read
     columns = {name: pd.Series(values, dtype="str") for name, values in texts.items()}
     reading = Reading("csv", encoding=found.encoding, sample=found.sample, units=units)
     return Columns(columns, place, reading)
 
 
-def csv_texts(path: Path, raw: bytes, schema: FeatureSchema) -> Delimited:
-    """Return what a file says, column by column. Raises `DataError`."""
+def csv_texts(path: Path, raw: bytes, schema: FeatureSchema | None) -> Delimited:
+    """Return what a file says, column by column; `None`: whatever they are. Raises `DataError`."""
     found = text_of(path, raw)
     text, separator = separated(path, found.text, schema)
     header: list[str] = []
@@ -57,8 +66,9 @@ def csv_texts(path: Path, raw: bytes, schema: FeatureSchema) -> Delimited:
     for place, row in _csv_rows(path, text, separator):
         if not header:
             header = [name.strip() for name in row]
-            check_begin(header, path, text, schema)
-            check_header(header, path, schema)
+            if schema is not None:
+                check_begin(header, path, text, schema)
+                check_header(header, path, schema)
         elif len(row) != len(header):
             raise DataError(
                 f"`{path}`, {place}: {len(row)} values for {len(header)} columns",
@@ -73,10 +83,10 @@ def csv_texts(path: Path, raw: bytes, schema: FeatureSchema) -> Delimited:
     if not rows:
         raise DataError(f"`{path}` has a header but no rows", "give a table with rows")
     columns = zip(header, map(list, zip(*rows, strict=True)), strict=True)
-    return Delimited(dict(columns), places, separator == ",", found)
+    return Delimited(header, dict(columns), places, separator == ",", found)
 
 
-def separated(path: Path, text: str, schema: FeatureSchema) -> tuple[str, str]:
+def separated(path: Path, text: str, schema: FeatureSchema | None) -> tuple[str, str]:
     """Return the text without a line `sep=;`, which is for Excel, and what parts its columns."""
     begin = re.match(r"[\r\n]*", text)
     start = begin.end() if begin else 0
@@ -88,9 +98,15 @@ def separated(path: Path, text: str, schema: FeatureSchema) -> tuple[str, str]:
                 f"`{path}`, line {line}: the columns are parted by `{printable(told[1])}`", PART
             )
         return text[:start] + text[start + len(first) :], told[1]
-    return text, max(
-        SEPARATORS, key=lambda mark: (hits(names_in(first, mark), schema), first.count(mark))
-    )
+    second = LINE_END.split(text[start:], maxsplit=2)[1:2]
+
+    def fit(mark: str) -> tuple[int, int]:
+        names = names_in(first, mark)
+        if schema is not None:
+            return hits(names, schema), first.count(mark)
+        return second != [] and len(names_in(second[0], mark)) == len(names), len(names)
+
+    return text, max(SEPARATORS, key=fit)
 
 
 def names_in(line: str, separator: str) -> list[str]:

@@ -164,6 +164,7 @@ def _check_formulas(path: Path, raw: bytes, sheet: str, header: list[str], rows:
                     f"`{path}`, row {number}: `{header[at]}` is a formula whose result is not in "
                     "the file",
                     "open the workbook in a spreadsheet program, and save it there",
+                    {"column": header[at]},
                 )
 
 

@@ -7,15 +7,18 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from housing_cli.data.guesses import init_command, likely_targets
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
 
 SHOWN = 5
 """Names of columns in a message, before `and 9 more`."""
+FOREIGN = 12
+"""The same of a table that is another one."""
 PART = "part the columns by commas, semicolons or tabs"
 _CASE, _SPACES, _UNICODE = "upper and lower case", "spaces", "Unicode form"
 _OWN = "name the right ones under `[data]` in the settings"
-_SETTINGS = "give the settings file of this table with `--config FILE`"
+_SETTINGS = "writes settings for it; `--config FILE` names those that there are"
 
 
 def look(name: str) -> str:
@@ -48,7 +51,7 @@ def check_header(
     if missing:
         plural = "s" if len(missing) > 1 else ""
         named = ", ".join(f"`{name}`" for name in missing)
-        hint = _hint(header, missing, schema, len(needed))
+        hint = _hint(header, missing, path, schema, len(needed))
         raise DataError(f"`{path}` lacks column{plural} {named}", hint)
 
 
@@ -70,7 +73,9 @@ def _check_once(header: Sequence[str], needed: Sequence[str], path: Path) -> Non
         )
 
 
-def _hint(header: Sequence[str], missing: Sequence[str], schema: FeatureSchema, needed: int) -> str:
+def _hint(
+    header: Sequence[str], missing: Sequence[str], path: Path, schema: FeatureSchema, needed: int
+) -> str:
     similar = {name: column for name in missing if (column := _similar(name, header)) is not None}
     if similar:
         return _renaming(similar)
@@ -78,10 +83,10 @@ def _hint(header: Sequence[str], missing: Sequence[str], schema: FeatureSchema, 
         return f"the first line must hold the column names; it holds {_shown(header)}"
     if len(header) == 1 and (separator := _separator(header[0], schema)):
         return f"its columns seem to be parted by `{separator}`; {PART}"
-    if len(missing) == needed:
-        return f"it has {_shown(header)}: {_OWN}, or {_SETTINGS}"
     if 2 * len(missing) > needed:
-        return f"it has {_shown(header)}: add the columns, {_OWN}, or {_SETTINGS}"
+        likely = [schema.target, *likely_targets(header), "COLUMN"]
+        target = next(name for name in likely if name in header or name == likely[-1])
+        return f"it has {_shown(header, FOREIGN)}: `{init_command(path, target)}` {_SETTINGS}"
     return f"add the columns, or {_OWN}"
 
 
@@ -119,9 +124,9 @@ def _is_number(name: str) -> bool:
     return re.fullmatch(r"[+-]?[\d.,]*(e[+-]?\d+)?|NA|nan", name, re.IGNORECASE) is not None
 
 
-def _shown(header: Sequence[str]) -> str:
-    names = ", ".join(f"`{printable(name)}`" for name in header[:SHOWN])
-    return names + (f" and {len(header) - SHOWN} more" if len(header) > SHOWN else "")
+def _shown(header: Sequence[str], most: int = SHOWN) -> str:
+    names = ", ".join(f"`{printable(name)}`" for name in header[:most])
+    return names + (f" and {len(header) - most} more" if len(header) > most else "")
 
 
 def printable(text: str) -> str:

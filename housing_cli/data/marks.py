@@ -152,6 +152,7 @@ def _check_one_mark(found: Mapping[str, _Column], path: Path, place: Place) -> N
         f"`{path}`, {place(row)}: `{name}` is `{value}`, with a decimal "
         f"{_NAMES[mark]}, but `{other}` is `{usual}` on {place(before)}",
         "write every number of the file with one decimal mark",
+        {"column": name},
     )
 
 
@@ -165,4 +166,5 @@ def _ambiguous(text: str, name: str, path: Path, place: str, settled: set[str]) 
         "no other value of the column tells which",
         f"write its numbers without separators of thousands (`{thousands}`); if the mark is the "
         f"decimal one, write `{decimal}`",
+        {"column": name},
     )

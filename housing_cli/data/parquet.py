@@ -37,12 +37,24 @@ def parquet_columns(path: Path, raw: bytes, schema: FeatureSchema) -> Columns:
 
     Columns that are not in `schema` are empty. Raises `DataError`.
     """
+    with _copied(path, raw) as (database, copy):
+        return _columns(database, copy, path, schema)
+
+
+def parquet_header(path: Path, raw: bytes) -> list[str]:
+    """Return the names of the columns. Raises `DataError`."""
+    with _copied(path, raw) as (database, copy):
+        return _header(database, copy)
+
+
+@contextlib.contextmanager
+def _copied(path: Path, raw: bytes) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     # A copy: of the bytes that were hashed, under a name that is no pattern.
     with tempfile.NamedTemporaryFile(suffix=".parquet") as copy:
         copy.write(raw)
         copy.flush()
         with _opened(path, copy.name) as database:
-            return _columns(database, copy.name, path, schema)
+            yield database, copy.name
 
 
 @contextlib.contextmanager
@@ -128,6 +140,7 @@ def _check_kind(path: Path, name: str, kind: Any) -> None:
         raise DataError(
             f"`{path}`: `{name}` holds {str(kind).lower()} values",
             "store numbers, text or dates",
+            {"column": name},
         )
 
 

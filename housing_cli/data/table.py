@@ -95,10 +95,22 @@ def read_table(
 
 def columns_in(path: Path, raw: bytes, schema: FeatureSchema) -> Columns:
     """Return the columns of a file, whatever its format. Raises `DataError`."""
-    if packed := raw.startswith(GZIP_MAGIC):
-        raw = _unpacked(path, raw)
+    raw, packed = unpacked(path, raw)
     columns, place, reading = reader_of(path, raw)(path, raw, schema)
     return Columns(columns, place, replace(reading, gzip=packed))
+
+
+def unpacked(path: Path, raw: bytes) -> tuple[bytes, bool]:
+    """Return the bytes of a table, and whether they were compressed. Raises `DataError`."""
+    if not raw.startswith(GZIP_MAGIC):
+        return raw, False
+    try:
+        return gzip.decompress(raw), True
+    except (OSError, EOFError, zlib.error) as error:
+        why = str(error)[:1].lower() + str(error)[1:]
+        raise DataError(
+            f"`{path}` is not a readable gzip file: {why}", "write or copy the file again"
+        ) from error
 
 
 def reader_of(path: Path, raw: bytes) -> Callable[[Path, bytes, FeatureSchema], Columns]:
@@ -113,16 +125,6 @@ def reader_of(path: Path, raw: bytes) -> Callable[[Path, bytes, FeatureSchema], 
         if raw.startswith(magic):
             raise DataError(f"`{path}` is {what}, neither CSV nor Parquet", hint)
     return csv_columns
-
-
-def _unpacked(path: Path, raw: bytes) -> bytes:
-    try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        why = str(error)[:1].lower() + str(error)[1:]
-        raise DataError(
-            f"`{path}` is not a readable gzip file: {why}", "write or copy the file again"
-        ) from error
 
 
 def read_bytes(path: Path) -> bytes:

@@ -89,6 +89,7 @@ def _bare(
             f"`{path}`, {place(row)}: `{name}` is `{values[row].strip()}`, in {other}, but "
             f"`{values[before].strip()}` on {place(before)}, in {usual}",
             "write every number of the column in one unit",
+            {"column": name},
         )
     return bare, next(iter(units))
 

@@ -1,0 +1,56 @@
+"""A table that nobody described is opened whatever its format, and read column by column."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from housing_cli.data.foreign import open_foreign
+from housing_cli.errors import DataError
+from tests.conftest import parquet, workbook
+
+TABLE = pd.DataFrame({"area": [95.5, 80.0], "word": ["a", "b"], "price": [3.0, 4.0]})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        TABLE.to_csv(index=False).encode(),
+        TABLE.to_csv(index=False, sep=";", decimal=",").encode("utf-8-sig"),
+        gzip.compress(TABLE.to_csv(index=False, sep="\t").encode()),
+        parquet(TABLE),
+        workbook(TABLE),
+    ],
+    ids=["commas", "semicolons", "gzip", "Parquet", "Excel"],
+)
+def test_every_format_is_opened(raw: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "t"
+    file.write_bytes(raw)
+    opened = open_foreign(file)
+    assert opened.header == ["area", "word", "price"]
+    columns, unreadable = opened.readable("price")
+    assert [float(value) for value in columns.columns["area"]] == [95.5, 80]
+    assert columns.columns["word"].tolist() == ["a", "b"]
+    assert unreadable == {}
+
+
+def test_the_separator_is_the_one_that_parts_the_rows_too(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("area, in m2, or so;price\n95;3\n80;4\n")
+    assert open_foreign(file).header == ["area, in m2, or so", "price"]
+
+
+def test_a_column_that_may_be_two_numbers_is_left_out_and_the_target_is_refused(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("area;rent;price\n95;1.500;3\n80;1.200;4\n")
+    opened = open_foreign(file)
+    columns, unreadable = opened.readable("price")
+    assert list(columns.columns) == ["area", "price"]
+    assert unreadable["rent"].startswith("line 2: `1.500`, which may be 1500 or 1.500")
+    with pytest.raises(DataError, match="may be 1500"):
+        opened.readable("rent")
