@@ -10,6 +10,7 @@ HousingError                  a known failure: message and hint, never a traceba
 │   ├── VersionNotFound       a REF names nothing, or more than one thing
 │   ├── VersionCorrupt        hashes or golden rows do not match
 │   │   └── VersionUntrusted  no trusted key signed it
+│   ├── NotExplained          a version carries nothing that explains its prices
 │   ├── NewerFormat           a newer program wrote what this one cannot read
 │   └── RegistryBusy          another command holds the lock for too long
 ├── LogError
@@ -96,6 +97,10 @@ class VersionCorrupt(RegistryError):
 
 class VersionUntrusted(VersionCorrupt):
     """No trusted key signed a version, or the move of an alias."""
+
+
+class NotExplained(RegistryError):
+    """A version carries nothing that explains its prices."""
 
 
 class NewerFormat(RegistryError):

@@ -21,20 +21,27 @@ from starlette.middleware import Middleware
 
 from housing_cli import __version__, garbage
 from housing_cli.api.adapter import Adapter
+from housing_cli.api.explaining import Explanations
 from housing_cli.api.http.auth import ApiKeys
 from housing_cli.api.http.bodies import Bodies
-from housing_cli.api.http.direct import Answer, Direct, answers
+from housing_cli.api.http.direct import Answer, Direct, answers, explains
 from housing_cli.api.http.docs import add_docs
 from housing_cli.api.http.errors import invalid, known
 from housing_cli.api.http.middleware import (
-    WRITING,
+    POSTED,
     Bounded,
     Guarded,
     Identified,
     Observed,
     Understood,
 )
-from housing_cli.api.http.routes import metrics_router, operations_router, writing_routes
+from housing_cli.api.http.models import row_model
+from housing_cli.api.http.routes import (
+    explaining_routes,
+    metrics_router,
+    operations_router,
+    writing_routes,
+)
 from housing_cli.api.metrics import Metrics
 from housing_cli.api.predictor import Predictor
 from housing_cli.api.process.draining import drain_on_sigterm, end_with_supervisor
@@ -81,6 +88,7 @@ def create_app(
     metrics = Metrics()
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
     predictor = Predictor(settings, log, metrics)
+    explanations = Explanations(predictor, registry)
     api = settings.api
     direct: dict[str, Answer] = {}
     app = FastAPI(
@@ -103,11 +111,18 @@ def create_app(
 
     def use_schema(schema: FeatureSchema) -> None:
         """Make what takes bodies anew."""
-        readers = Bodies(schema, predictor.met_unknown, refuse=api.unknown_category == "refuse")
-        direct.update(answers(predictor, readers))
+        refuse = api.unknown_category == "refuse"
+        readers = Bodies(schema, predictor.met_unknown, refuse=refuse)
+        silent = Bodies(schema, refuse=refuse)  # what is explained was not asked to be priced
+        direct.update(answers(predictor, readers) | explains(explanations, silent))
+        features = row_model(schema, refuse=refuse)
         routes = app.router.routes
-        others = [route for route in routes if getattr(route, "path", None) not in WRITING]
-        routes[:] = writing_routes(predictor, schema, readers, api, secured) + others
+        others = [route for route in routes if getattr(route, "path", None) not in POSTED]
+        routes[:] = [
+            *writing_routes(predictor, features, readers, api, secured),
+            *explaining_routes(explanations, features, silent, secured),
+            *others,
+        ]
         app.openapi_schema = None
 
     app.include_router(operations_router(predictor))
@@ -118,6 +133,7 @@ def create_app(
     if predictor.served is None:
         use_schema(settings.schema())
     app.state.predictor = predictor
+    app.state.explanations = explanations
     app.state.reloader = reloader
     app.state.adapter = Adapter(predictor, settings)
     return app
@@ -184,15 +200,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watch
+    await asyncio.to_thread(app.state.explanations.close)
     await asyncio.to_thread(app.state.predictor.close)
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
     """Count what could not be understood, and say what is wrong with it."""
     predictor: Predictor = request.app.state.predictor
-    if request.scope["housing.path"] == "/feedback":
+    path = request.scope["housing.path"]
+    if path == "/feedback":
         predictor.metrics.not_labeled("invalid")
-    else:
+    elif path != "/explain":
         name = predictor.served.name if predictor.served else "none"
         predictor.metrics.not_predicted(name, "invalid")
     return await invalid(request, error)

@@ -127,7 +127,7 @@ def load_served(registry: RegistryReader, ref: str) -> Served:
         for _ in range(WARM_UP_ROWS):
             model.score_few([empty])
     del raw
-    _give_memory_back()
+    give_memory_back()
     return Served(version, model, intervals)
 
 
@@ -185,7 +185,7 @@ def same_meaning(one: FeatureSchema, other: FeatureSchema) -> bool:
     return same_columns(one, other) and one.kind_names() == other.kind_names()
 
 
-def _give_memory_back() -> None:
+def give_memory_back() -> None:
     """Return to the system what loading needed only for a moment: 47 of 93 MB for 300 trees."""
     with contextlib.suppress(OSError, AttributeError):  # only the GNU C library has it
         ctypes.CDLL(None).malloc_trim(0)

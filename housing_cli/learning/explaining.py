@@ -18,7 +18,6 @@ from housing_cli.learning.export import first_result
 from housing_cli.learning.trees import TREES, trees_of
 from housing_cli.model.compiled import LOG_SPREAD, CompiledModel
 from housing_cli.model.explanation import (
-    BACKGROUND_ROWS,
     Explainer,
     Explanation,
     LinearPart,
@@ -63,11 +62,6 @@ def explanation_of(
     prices = compiled.score(rows)
     summed = found.base + found.contributions.sum(axis=1)
     return made if np.allclose(summed, prices, rtol=TOLERANCE, atol=TOLERANCE) else plain
-
-
-def background_of(features: Floats) -> Floats:
-    """Return the rows of (n, k) that a sampled explanation looks at, spread over all."""
-    return features[:: max(1, len(features) // BACKGROUND_ROWS)][:BACKGROUND_ROWS]
 
 
 def _key(trees: Trees) -> bytes:

@@ -71,6 +71,11 @@ class Explanation(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self)
 
 
+def background_of(features: Floats) -> Floats:
+    """Return the training rows of (n, k) that a sampled explanation looks at, spread over all."""
+    return features[:: max(1, len(features) // BACKGROUND_ROWS)][:BACKGROUND_ROWS]
+
+
 def packed(covers: Sequence[int] | NDArray[np.int64]) -> bytes:
     """Return counts in few bytes: 300 trees with 92,000 leaves have 29 KB."""
     return zlib.compress(np.asarray(covers, dtype="<u4").tobytes(), 9)

@@ -176,7 +176,7 @@ def _values(part: _Part, row: Floats) -> Floats:
     inverse *= taken - part.share
     inverse[:, part.again] -= inverse[:, part.before]
     inverse *= sums
-    found = np.bincount(part.feature, part.weights @ inverse, len(row))
+    found = np.bincount(part.feature, inverse.sum(axis=0), len(row))
     return found.astype(np.float64, copy=False)
 
 
@@ -195,7 +195,7 @@ def _taken(part: _Part, row: Floats) -> NDArray[np.bool_]:
 def _sums(part: _Part, steps: Floats) -> Floats:
     """Return for each branch the sum over the leaves behind it: value times the way's product.
 
-    steps, and what is returned: (points, branches).
+    steps, and what is returned: (points, branches). The points' weights are in it.
     """
     ways = np.ones((len(steps), part.roots + steps.shape[1]))
     for first, last in part.levels:
@@ -204,7 +204,7 @@ def _sums(part: _Part, steps: Floats) -> Floats:
         above = ways[:, part.parents[first:last]]
         np.multiply(above, steps[:, 2 * first : 2 * last : 2], out=branches[:, ::2])
         np.multiply(above, steps[:, 2 * first + 1 : 2 * last : 2], out=branches[:, 1::2])
-    ways[:, part.leaves] *= part.value
+    ways[:, part.leaves] *= part.weights[:, None] * part.value
     for first, last in reversed(part.levels):
         at = part.roots + 2 * first
         branches = ways[:, at : at + 2 * (last - first)]

@@ -13,12 +13,12 @@ from housing_cli.data.kinds import Category, Date, vocabulary
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.data.table import read_table
 from housing_cli.learning.encoding import columns_of
-from housing_cli.learning.explaining import background_of, explanation_of
+from housing_cli.learning.explaining import explanation_of
 from housing_cli.learning.export import export_onnx
 from housing_cli.learning.fitting import fit_pipeline
 from housing_cli.learning.pipeline import REGRESSORS, as_served, build_pipeline
 from housing_cli.model.compiled import CompiledModel
-from housing_cli.model.explanation import Explainer, Explanation, LinearPart
+from housing_cli.model.explanation import Explainer, Explanation, LinearPart, background_of
 from tests.conftest import SHIPPED
 from tests.learning.test_encoding import FEATURES as MIXED
 from tests.learning.test_encoding import SCHEMA

@@ -112,6 +112,22 @@ def test_one_row_and_a_batch_are_priced_alike_and_words_of_any_form_are_read(
         ]  # fmt: skip
 
 
+def test_a_price_is_explained_in_words_and_an_unknown_one_is_not_counted(trained: Path) -> None:
+    (row,) = rows_of(california(1, 5))
+    with serving(settings(trained)) as client:
+        added = {}
+        for word in ("INLAND", "NEAR BAY", "MARS", None):
+            answer = client.post("/explain", json={**row, WORD: word}).json()
+            told = {one["feature"]: one for one in answer["contributions"]}
+            assert told.keys() == set(FEATURES)
+            assert told[WORD]["value"] == word
+            whole = answer["base"] + sum(one["contribution"] for one in told.values())
+            assert whole == pytest.approx(answer["predicted_price"], rel=1e-6)
+            added[word] = told[WORD]["contribution"]
+        assert added["INLAND"] < 0 < added["NEAR BAY"]
+        assert "housing_unknown_categories_total{" not in client.get("/metrics").text
+
+
 def test_unknown_words_are_answered_and_counted_or_refused(trained: Path) -> None:
     (row,) = rows_of(california(1, 5))
     with serving(settings(trained)) as client:

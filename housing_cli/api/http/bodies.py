@@ -68,6 +68,14 @@ class Bodies:
         except _UNFIT:
             return None
 
+    def valued(self, body: bytes) -> tuple[Row, Sequence[Value]] | None:
+        """Return the features of an `/explain` body as numbers, and as they were sent."""
+        try:
+            values = msgspec.structs.astuple(self._row(body))
+            return self.numbers(values), values
+        except _UNFIT:
+            return None
+
     def numbers(self, values: Sequence[Value]) -> Row:
         """Return the numbers of a row whose values the models of `models.py` have accepted."""
         return tuple(values) if self._coded is None else self._coded([values])[0]  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from housing_cli.api.http import bodies
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from housing_cli.api.explaining import Explanations
     from housing_cli.api.predictor import Predictor
 
 MESSAGES = {"es": "Valor real actualizado correctamente", "en": "Real price updated"}
@@ -48,6 +49,16 @@ def answers(predictor: Predictor, readers: bodies.Bodies) -> dict[str, Answer]:
         return None if read is None else encode(await label(predictor, read.id, read.real_price))
 
     return {"/predict": predict, "/predict/batch": predict_batch, "/feedback": feedback}
+
+
+def explains(explanations: Explanations, readers: bodies.Bodies) -> dict[str, Answer]:
+    """Return what answers `/explain`; readers: that tell nobody of unknown words."""
+
+    async def explain(body: bytes) -> bytes | None:
+        read = readers.valued(body)
+        return None if read is None else await explanations.explain(*read)
+
+    return {"/explain": explain}
 
 
 async def label(

@@ -14,6 +14,7 @@ from housing_cli.errors import (
     HousingError,
     LogSchemaMismatch,
     LogUnavailable,
+    NotExplained,
     UnknownPrediction,
     VersionCorrupt,
 )
@@ -58,6 +59,7 @@ class ClientGone(Exception):
 STATUS: Final[dict[type[HousingError], int]] = {
     UnknownPrediction: 404,
     BodyTooSlow: 408,
+    NotExplained: 409,
     BodyTooLarge: 413,
     BatchTooLarge: 413,
     NotFinite: 422,

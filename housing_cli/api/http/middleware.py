@@ -39,9 +39,9 @@ T = TypeVar("T")
 access_logger = logging.getLogger("housing.access")
 logger = logging.getLogger("housing.serve")
 
-WRITING = frozenset(("/predict", "/predict/batch", "/feedback"))
+POSTED = frozenset(("/predict", "/predict/batch", "/feedback", "/explain"))
 """The routes that take a body and may need a key."""
-_ROUTES = WRITING | {"/version", "/metrics", "/healthz", "/readyz", "/docs", "/openapi.json"}
+_ROUTES = POSTED | {"/version", "/metrics", "/healthz", "/readyz", "/docs", "/openapi.json"}
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -83,7 +83,7 @@ class Identified:
             # The router would take `/predict` and a line end for `/predict`, and no layer would.
             scope["path"] = quote(scope["path"])
         path = scope["housing.path"] = route_path(scope)
-        head = scope["method"] == "HEAD" and path not in WRITING
+        head = scope["method"] == "HEAD" and path not in POSTED
         if head:
             scope = {**scope, "method": "GET"}
 
@@ -147,7 +147,7 @@ class Guarded:
     def __init__(self, app: ASGIApp, keys: ApiKeys, *, metrics_too: bool) -> None:
         self._app = app
         self._keys = keys
-        wanted = WRITING | ({"/metrics"} if metrics_too else set())
+        wanted = POSTED | ({"/metrics"} if metrics_too else set())
         self._guarded = wanted if keys.required else frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -176,7 +176,7 @@ class Understood:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         app = self._app
-        if scope.get("method") == "POST" and scope["housing.path"] in WRITING:
+        if scope.get("method") == "POST" and scope["housing.path"] in POSTED:
             headers = scope["housing.headers"]
             said = headers.get(b"content-type", b"")
             if len(headers) < len(scope["headers"]):  # one is there twice, and the first counts
@@ -209,7 +209,7 @@ class Bounded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope.get("method") != "POST" or scope["housing.path"] not in WRITING:
+        if scope.get("method") != "POST" or scope["housing.path"] not in POSTED:
             await self._app(scope, receive, send)
             return
         taken: list[int] = []  # shares of the room

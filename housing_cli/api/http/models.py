@@ -52,6 +52,37 @@ class BatchAnswer(BaseModel):
     predictions: list[PredictionAnswer]
 
 
+class Contribution(BaseModel):
+    """What one feature adds to the base, or multiplies it with."""
+
+    feature: str = Field(examples=["LSTAT"])
+    value: float | bool | str | None = Field(
+        description="As it was sent; `null` was imputed.", examples=[4.98]
+    )
+    contribution: float | None = Field(
+        default=None, description="On the scale `price`, in the target's unit.", examples=[3.52]
+    )
+    factor: float | None = Field(
+        default=None, description="On the scale `log`, instead.", examples=[1.16]
+    )
+
+
+class ExplanationAnswer(BaseModel):
+    """Why a row has its price: `base` and all contributions sum to it, the largest first."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    predicted_price: float = Field(description="What `/predict` answers.", examples=[26.06])
+    model_version: str = Field(examples=["v3"])
+    target: str = Field(description="What is predicted.", examples=["MEDV"])
+    scale: Literal["price", "log"] = Field(
+        description="`log`: `base` and all factors multiply to the price.", examples=["price"]
+    )
+    exact: bool = Field(description="False: contributions are sampled; they sum all the same.")
+    base: float = Field(description="The mean price of what was learned.", examples=[22.54])
+    contributions: list[Contribution]
+
+
 def _both_names(schema: dict[str, Any]) -> None:
     """Let OpenAPI say that `prediction_id` may stand for `id`."""
     schema["properties"]["prediction_id"] = {

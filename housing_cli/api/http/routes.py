@@ -14,6 +14,7 @@ from housing_cli.api.http.direct import label
 from housing_cli.api.http.errors import json_response
 from housing_cli.api.http.models import (
     BatchAnswer,
+    ExplanationAnswer,
     Failure,
     FeedbackAnswer,
     FeedbackRequest,
@@ -21,17 +22,17 @@ from housing_cli.api.http.models import (
     PredictionAnswer,
     Readiness,
     batch_model,
-    row_model,
 )
 from housing_cli.registry import MODEL_FILE
 
 if TYPE_CHECKING:
     from fastapi.params import Depends
+    from pydantic import BaseModel
 
+    from housing_cli.api.explaining import Explanations
     from housing_cli.api.http.bodies import Bodies, Row
     from housing_cli.api.predictor import Predictor
     from housing_cli.config.settings import Api
-    from housing_cli.data.schema import FeatureSchema
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FEEDBACK_OPERATION = "feedback_feedback_post"
@@ -43,6 +44,7 @@ def _failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
         401: "An API key is required.",
         404: "No prediction has this id.",
         408: "The body did not arrive in time.",
+        409: "The version carries nothing that explains its prices.",
         413: "The body has too many bytes, or the batch too many rows.",
         415: "The body is not said to be JSON, or is compressed.",
         503: "No model, or the prediction log cannot be written now.",
@@ -62,17 +64,16 @@ def _then_feedback(place: str) -> dict[int | str, dict[str, Any]]:
 
 def writing_routes(
     predictor: Predictor,
-    schema: FeatureSchema,
+    features: type[BaseModel],
     readers: Bodies,
     api: Api,
     dependencies: Sequence[Depends],
 ) -> list[Any]:
-    """Return the routes that take bodies; those of predictions carry the features of `schema`.
+    """Return the routes whose bodies are recorded; those of predictions are made of `features`.
 
-    readers: what makes numbers of the values of `schema`.
+    readers: what makes numbers of the values of `features`.
     """
     router = APIRouter(tags=["predictions"], dependencies=list(dependencies))
-    features = row_model(schema, refuse=api.unknown_category == "refuse")
 
     def numbers(row: Any) -> Row:
         return readers.numbers(list(row.__dict__.values()))
@@ -117,6 +118,31 @@ def writing_routes(
         responses=_failures(400, 401, 404, 408, 413, 415, 503),
         response_model=FeedbackAnswer,
     )(feedback)
+    return router.routes
+
+
+def explaining_routes(
+    explanations: Explanations,
+    features: type[BaseModel],
+    readers: Bodies,
+    dependencies: Sequence[Depends],
+) -> list[Any]:
+    """Return the route that explains a price; arguments as those of `writing_routes`."""
+    router = APIRouter(tags=["predictions"], dependencies=list(dependencies))
+
+    async def explain(body: Any) -> Response:
+        """Say why a row has its price. Nothing is recorded: this is no prediction."""
+        values = list(body.__dict__.values())
+        answer = await explanations.explain(readers.numbers(values), values)
+        return Response(answer, media_type="application/json")
+
+    explain.__annotations__["body"] = features
+    router.post(
+        "/explain",
+        responses=_failures(400, 401, 408, 409, 413, 415, 503),
+        response_model=ExplanationAnswer,
+        response_model_exclude_none=True,
+    )(explain)
     return router.routes
 
 
