@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import sklearn.ensemble
 import sklearn.linear_model
 import sklearn.tree
 from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
@@ -74,6 +75,21 @@ def build_pipeline(
     if _HISTOGRAM in (model.regressor, *model.params.get("estimators", ())):
         steps.insert(1, ("rounding", FunctionTransformer(as_served)))
     return Pipeline(steps)
+
+
+def know_names(pipeline: Pipeline, names: Sequence[str]) -> None:
+    """Let a fitted pipeline know its columns' names, as if it had been fitted on a data frame.
+
+    With frames it then refuses columns that are missing or in another order, or takes them by name.
+    It learns from arrays, and so does everything that looks at it before it is stored: a pipeline
+    that knows names warns of each array.
+    """
+    first = pipeline[0]
+    known = np.array(names, dtype=object)
+    first.feature_names_in_ = known
+    if isinstance(first, ColumnTransformer):
+        for _, step, places in first.transformers_:
+            step.feature_names_in_ = known[places]
 
 
 def as_served(features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.explaining import explanation_of
 from housing_cli.learning.export import export_onnx, verify_export
 from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, one_thread, silent
+from housing_cli.learning.pipeline import know_names
 from housing_cli.learning.spread import Spread, fit_spread
 from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
 from housing_cli.model.compiled import CompiledModel
@@ -143,7 +144,9 @@ def build_version(
     compiled = CompiledModel(onnx, len(schema.features), spreads=model is not None)
     difference = verify_export(pipeline, compiled, rows.features, seed, model, schema.whole())
     golden = _golden_rows(compiled, rows.features, seed)
+    explanation = explanation_of(pipeline, onnx, compiled, rows.features)
     buffer = io.BytesIO()
+    know_names(pipeline, schema.features)  # from here on it warns of arrays
     joblib.dump(pipeline, buffer)
     metadata = Metadata(
         created=now(),
@@ -168,7 +171,7 @@ def build_version(
         MODEL_FILE: onnx,
         REFERENCE_FILE: _reference(rows, measured, spread, seed, schema),
         INTERVALS_FILE: intervals.to_json(),
-        EXPLANATION_FILE: explanation_of(pipeline, onnx, compiled, rows.features).to_json(),
+        EXPLANATION_FILE: explanation.to_json(),
     }
     return metadata, files, difference
 

@@ -2,7 +2,7 @@
 
 Plain blocks are read by pandas' csv reader, which reads each number to the last bit (since 3.1).
 Where it finds anything but numbers, each value of the block is looked at by itself. A value is
-refused by the model of a request (`api/http/models.py`), whose words are the reasons.
+refused as `/predict` refuses it (see `values`).
 """
 
 from __future__ import annotations
@@ -10,24 +10,22 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
 
-from housing_cli.api.http.bodies import bounds
-from housing_cli.api.http.models import row_model
 from housing_cli.data.header import printable
-from housing_cli.data.kinds import MISSING, Category, Kind, Value, coder
+from housing_cli.data.kinds import MISSING, Value
 from housing_cli.data.marks import DOT, pointed
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.pricing.records import Records
 from housing_cli.pricing.source import Source
+from housing_cli.pricing.values import Values
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +34,6 @@ _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
 _SPELLINGS = sorted({f(word) for word in MISSING for f in (str.lower, str.upper, str.capitalize)})
 _SPELLINGS += ["NaN", "-NaN"]
 _YES_OR_NO = frozenset({"true", "false"})
-SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +56,13 @@ class Rows:
 
 
 class RowReader:
-    """Reads records of `source` as rows of `schema`.
-
-    refuse: words that a vocabulary lacks are refused. unknown: how often each of them was met, by
-    the feature and the word.
-    """
+    """Reads records of `source` as rows of `schema`; refuse: see `Values`."""
 
     def __init__(self, source: Source, schema: FeatureSchema, *, refuse: bool) -> None:
         self._source = source
         self._schema = schema
-        self._refuse = refuse
-        self._model: type[BaseModel] | None = None
+        self._values = Values(schema, refuse=refuse)
         self._places = {name: source.header.index(name) for name in schema.features}
-        limits = [bounds(schema, name) for name in schema.features]
-        self._low, self._high = np.array(limits).T
-        self.unknown: Counter[tuple[str, str]] = Counter()
 
     def read(self, records: Records) -> Rows:
         """Return the rows of a block."""
@@ -92,17 +81,13 @@ class RowReader:
                 refused[place] = found
         kept = np.ones(len(records), dtype=bool)
         kept[list(refused)] = False
-        for (name, word), places in met.items():
-            if count := int(kept[places].sum()):
-                self.unknown[name, word] += count
+        for name, words in met.items():
+            self._values.count(name, words, kept)
         return Rows(numbers[kept], kept, [one for found in refused.values() for one in found])
 
     def unknown_words(self) -> dict[str, dict[str, int]]:
-        """Return the unknown words of each feature, and in how many priced rows they were."""
-        found: dict[str, dict[str, int]] = {}
-        for (name, word), count in self.unknown.items():
-            found.setdefault(name, {})[word] = count
-        return found
+        """Return the unknown words of each feature, and in how many kept rows they were."""
+        return self._values.unknown_words()
 
     def _parsed(self, records: Records) -> dict[str, pd.Series] | None:
         """Return the columns of a plain block, numbers as such; `None` where that is not plain."""
@@ -162,15 +147,15 @@ class RowReader:
 
     def _numbers(
         self, columns: dict[str, pd.Series]
-    ) -> tuple[Floats, NDArray[np.bool_], dict[tuple[str, str], list[int]]]:
+    ) -> tuple[Floats, NDArray[np.bool_], dict[str, dict[str, list[int]]]]:
         """Return numbers (n, k), which rows `/predict` may refuse, and where unknown words are."""
         n = len(next(iter(columns.values())))
         numbers, odd = np.full((n, len(columns)), np.nan), np.zeros(n, dtype=bool)
-        met: dict[tuple[str, str], list[int]] = {}
+        met: dict[str, dict[str, list[int]]] = {}
         for at, (name, column) in enumerate(columns.items()):
-            kind = self._schema.kinds.get(name)
-            if kind is not None:
-                found, wrong = self._codes(name, kind, column, met)
+            if name in self._schema.kinds:
+                read = partial(self._pointed, name)
+                found, wrong, met[name] = self._values.codes(name, column, read)
             elif column.dtype == np.float64:
                 found, wrong = column.to_numpy(), np.zeros(n, dtype=bool)
             else:
@@ -179,31 +164,7 @@ class RowReader:
                 found = np.array([np.nan if isinstance(v, str) or v is None else v for v in values])
             numbers[:, at] = found
             odd |= wrong
-        with np.errstate(invalid="ignore"):
-            odd |= ((numbers < self._low) | (numbers > self._high)).any(axis=1)
-        return numbers, odd, met
-
-    def _codes(
-        self, name: str, kind: Kind, column: pd.Series, met: dict[tuple[str, str], list[int]]
-    ) -> tuple[Floats, NDArray[np.bool_]]:
-        """Return the codes of words, each word looked up once, and which rows hold none."""
-        places, words = pd.factorize(column)
-        known = frozenset(kind.codes.values()) if isinstance(kind, Category) else None
-        codes, wrong = np.full(len(words), np.nan), np.zeros(len(words), dtype=bool)
-        read = coder(kind)
-        for at, word in enumerate(words):
-            try:
-                code = read(self._pointed(name, word))
-            except ValueError:
-                wrong[at] = True
-                continue
-            if code is None:
-                continue
-            codes[at] = code
-            if known is not None and code not in known:
-                wrong[at] = self._refuse
-                met[name, word.strip()] = np.flatnonzero(places == at).tolist()
-        return codes[places], wrong[places]
+        return numbers, odd | self._values.beyond(numbers), met
 
     def _pointed(self, name: str, text: str) -> str:
         mark = self._source.marks.get(name)
@@ -225,28 +186,15 @@ class RowReader:
             return [Refusal(line, "", f"{len(row)} values for {len(header)} columns")]
         if _is_header(row, header):
             return [Refusal(line, "", "the header stands there again")]
-        if self._model is None:
-            self._model = row_model(self._schema, refuse=self._refuse)
         said: dict[str, Value] = {}
         for name, place in self._places.items():
-            if name in self._schema.kinds:
-                # An empty value is a missing one, of whatever kind.
-                said[name] = self._pointed(name, row[place])
-            else:
-                said[name] = self._number(name, row[place])
-        try:
-            self._model.model_validate(said)
-        except ValidationError as error:
-            return list(dict.fromkeys(self._worded(line, row, error.errors())))
-        return []
-
-    def _worded(self, line: int, row: list[str], errors: Sequence[Any]) -> list[Refusal]:
-        found = []
-        for one in errors:
-            name = str(one["loc"][0])
-            value = row[self._places[name]] if name in self._places else ""
-            found.append(Refusal(line, name, one["msg"], printable(value[:SHOWN])))
-        return found
+            # A word is read by its own kind, the empty one too.
+            read = self._pointed if name in self._schema.kinds else self._number
+            said[name] = read(name, row[place])
+        return [
+            Refusal(line, name, reason, printable(row[self._places[name]]))
+            for name, reason in self._values.refusals(said)
+        ]
 
 
 def _is_header(row: Sequence[str], header: Sequence[str]) -> bool:

@@ -33,6 +33,16 @@ def test_pandas_and_the_package_read_the_same_labeled_rows(cells: dict[str, Any]
     assert cells["by_version"].loc["v1", "mean"] == pytest.approx(cells["bias"])
 
 
+def test_the_python_api_says_the_same(cells: dict[str, Any]) -> None:
+    rows, logged = cells["rows"], cells["logged"]
+    assert logged["id"].tolist() == rows["id"].tolist()
+    assert logged["real_price"].equals(rows["real_price"])
+    assert (cells["late"].dropna() >= cells["pd"].Timedelta(0)).all()
+    assert cells["around"]["lower"][0] <= cells["price"][0] <= cells["around"]["upper"][0]
+    assert cells["verdict"] in ("healthy", "degraded")
+    assert cells["ratio"] == cells["judged"].data["ratio"]
+
+
 def test_the_version_gives_the_rows_the_prices_that_the_log_has(cells: dict[str, Any]) -> None:
     labeled = cells["labeled"]
     assert labeled.features.shape == (len(labeled), len(cells["columns"]))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from housing_cli.config.settings import Model
@@ -12,7 +14,7 @@ from housing_cli.data.kinds import EPOCH, Boolean, Category, Date, Kind, vocabul
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.learning.encoding import DateParts, civil, encoder
 from housing_cli.learning.export import export_onnx, verify_export
-from housing_cli.learning.pipeline import build_pipeline
+from housing_cli.learning.pipeline import build_pipeline, know_names
 from housing_cli.learning.spread import fit_spread
 from housing_cli.model.compiled import CompiledModel
 
@@ -102,3 +104,17 @@ def test_parts_of_a_day_and_the_median_for_a_missing_one() -> None:
     found = parts.transform(np.array([[16_356.0], [np.nan]]))
     assert found[0].tolist() == [-1.0, 10.0, reference - 16_356.0]
     assert found[1, 2] == reference - 16_002.0
+
+
+def test_a_pipeline_that_knows_its_names_takes_columns_by_them_without_a_word() -> None:
+    model = Model("RandomForestRegressor", {"n_estimators": 5})
+    pipeline = build_pipeline(model, seed=1, jobs=1, schema=SCHEMA).fit(FEATURES, TARGET)
+    prices = pipeline.predict(FEATURES)
+    know_names(pipeline, SCHEMA.features)
+    frame = pd.DataFrame(FEATURES, columns=list(SCHEMA.features))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (pipeline.predict(frame) == prices).all()
+        assert (pipeline.predict(frame[frame.columns[::-1]]) == prices).all()
+        with pytest.raises(ValueError, match="missing"):
+            pipeline.predict(frame.drop(columns="day"))

@@ -139,7 +139,7 @@ def test_words_days_and_yes_or_no_become_codes() -> None:
     assert rows.features[0].tolist() == [code, 1, 16356, 5]
     assert np.isnan(rows.features[1]).all()
     assert not math.isnan(rows.features[2, 0])
-    assert reader.unknown == {("sea", "MARS"): 1}
+    assert reader.unknown_words() == {"sea": {"MARS": 1}}
 
 
 def test_words_are_refused_in_the_words_of_predict() -> None:
@@ -152,7 +152,7 @@ def test_words_are_refused_in_the_words_of_predict() -> None:
         ("sold", "Value error, not a day: write it as 2026-11-28"),
     ]
     assert rows.kept.tolist() == [False, True]
-    assert not reader.unknown
+    assert not reader.unknown_words()
 
 
 @pytest.mark.parametrize("quoted", [False, True])
