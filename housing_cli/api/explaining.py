@@ -148,6 +148,8 @@ class Explanations:
             "exact": explainer.exact,
             **contributions(found, 0, schema.features, values),
         }
+        if outside := served.outside(row):
+            answer["outside"] = outside
         return msgspec.json.encode(answer)
 
 

@@ -111,6 +111,9 @@ class Metrics:
         self._unknown = counter(
             "unknown_categories", "Words that the model did not learn from, by feature.", "feature"
         )
+        self._outside = counter(
+            "outside_range", "Values beyond all that the model learned from, by feature.", "feature"
+        )
         self._log_errors = counter("log_errors", "Failures of the prediction log.", "operation")
         for operation in ("predict", "batch", "feedback"):
             self._log_errors.labels(operation)
@@ -138,6 +141,11 @@ class Metrics:
     def met_unknown(self, feature: str) -> None:
         """Note a word that the vocabulary of a feature lacks."""
         self._unknown.labels(feature).inc()
+
+    def met_outside(self, features: Iterable[str]) -> None:
+        """Note values that are beyond the learned ones, by the feature of each."""
+        for feature in features:
+            self._outside.labels(feature).inc()
 
     def labeled(
         self, prediction_id: str, real_price: float, feedback: Feedback, now: float

@@ -37,6 +37,8 @@ logger = logging.getLogger("housing.serve")
 
 T = TypeVar("T")
 Waiting = list[asyncio.Future[Answer]]
+Many = tuple[list[float], list[float], dict[int, list[str]], list[str]]
+"""Of a batch: prices, spreads, the features outside of their ranges by row, and ids."""
 if TYPE_CHECKING:
     Scored = tuple[NDArray[np.float32], NDArray[np.float64]]
 MAX_WAITING_BATCHES = 64
@@ -150,7 +152,7 @@ class Predictor:
             try:
                 with contextlib.suppress(LogBusy):
                     ids = self.log.append(served.name, rows, prices, wait=False)
-                    self._answer(served, waiting, prices, spreads, ids)
+                    self._answer(served, rows, waiting, prices, spreads, ids)
                     return
             except LogError as error:
                 settle(waiting, self._failed("predict", error, served.name, len(rows)))
@@ -174,18 +176,21 @@ class Predictor:
         except Exception as error:
             settle(waiting, error)
         else:
-            self._answer(served, waiting, prices, spreads, ids)
+            self._answer(served, rows, waiting, prices, spreads, ids)
 
     def _answer(
         self,
         served: Served,
+        rows: list[Row],
         waiting: Waiting,
         prices: list[float],
         spreads: list[float],
         ids: list[str],
     ) -> None:
         self.metrics.predicted(served.name, prices)
-        settle(waiting, list(map(served.answer, prices, spreads, ids)))
+        outside = list(map(served.outside, rows))
+        self.metrics.met_outside(itertools.chain.from_iterable(outside))
+        settle(waiting, list(map(served.answer, prices, spreads, ids, outside)))
 
     async def predict_batch(self, read: Callable[[], Sequence[Row] | None]) -> bytes | None:
         """Score and record many rows, all or none; return the body that answers them.
@@ -212,16 +217,18 @@ class Predictor:
         ids: list[str] = []
         prices: list[float] = []
         spreads: list[float] = []
+        outside: dict[int, list[str]] = {}
         if rows:
             try:
                 work = self._score if self.must_wait else self._score_and_record
-                prices, spreads, ids = await self._in_batch_thread(work, served, rows)
+                prices, spreads, outside, ids = await self._in_batch_thread(work, served, rows)
                 if not ids:
                     ids = await self.writer.append(served.name, rows, prices)
             except LogError as error:
                 raise self._failed("batch", error, served.name, len(rows)) from None
             self.metrics.predicted(served.name, prices)
-        return await self._in_batch_thread(served.batch_answer, prices, spreads, ids)
+            self.metrics.met_outside(itertools.chain.from_iterable(outside.values()))
+        return await self._in_batch_thread(served.batch_answer, prices, spreads, ids, outside)
 
     async def feedback(self, prediction_id: str, real_price: float) -> Feedback:
         """Record the real price of a prediction. Raises `UnknownPrediction`, `LogError`."""
@@ -295,9 +302,14 @@ class Predictor:
         return await loop.run_in_executor(self._batches, function, *args)
 
     def _scored(
-        self, served: Served, rows: Sequence[Row], prices: list[float], spreads: list[float]
+        self,
+        served: Served,
+        rows: Sequence[Row],
+        prices: list[float],
+        spreads: list[float],
+        outside: dict[int, list[str]],
     ) -> Iterator[Group]:
-        """Score in chunks; yield each for the log, and add to `prices` and `spreads`.
+        """Score in chunks; yield each for the log, and add to prices, spreads and `outside`.
 
         Between two chunks the interpreter lock is free for the event loop. ONNX Runtime works ahead
         in threads of its own, while this one makes arrays of rows, and the log its lines.
@@ -307,8 +319,10 @@ class Predictor:
         while True:
             for start in itertools.islice(starts, self._scorers + 1 - len(ahead)):
                 chunk = rows[start : start + CHUNK_ROWS]
-                array = prepared(np.array(chunk, dtype=np.float64))
-                ahead.append((chunk, self._scoring.submit(served.model.run, array)))
+                array = np.array(chunk, dtype=np.float64)
+                ahead.append((chunk, self._scoring.submit(served.model.run, prepared(array))))
+                beyond = served.outside_of(array)
+                outside |= {start + row: names for row, names in beyond.items()}
             if not ahead:
                 return
             chunk, scoring = ahead.popleft()
@@ -322,22 +336,20 @@ class Predictor:
             spreads += spread.tolist()
             yield served.name, chunk, found
 
-    def _score(
-        self, served: Served, rows: Sequence[Row]
-    ) -> tuple[list[float], list[float], list[str]]:
+    def _score(self, served: Served, rows: Sequence[Row]) -> Many:
         prices: list[float] = []
         spreads: list[float] = []
-        deque(self._scored(served, rows, prices, spreads), maxlen=0)
-        return prices, spreads, []
+        outside: dict[int, list[str]] = {}
+        deque(self._scored(served, rows, prices, spreads, outside), maxlen=0)
+        return prices, spreads, outside, []
 
-    def _score_and_record(
-        self, served: Served, rows: Sequence[Row]
-    ) -> tuple[list[float], list[float], list[str]]:
+    def _score_and_record(self, served: Served, rows: Sequence[Row]) -> Many:
         """Score and record; without ids where another process holds the log."""
         prices: list[float] = []
         spreads: list[float] = []
+        outside: dict[int, list[str]] = {}
         issued: list[list[str]] = []
         with contextlib.suppress(LogBusy):
-            scored = self._scored(served, rows, prices, spreads)
+            scored = self._scored(served, rows, prices, spreads, outside)
             issued = self.log.append_groups(scored, wait=False)
-        return prices, spreads, list(itertools.chain.from_iterable(issued))
+        return prices, spreads, outside, list(itertools.chain.from_iterable(issued))

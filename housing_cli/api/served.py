@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,9 +21,10 @@ from housing_cli.registry.audit import refusing, verify_files
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from housing_cli.api.gatherer import Row
     from housing_cli.data.schema import FeatureSchema
     from housing_cli.prediction_log import PredictionLog
-    from housing_cli.registry import RegistryReader, Version
+    from housing_cli.registry import Metadata, RegistryReader, Version
 
 WARM_UP_ROWS = 3
 NOT_FINITE = "the model gives no finite price for"
@@ -37,37 +38,70 @@ class Answer(msgspec.Struct, gc=False):
     model_version: str
     interval: Sequence[float] | msgspec.UnsetType = msgspec.UNSET
     coverage: float | msgspec.UnsetType = msgspec.UNSET
+    outside: Sequence[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Served(msgspec.Struct, frozen=True):
     """A version whose file hash and golden rows were checked, ready to score.
 
     `intervals` is `None` for versions that carry none. factors: what the offsets of their ends were
-    multiplied with, after what recent labels say (`adapter.py`).
+    multiplied with, after what recent labels say (`adapter.py`). ranges: place, least and highest
+    learned value, and name of each feature that has such a range.
     """
 
     version: Version
     model: CompiledModel
     intervals: IntervalModel | None
     factors: tuple[float, float] = (1.0, 1.0)
+    ranges: tuple[tuple[int, float, float, str], ...] = ()
 
     @property
     def name(self) -> str:
         """Return the version's name, `v3`."""
         return self.version.name
 
-    def answer(self, price: float, spread: float, prediction_id: str) -> Answer:
+    def outside(self, row: Row) -> list[str]:
+        """Return the features of a row whose values are beyond all that were learned."""
+        return [
+            name
+            for place, low, high, name in self.ranges
+            if (value := row[place]) is not None and not low <= value <= high
+        ]
+
+    def outside_of(self, rows: NDArray[np.float64]) -> dict[int, list[str]]:
+        """Return what `outside` does for each of the rows (n, k) that has any, by its place."""
+        if not self.ranges:
+            return {}
+        places, lows, highs, names = zip(*self.ranges, strict=True)
+        values = rows[:, places]
+        beyond = (values < lows) | (values > highs)
+        return {
+            row: [names[place] for place in np.flatnonzero(beyond[row])]
+            for row in np.flatnonzero(beyond.any(axis=1)).tolist()
+        }
+
+    def answer(
+        self, price: float, spread: float, prediction_id: str, outside: Sequence[str] = ()
+    ) -> Answer:
         """Return the answer for one recorded row; the interval's ends have six digits."""
+        beyond = outside or msgspec.UNSET
         if self.intervals is None:
-            return Answer(price, prediction_id, self.name)
+            return Answer(price, prediction_id, self.name, outside=beyond)
         low, high = self.intervals.interval(price, spread)
         ends = (float(f"{low:.6g}"), float(f"{high:.6g}"))
-        return Answer(price, prediction_id, self.name, ends, self.intervals.coverage)
+        return Answer(price, prediction_id, self.name, ends, self.intervals.coverage, beyond)
 
     def batch_answer(
-        self, prices: Sequence[float], spreads: Sequence[float], ids: Sequence[str]
+        self,
+        prices: Sequence[float],
+        spreads: Sequence[float],
+        ids: Sequence[str],
+        outside: Mapping[int, Sequence[str]] | None = None,
     ) -> bytes:
-        """Return the body that answers a batch: as `answer` says it, four times faster a row."""
+        """Return the body that answers a batch: as `answer` says it, four times faster a row.
+
+        outside: by the place of the row, where there is any.
+        """
         if self.intervals is None:
             answers = [
                 Answer(price, key, self.name) for price, key in zip(prices, ids, strict=True)
@@ -79,6 +113,8 @@ class Served(msgspec.Struct, frozen=True):
                 Answer(price, key, name, pair, coverage)
                 for price, key, pair in zip(prices, ids, ends, strict=True)
             ]
+        for row, names in (outside or {}).items():
+            answers[row].outside = names
         return msgspec.json.encode({"predictions": answers})
 
     def ends(
@@ -128,7 +164,15 @@ def load_served(registry: RegistryReader, ref: str) -> Served:
             model.score_few([empty])
     del raw
     give_memory_back()
-    return Served(version, model, intervals)
+    return Served(version, model, intervals, ranges=_ranges(metadata))
+
+
+def _ranges(metadata: Metadata) -> tuple[tuple[int, float, float, str], ...]:
+    return tuple(
+        (place, *metadata.ranges[name], name)
+        for place, name in enumerate(metadata.schema.features)
+        if name in metadata.ranges
+    )
 
 
 def factors_of(loaded: Served, log: PredictionLog) -> tuple[float, float]:

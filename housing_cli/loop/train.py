@@ -165,6 +165,7 @@ def build_version(
         parent=parent,
         evidence=evidence or {},
         format=METADATA if schema.kinds else 1,
+        ranges=_ranges(rows.features, schema),
     )
     files = {
         PIPELINE_FILE: buffer.getvalue(),
@@ -198,6 +199,17 @@ def _golden_rows(compiled: CompiledModel, features: Floats, seed: int) -> Golden
     rows = np.vstack([rows, blank])
     inputs = [[None if np.isnan(value) else float(value) for value in row] for row in rows]
     return Golden(inputs, [float(price) for price in compiled.score(rows)])
+
+
+def _ranges(features: Floats, schema: FeatureSchema) -> dict[str, tuple[float, float]]:
+    """Return the least and the highest value of each number; days go on, and words have none."""
+    columns = zip(schema.features, features.T, strict=True)
+    known = {name: column[~np.isnan(column)] for name, column in columns}
+    return {
+        name: (float(column.min()), float(column.max()))
+        for name, column in known.items()
+        if schema.kind(name) is None and len(column)
+    }
 
 
 def _reference(

@@ -50,7 +50,8 @@ class Golden(Struct, frozen=True):
 class Metadata(Struct, frozen=True):
     """`metadata.json` of one version. `metrics` is the cross-validated baseline.
 
-    Its format is 2 where `schema.kinds` says something, else 1.
+    ranges: the least and the highest value that each number was learned with; empty for versions of
+    an older tool. Its format is 2 where `schema.kinds` says something, else 1.
     """
 
     created: str
@@ -69,6 +70,7 @@ class Metadata(Struct, frozen=True):
     parent: str | None = None
     evidence: dict[str, Any] = {}
     format: int = 1
+    ranges: dict[str, tuple[float, float]] = {}
 
 
 def parse_metadata(raw: bytes) -> Metadata:
@@ -78,6 +80,9 @@ def parse_metadata(raw: bytes) -> Metadata:
     for name, value in metadata.metrics.items():
         if abs(value) > _HIGHEST or (name in METRICS and value < 0):
             raise ValueError(f"its `{name}` is {value:g}")
+    for name, (low, high) in metadata.ranges.items():
+        if not low <= high:
+            raise ValueError(f"its range of `{name}` ends before it begins")
     if metadata.data.rows < 1 or not 0 <= metadata.data.copies < metadata.data.rows:
         raise ValueError(
             f"it learned from {metadata.data.rows} rows, {metadata.data.copies} copies"

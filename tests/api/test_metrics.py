@@ -31,6 +31,7 @@ NAMES = {
     "housing_reload_refused": "gauge",
     "housing_log_errors": "counter",
     "housing_unknown_categories": "counter",
+    "housing_outside_range": "counter",
 }
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from housing_cli.data.schema import FeatureSchema
 
 
+_OUTSIDE = "Features whose values are beyond all that were learned; absent where none is."
+
+
 class PredictionAnswer(BaseModel):
     """One prediction, recorded under `id`."""
 
@@ -44,6 +47,7 @@ class PredictionAnswer(BaseModel):
         examples=[[18.2, 25.4]],
     )
     coverage: float | None = Field(default=None, examples=[0.9])
+    outside: list[str] | None = Field(default=None, description=_OUTSIDE, examples=[["RM"]])
 
 
 class BatchAnswer(BaseModel):
@@ -81,6 +85,7 @@ class ExplanationAnswer(BaseModel):
     exact: bool = Field(description="False: contributions are sampled; they sum all the same.")
     base: float = Field(description="The mean price of what was learned.", examples=[22.54])
     contributions: list[Contribution]
+    outside: list[str] | None = Field(default=None, description=_OUTSIDE, examples=[["RM"]])
 
 
 def _both_names(schema: dict[str, Any]) -> None:

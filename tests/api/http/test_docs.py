@@ -46,7 +46,7 @@ def test_answers_match_their_documented_models(client: TestClient) -> None:
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     answer = client.post("/predict", json=ROW).json()
     assert set(schemas["PredictionAnswer"]["required"]) <= set(answer)
-    batch = client.post("/predict/batch", "/explain", json={"rows": [ROW]}).json()
+    batch = client.post("/predict/batch", json={"rows": [ROW]}).json()
     assert set(batch["predictions"][0]) == set(answer)
     feedback = client.post("/feedback", json={"id": answer["id"], "real_price": 1}).json()
     assert set(schemas["FeedbackAnswer"]["required"]) == set(feedback)
