@@ -191,6 +191,7 @@ def evaluate(
     `VersionNotFound`, `LogError`.
     """
     from housing_cli.config import load_settings
+    from housing_cli.loop.advice import advised
     from housing_cli.loop.evaluate import evaluate as judge
     from housing_cli.show.evaluate import result_of
 
@@ -204,7 +205,8 @@ def evaluate(
     }
     with _hints():
         known = load_settings(config, {**(settings or {}), **options})
-        data = result_of(judge(known, ref, drift_decides=drift)).data
+        judged = judge(known, ref, drift_decides=drift)
+        data = result_of(advised(load_settings(config, settings), judged)).data
     names = Judgment.__dataclass_fields__.keys() - {"data", "reasons"}
     return Judgment(
         **{name: data[name] for name in names}, reasons=tuple(data["reasons"]), data=data

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from housing_cli.commands.options import Config, Json, Sets, VersionRef
+from housing_cli.commands.options import Config, Json, Sets, VersionRef, carried
 from housing_cli.data.metrics import METRICS
 from housing_cli.show.result import Result
 
@@ -106,13 +106,15 @@ def command(
         others = {"threshold": threshold, "budget": budget, "drift": drift or None,
                   "power": power or None, "report": report, "prometheus": prometheus}  # fmt: skip
         refuse_beside_replay([name for name, given in others.items() if given is not None])
-    asked = _Asked(version or "production", strict, drift, power, report)
+    asked = _Asked(version or "production", strict, drift, power, report, carried(config, sets))
 
     def judge() -> Result:
         from housing_cli.config import load_settings
 
         settings = load_settings(config, options, sets or ())
-        return _replayed(settings, asked) if replay else _judged(settings, asked)
+        if replay:
+            return _replayed(settings, asked)
+        return _judged(settings, load_settings(config, {}, sets or ()), asked)
 
     if prometheus is None:
         return judge()
@@ -122,21 +124,25 @@ def command(
 
 
 class _Asked(NamedTuple):
-    """What is no setting: whom to judge, and what more to say."""
+    """What is no setting: whom to judge, what more to say, and what the next command needs."""
 
     version: str
     strict: bool
     drift: bool
     power: bool
     report: Path | None
+    carried: str
 
 
-def _judged(settings: Settings, asked: _Asked) -> Result:
+def _judged(settings: Settings, usual: Settings, asked: _Asked) -> Result:
+    """Judge; usual: the settings without this command's options, which the next one has."""
+    from housing_cli.loop.advice import advised
     from housing_cli.loop.evaluate import evaluate
     from housing_cli.show.evaluate import result_of
 
     judged = evaluate(settings, asked.version, drift_decides=asked.drift)
-    result = result_of(judged, strict=asked.strict, power=asked.power)
+    judged = advised(usual, judged)
+    result = result_of(judged, strict=asked.strict, power=asked.power, carried=asked.carried)
     if asked.report is None:
         return result
     from housing_cli.show.report import leaving_the_report

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
-from housing_cli.commands.options import Config, Json
+from housing_cli.commands.options import Config, Json, carried
 from housing_cli.show.result import Result
 
 app = typer.Typer(
@@ -58,4 +59,5 @@ def init(
 
     settings = load_settings(config, {"log.url": url})
     with closing(open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)) as opened:
-        return initialized(opened.url, opened.init(migrate=migrate))
+        asked = carried(config) + ("" if url is None else f" --url {shlex.quote(opened.url)}")
+        return initialized(opened.url, opened.init(migrate=migrate), asked)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,27 @@ Tag = Annotated[str | None, typer.Option("--tag", metavar="TEXT", help="Name for
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the history.")
 ]
+
+
+def carried(config: Path | None, sets: Sequence[str] | None = None) -> str:
+    """Return the options that a command needs which goes on where this one stopped."""
+    words = [] if config is None else ["--config", str(config)]
+    for text in sets or ():
+        words += ["--set", text]
+    return "".join(f" {shlex.quote(word)}" for word in words)
+
+
+def first_step(config: Path | None) -> str:
+    """Return what to type where there is no version yet: the words after `housing`."""
+    from housing_cli.config import load_settings
+
+    if Path(load_settings(config).data.path).is_file():
+        return "train" + carried(config)
+    return (
+        "init FILE --target COLUMN --train"
+        if config is None
+        else f"train --data-path FILE{carried(config)}"
+    )
 
 
 def complete_ref(incomplete: str) -> Iterator[tuple[str, str]]:

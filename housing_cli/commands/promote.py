@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from housing_cli.commands.options import Config, Json, Reason, complete_ref
+from housing_cli.commands.options import Config, Json, Reason, Sets, complete_ref
 from housing_cli.errors import UsageError
 from housing_cli.show.result import Result
 
@@ -32,6 +32,7 @@ def command(
         bool, typer.Option("--force", help="Promote even what is worse; recorded.")
     ] = False,
     reason: Reason = "",
+    sets: Sets = None,
     config: Config = None,
     as_json: Json = False,
 ) -> Result:
@@ -41,7 +42,7 @@ def command(
     from housing_cli.loop import promote as action
     from housing_cli.show.registry import promoted
 
-    settings = load_settings(config)
+    settings = load_settings(config, {}, sets or ())
     if rollback:
         return promoted(action.rollback(settings, reason=reason))
     return promoted(action.promote(settings, ref or "", to=to, force=force, reason=reason))

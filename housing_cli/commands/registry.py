@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from housing_cli.commands.options import Config, Json, Ref, complete_ref
+from housing_cli.commands.options import Config, Json, Ref, Sets, complete_ref, first_step
 from housing_cli.errors import UsageError
 from housing_cli.show import registry as show
 from housing_cli.show.result import Result
@@ -23,17 +24,17 @@ app = typer.Typer(
 )
 
 
-def _open(config: Path | None) -> ModelRegistry:
+def _open(config: Path | None, sets: Sequence[str] | None = None) -> ModelRegistry:
     from housing_cli.config import load_settings
     from housing_cli.registry import open_registry
 
-    return open_registry(load_settings(config))
+    return open_registry(load_settings(config, {}, sets or ()))
 
 
 @app.command("ls", epilog="Example: housing registry ls --json")
 def ls(config: Config = None, as_json: Json = False) -> Result:
     """List the versions, newest first."""
-    return show.listed(_open(config))
+    return show.listed(_open(config), first_step(config))
 
 
 @app.command("show", epilog="Example: housing registry show production")
@@ -56,16 +57,16 @@ def show_one(
 
 
 @app.command("diff", epilog="Example: housing registry diff previous production")
-def diff(a: Ref, b: Ref, config: Config = None, as_json: Json = False) -> Result:
+def diff(a: Ref, b: Ref, sets: Sets = None, config: Config = None, as_json: Json = False) -> Result:
     """Show in what two versions differ."""
-    registry = _open(config)
+    registry = _open(config, sets)
     return show.difference(registry.get(a), registry.get(b))
 
 
 @app.command("history", epilog="Example: housing registry history")
 def history(config: Config = None, as_json: Json = False) -> Result:
     """Show who moved what, when and why, newest first."""
-    return show.told(_open(config).history())
+    return show.told(_open(config).history(), first_step(config))
 
 
 @app.command("verify", epilog="Example: housing registry verify production")
@@ -99,6 +100,7 @@ def sign(
         Path | None,
         typer.Option("--new-key", metavar="FILE", help="Only make a signing key in a new file."),
     ] = None,
+    sets: Sets = None,
     config: Config = None,
     as_json: Json = False,
 ) -> Result:
@@ -112,7 +114,7 @@ def sign(
         from housing_cli.registry.keys import write_new_key
 
         return show.key_made(new_key, write_new_key(new_key))
-    return show.signed(sign_them(load_settings(config), ref, untrusted=untrusted))
+    return show.signed(sign_them(load_settings(config, {}, sets or ()), ref, untrusted=untrusted))
 
 
 @app.command("gc", epilog="Example: housing registry gc --keep 10 --dry-run")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag
+from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag, carried
 from housing_cli.show.printer import progress_bars
 from housing_cli.show.result import Result
 
@@ -42,4 +42,4 @@ def command(
         done = retrain(
             settings, tag=tag, promote=promote, force=force, named=named, progress=progress
         )
-    return result_of(done)
+    return result_of(done, carried(config, sets))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,11 @@ class Totals:
     real: float = 0
     real_squared: float = 0
     covered: float = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        """Return the sums of the records of both."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Totals(*(one + two for one, two in pairs))
 
     def metric(self, name: str) -> float:
         """Return a metric of the labeled rows, of which there must be one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from housing_cli.config.window import Window
 from housing_cli.judging import gate
@@ -19,6 +20,9 @@ from housing_cli.loop.whom import Speaking
 from housing_cli.prediction_log import Labeled
 from housing_cli.prediction_log.records import Broken, Sums
 from housing_cli.registry import Version
+
+if TYPE_CHECKING:
+    from housing_cli.loop.advice import Advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Evaluation:
     what made it degraded: `error`, `drift`, or channels of the budget. budget: where one was set.
     whom: the labels speak for; healthy is `insufficient`, for the reason `unlabeled`, where they
     say nothing of a relevant part of the predictions. broken: the first line of each file of the
-    log that is no row.
+    log that is no row. advice: where it was asked for (`loop.advice`).
     """
 
     version: Version
@@ -103,6 +107,7 @@ class Evaluation:
     budget: BudgetVerdict | None = None
     whom: Speaking | None = None
     broken: tuple[Broken, ...] = ()
+    advice: Advice | None = None
 
     def over_time(self, most: int) -> Course:
         """Return the metric of at most `most` parts of the judged rows, of which there is one."""

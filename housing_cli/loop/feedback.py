@@ -96,6 +96,7 @@ def read_feedback(settings: Settings, rule: Rule) -> Feedback:
             f"set `retrain.max_rows` higher: it is {most}, and there are {known} real prices"
             if capped
             else "send real prices to `/feedback`, or set `retrain.min_samples` lower",
+            {"labeled": len(rows), "needed": fewest},
         )
     return Feedback(rows, left_out, equal, unfit, named)
 

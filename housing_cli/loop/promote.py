@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from housing_cli.config import Settings
 from housing_cli.data.metrics import METRICS
-from housing_cli.errors import GateRefused, VersionCorrupt, VersionNotFound, VersionUntrusted
+from housing_cli.errors import (
+    GateRefused,
+    HousingError,
+    VersionCorrupt,
+    VersionNotFound,
+    VersionUntrusted,
+)
 from housing_cli.judging.reference import baseline_value
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import Event, ModelRegistry, Version, open_registry
@@ -65,6 +71,22 @@ def promote(
         expected=replaced,
     )
     return Promotion(version, to, replaced, event)
+
+
+def refusal(settings: Settings, version: Version) -> str:
+    """Return why `promote` would refuse `version` as production, nothing where it would not.
+
+    Its files and golden rows are not checked.
+    """
+    registry = open_registry(settings)
+    replaced = registry.aliases().get(PRODUCTION)
+    try:
+        registry.check_signing()
+        if replaced in {None, version.name}:
+            return ""
+        return str(_evidence(settings, registry, version, str(replaced)).get("refused", ""))
+    except HousingError as error:
+        return error.message
 
 
 def rollback(settings: Settings, *, reason: str = "") -> Promotion:

@@ -84,7 +84,7 @@ def replay(settings: Settings, ref: str) -> Replay:
     window = parse_window(settings.evaluate.window)
     registry = open_registry(settings)
     version = registry.get(ref)
-    _require_schema(settings, version)
+    require_schema(settings, version)
     reference = load_reference(registry, version)
     log = open_log(settings.log.url, version.metadata.schema, fsync=settings.log.fsync)
     try:
@@ -94,7 +94,7 @@ def replay(settings: Settings, ref: str) -> Replay:
         log.close()
     learned = may_have_learned(rows, version, reference)
     own = ~learned & (np.array(rows.versions, dtype=object) == version.name)
-    counts = ~_doubtful(rows, registry, settings.retrain.max_level)
+    counts = ~doubtful(rows, registry, settings.retrain.max_level)
     fair = np.flatnonzero(~learned & ~own & counts)
     once = fair[newest_of_each(rows.features[fair], repeats(reference.features))]
     # By the arrival of labels: a late one never changes what was seen before it.
@@ -126,7 +126,7 @@ def replay(settings: Settings, ref: str) -> Replay:
     )
 
 
-def _doubtful(rows: Labeled, registry: ModelRegistry, max_level: float) -> NDArray[np.bool_]:
+def doubtful(rows: Labeled, registry: ModelRegistry, max_level: float) -> NDArray[np.bool_]:
     """Return which labels (n,) would not count in a verdict on the version that answered them."""
     names, found = np.array(rows.versions, dtype=object), np.zeros(len(rows), dtype=bool)
     for name in dict.fromkeys(rows.versions):
@@ -202,7 +202,8 @@ def _verdict(compared: Compared | None, n: int, fewest: int) -> str:
     return "worse" if low > 0 else "undecided"
 
 
-def _require_schema(settings: Settings, version: Version) -> None:
+def require_schema(settings: Settings, version: Version) -> None:
+    """Raise `SchemaMismatch` where the version has other features or another target."""
     known, wanted = version.metadata.schema, settings.schema()
     if (known.features, known.target) != (wanted.features, wanted.target):
         raise SchemaMismatch(

@@ -25,6 +25,7 @@ from housing_cli.loop.evaluate import evaluate
 from housing_cli.loop.evaluation import Evaluation
 from housing_cli.loop.feedback import read_feedback
 from housing_cli.loop.own_table import Base, base_table
+from housing_cli.loop.promote import refusal
 from housing_cli.loop.train import TrainingRows, build_version, data_info
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import DataInfo, ModelRegistry, Version, open_registry
@@ -90,7 +91,7 @@ def retrain(
         check_tag(tag)
     registry = open_registry(settings)
     registry.check_signing(moves=bool(promote))
-    settings, champion, tuning = _champion(settings, registry)
+    settings, champion, tuning = champion_of(settings, registry)
     compiled = load_verified(registry, champion)
     found = base_table(settings, champion, named=named)
     base = found.table
@@ -100,7 +101,7 @@ def retrain(
     info = msgspec.structs.replace(
         data_info(base), feedback_rows=len(feedback.rows), feedback_sha256=feedback.fingerprint()
     )
-    version = None if force else _same_labels(settings, registry, champion, info)
+    version = None if force else same_labels(settings, registry, champion, info)
     reused = version is not None
     if version is None:
         material = gather(settings, base, feedback.rows)
@@ -135,10 +136,13 @@ def retrain(
     return done
 
 
-def _champion(
+def champion_of(
     settings: Settings, registry: ModelRegistry
 ) -> tuple[Settings, Version, dict[str, object]]:
-    """Return settings with what production hands down, production, and the evidence of it."""
+    """Return settings with what production hands down, production, and the evidence of it.
+
+    Raises `SchemaMismatch` where the settings name other features than production has.
+    """
     champion = registry.get(PRODUCTION)
     verify_move(registry, PRODUCTION, champion)
     known = champion.metadata
@@ -218,7 +222,7 @@ def _require_win(registry: ModelRegistry, done: Retrained, force: bool) -> None:
     )
 
 
-def _same_labels(
+def same_labels(
     settings: Settings, registry: ModelRegistry, champion: Version, info: DataInfo
 ) -> Version | None:
     """Return the challenger that was already made of these data, if it still waits.
@@ -235,9 +239,12 @@ def _same_labels(
         if evidence.get("settings_sha256") != settings_hash:
             continue
         if version.name in served:
+            wait = "wait for new real prices, or use `--force` to learn from them once more"
+            # Production was rolled back from it, rightly or not.
+            again = version.name != champion.name and not refusal(settings, version)
             raise GateRefused(
                 f"{version.name} learned from the same {info.feedback_rows} real prices already",
-                "wait for new real prices, or use `--force` to learn from them once more",
+                f"`housing promote {version.name}` serves it again; else {wait}" if again else wait,
                 {"challenger_version": version.name, **evidence.get("comparison", {})},
             )
         judged_so = evidence.get("gate_sha256") == _gate_hash(settings)

@@ -29,6 +29,7 @@ from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, one_
 from housing_cli.learning.pipeline import know_names
 from housing_cli.learning.spread import Spread, fit_spread
 from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
+from housing_cli.loop.promote import refusal
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.intervals import IntervalModel
 from housing_cli.registry import (
@@ -56,12 +57,17 @@ LIBRARIES = ("scikit-learn", "numpy", "pandas", "onnx", "skl2onnx", "onnxruntime
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A new version, and what was noticed on the way."""
+    """A new version, and what was noticed on the way.
+
+    refused: why `promote` would not make it production. unsigned: because nobody signed it here.
+    """
 
     version: Version
     production: bool
     dropped: dict[str, int]
     difference: float
+    refused: str = ""
+    unsigned: bool = False
     reading: Reading = field(default_factory=Reading)
 
 
@@ -102,7 +108,15 @@ def train(
     )
     version = registry.add(metadata, files, promote=promote, why="train")
     production = registry.aliases().get("production") == version.name
-    return Trained(version, production, dict(table.dropped), difference, table.reading)
+    return Trained(
+        version,
+        production,
+        dict(table.dropped),
+        difference,
+        refused="" if production else refusal(settings, version),
+        unsigned=registry.trust is not None and registry.signer is None,
+        reading=table.reading,
+    )
 
 
 def data_info(table: Table) -> DataInfo:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
+from housing_cli.show.advice import advice_blocks, advice_notes, advice_payload
 from housing_cli.show.budget import alarm_lines, budget_payload
 from housing_cli.show.drift import drift_table
 from housing_cli.show.labels import MOST_NAMED
@@ -29,8 +30,10 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _FEWEST_CHARTED, _MOST_CHARTED = 30, 24
 
 
-def result_of(judged: Evaluation, *, strict: bool = False, power: bool = False) -> Result:
-    """Return the result of one judgment."""
+def result_of(
+    judged: Evaluation, *, strict: bool = False, power: bool = False, carried: str = ""
+) -> Result:
+    """Return the result of one judgment; carried: options that the next command needs as well."""
     verdict = judged.verdict
     code = ExitCode.OK
     if verdict.verdict == "degraded":
@@ -39,7 +42,7 @@ def result_of(judged: Evaluation, *, strict: bool = False, power: bool = False) 
         code = ExitCode.INSUFFICIENT
     notes = _notes(judged)
     said = [note.removeprefix("warning: ") for note in notes if note.startswith("warning: ")]
-    data = {**payload(judged), "warnings": [in_one_line(text) for text in said]}
+    data = {**payload(judged, carried), "warnings": [in_one_line(text) for text in said]}
     late = late_line(judged.labels.late)
     show: list[str | Table] = [
         sentence(judged),
@@ -55,6 +58,7 @@ def result_of(judged: Evaluation, *, strict: bool = False, power: bool = False) 
     show.append(_labels_line(judged))
     if judged.worst_segment is not None:
         show.append(worst_line(judged.segment_errors, judged.worst_segment))
+    show += advice_blocks(judged)
     if len(judged.versions) > 1:
         columns = ["version", "aliases", "newest rows", "baseline", "current", "ratio", "bias"]
         show.append(Table(columns, version_rows(judged), "by version"))
@@ -68,14 +72,14 @@ def result_of(judged: Evaluation, *, strict: bool = False, power: bool = False) 
         show=show,
         status="ok" if verdict.verdict == "healthy" else verdict.verdict,
         exit_code=code,
-        notes=notes,
+        notes=[*notes, *advice_notes(judged.advice, carried)],
         outputs={key: data[key] for key in ("version", "verdict", "ratio", "n")},
         tone={"healthy": "good", "degraded": "bad"}.get(verdict.verdict, ""),
     )
 
 
-def payload(judged: Evaluation) -> dict[str, Any]:
-    """Return the `data` of `--json`."""
+def payload(judged: Evaluation, carried: str = "") -> dict[str, Any]:
+    """Return the `data` of `--json`; carried: as in `result_of`."""
     return {
         "version": judged.version.name,
         **asdict(judged.verdict),
@@ -97,6 +101,7 @@ def payload(judged: Evaluation) -> dict[str, Any]:
         "worst_segment": judged.worst_segment and segment_payload(judged.worst_segment),
         "feature_segments": [segment_payload(segment) for segment in judged.segment_errors],
         **whom_payload(judged.whom),
+        **advice_payload(judged.advice, carried),
     }
 
 
@@ -217,6 +222,4 @@ def _notes(judged: Evaluation) -> list[str]:
             f"warning: {judged.rows.repeated} lines of the log repeat a prediction, as where a "
             "backup was appended; it counts once"
         )
-    if judged.verdict.verdict == "degraded":
-        notes.append("next: housing retrain --promote")
     return notes

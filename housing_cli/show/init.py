@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.show import train as of_training
+from housing_cli.show.advice import next_note
 from housing_cli.show.reading import reading_notes
 from housing_cli.show.result import Result, Table
 from housing_cli.words import WIDTH, counted, share_in_short
@@ -26,20 +27,19 @@ def result_of(found: Initiated, trained: Trained | None = None) -> Result:
     """Return the result: of the settings alone, or of the version that was trained by them, too."""
     option = f" --config {shlex.quote(str(found.config))}" if found.config else ""
     training = of_training.result_of(trained) if trained is not None else None
-    following = "train" if trained is None else "serve"
-    if trained is not None and not trained.production:
-        following = f"promote {trained.version.name}"
-    next_command = f"housing {following}{option}"
+    following = [next_note(f"train{option}")]
+    if trained is not None:
+        following = of_training.next_notes(trained, option)
     notes = [*reading_notes(found.reading), *_notes(found)]
     return Result(
         "init",
         {
             **_payload(found),
-            "next": next_command,
+            "next": following[-1].splitlines()[0].removeprefix("next: "),
             "train": dict(training.data) if training is not None else None,
         },
         show=[_summary(found), _table(found), *(training.show if training is not None else [])],
-        notes=[*notes, f"next: {next_command}"],
+        notes=[*notes, *following],
     )
 
 

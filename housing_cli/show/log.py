@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from housing_cli.show.advice import next_note
 from housing_cli.show.result import Result
 
 if TYPE_CHECKING:
     from housing_cli.prediction_log.records import Initialized
 
 
-def initialized(where: str, done: Initialized) -> Result:
-    """Return the result of `housing log init` for the log `where`."""
+def initialized(where: str, done: Initialized, carried: str = "") -> Result:
+    """Return the result of `housing log init` for the log `where`.
+
+    carried: options that the next command needs as well.
+    """
     from housing_cli.prediction_log import formats
 
     notes = [f"granted: {statement}" for statement in done.granted]
@@ -23,7 +27,8 @@ def initialized(where: str, done: Initialized) -> Result:
     else:
         said = f"`{where}` is there, format {done.format}"
         if done.format < formats.FORMAT:
-            notes.append(f"this version writes format {formats.FORMAT}; next: add --migrate")
+            notes.append(f"this version writes format {formats.FORMAT}")
+            notes.append(next_note(f"log init --migrate{carried}"))
     data = {
         "url": where,
         "before": done.before,

@@ -11,6 +11,7 @@ import msgspec
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
+from housing_cli.show.advice import next_note
 from housing_cli.show.result import Cell, Result, Table, describe
 from housing_cli.words import short_time
 
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from housing_cli.registry.resign import Resigned
 
 
-def listed(registry: ModelRegistry) -> Result:
-    """Return the versions, newest first; one that cannot be read must not hide the others."""
+def listed(registry: ModelRegistry, first: str = "train") -> Result:
+    """Return the versions, newest first; one that cannot be read must not hide the others.
+
+    first: the words after `housing` that make a first version.
+    """
     aliases = registry.aliases()
     found, broken = registry.survey()
     versions = [_summary(version, aliases) for version in reversed(found)]
@@ -37,7 +41,7 @@ def listed(registry: ModelRegistry) -> Result:
         "registry ls",
         {"versions": versions, "aliases": aliases},
         show=[Table(columns, rows, spare=("parent", "R2", "rows", "MAE"))] if rows else (),
-        notes=() if rows or broken else ["no versions yet; next: housing train"],
+        notes=() if rows or broken else ["no versions yet", next_note(first)],
         status="error" if broken else "ok",
         exit_code=ExitCode.FAILURE if broken else ExitCode.OK,
         errors=[describe(error) for error in broken.values()],
@@ -75,8 +79,8 @@ def difference(first: Version, second: Version) -> Result:
     )
 
 
-def told(history: Sequence[Event]) -> Result:
-    """Return who moved what, when and why, newest first."""
+def told(history: Sequence[Event], first: str = "train") -> Result:
+    """Return who moved what, when and why, newest first; first: as in `listed`."""
     events = [msgspec.to_builtins(event) for event in reversed(history)]
     columns = ["when", "who", "event", "alias", "from", "to", "why"]
     rows: list[list[Cell]] = [
@@ -86,7 +90,7 @@ def told(history: Sequence[Event]) -> Result:
         "registry history",
         {"events": events},
         show=[Table(columns, rows, spare=("who", "alias"))] if rows else (),
-        notes=() if rows else ["nothing happened yet; next: housing train"],
+        notes=() if rows else ["nothing happened yet", next_note(first)],
     )
 
 

@@ -15,6 +15,13 @@ from housing_cli.errors import ReportError
 from housing_cli.judging.drift import LARGE_PSI
 from housing_cli.pages import charts, page
 from housing_cli.show import figures
+from housing_cli.show.advice import (
+    next_sentence,
+    rival_columns,
+    rival_rows,
+    since_line,
+    worst_rows,
+)
 from housing_cli.show.drift import drift_rows
 from housing_cli.show.evaluate import explains, version_rows
 from housing_cli.show.labels import warnings as label_warnings
@@ -59,6 +66,8 @@ def render(judged: Evaluation) -> str:
         verdict=judged.verdict.verdict,
         word=_WORDS[judged.verdict.verdict],
         sentence=_sentence(judged),
+        next=next_sentence(judged.advice),
+        since=_since(judged),
         gauge=_gauge(judged),
         warnings=_warnings(judged),
         figures=_figures(judged) if len(judged.rows) else None,
@@ -68,10 +77,20 @@ def render(judged: Evaluation) -> str:
             if judged.worst_segment
             else ""
         ),
+        worst=worst_rows(judged.advice.worst_rows) if judged.advice else [],
+        rivals=rival_rows(judged.advice.rivals) if judged.advice else [],
+        rival_columns=rival_columns(judged),
         drift=_drift(judged.drift) if judged.drift else None,
         versions=version_rows(judged),
         labels=_labels(judged),
     )
+
+
+def _since(judged: Evaluation) -> str:
+    if judged.advice is None or judged.advice.since is None:
+        return ""
+    said = since_line(judged.advice.since, judged.verdict.metric)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def _gauge(judged: Evaluation) -> str:

@@ -59,12 +59,17 @@ class Result(msgspec.Struct, frozen=True):
 
 
 def warned(result: Result, warning: str) -> Result:
-    """Return a result that also says a warning: to people, and in `data.warnings`."""
+    """Return a result that also says a warning: to people, and in `data.warnings`.
+
+    What comes next stays last.
+    """
     known: Sequence[str] = result.data.get("warnings", ())
+    last = [note for note in result.notes[-1:] if note.startswith("next: ")]
+    notes = [*result.notes[: len(result.notes) - len(last)], f"warning: {warning}", *last]
     return msgspec.structs.replace(
         result,
         data={**result.data, "warnings": [*known, in_one_line(warning)]},
-        notes=[*result.notes, f"warning: {warning}"],
+        notes=notes,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
+from housing_cli.show.advice import next_note
 from housing_cli.show.refusal import reason_lines, unlearned
 from housing_cli.show.result import Cell, Result, Table
 from housing_cli.show.tuning import tuning_notes
@@ -27,8 +28,11 @@ def not_needed(judged: Evaluation) -> Result:
     )
 
 
-def result_of(done: Retrained) -> Result:
-    """Return the result of a challenger that was accepted."""
+def result_of(done: Retrained, carried: str = "") -> Result:
+    """Return the result of a challenger that was accepted.
+
+    carried: options that the next command needs as well.
+    """
     found = done.comparison
     name, champion = done.version.name, done.champion.name
     if done.promoted:
@@ -64,7 +68,7 @@ def result_of(done: Retrained) -> Result:
             f"{low:+.3f} to {high:+.3f}",
             _level(done),
         ],
-        notes=_notes(done),
+        notes=_notes(done, carried),
         outputs={
             "version": name,
             "promoted": done.promoted,
@@ -85,7 +89,7 @@ def _overlap(done: Retrained) -> Mapping[str, Any]:
     return found
 
 
-def _notes(done: Retrained) -> list[str]:
+def _notes(done: Retrained, carried: str) -> list[str]:
     found, name = done.comparison, done.version.name
     notes = [done.base.note] if done.base is not None and done.base.note else []
     if not found["wins"]:
@@ -113,7 +117,10 @@ def _notes(done: Retrained) -> list[str]:
     if done.reused:
         notes.append(f"note: {name} was already made of the same real prices")
     notes += tuning_notes(done.version.metadata.evidence)
-    return notes if done.promoted else [*notes, f"next: housing promote {name}"]
+    if done.promoted:
+        return notes
+    force = "" if found["wins"] else " --force"
+    return [*notes, next_note(f"promote {name}{force}{carried}")]
 
 
 def _parts(found: Mapping[str, Any]) -> list[str]:

@@ -8,23 +8,23 @@ from housing_cli.data.kinds import Category, name_of
 from housing_cli.data.metrics import METRICS
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.registry import MODEL_FILE
+from housing_cli.show.advice import next_note
 from housing_cli.show.reading import reading_notes
 from housing_cli.show.result import Result, Table
 from housing_cli.show.tuning import tuning_notes
-from housing_cli.words import counted
+from housing_cli.words import counted, folded
 
 if TYPE_CHECKING:
     from housing_cli.loop.train import Trained
     from housing_cli.registry import DataInfo
 
 
-def result_of(trained: Trained) -> Result:
-    """Return the result of a training."""
+def result_of(trained: Trained, carried: str = "") -> Result:
+    """Return the result of a training; carried: options that the next command needs as well."""
     version = trained.version
     metadata, schema = version.metadata, version.metadata.schema
     score = {name: metadata.metrics[name] for name in (*METRICS, "r2")}
     what = "is production now" if trained.production else "is registered"
-    following = "serve" if trained.production else f"promote {version.name}"
     measured = Table(
         ["version", "tag", "rows", *(metric.label for metric in METRICS.values()), "R2"],
         [[version.name, metadata.tag, metadata.data.rows, *score.values()]],
@@ -45,6 +45,7 @@ def result_of(trained: Trained) -> Result:
             "model_sha256": metadata.files[MODEL_FILE],
             "tuning": metadata.evidence.get("tuning"),
             "path": str(version.directory),
+            "promotion_refused": trained.refused or None,
         },
         show=[f"{version.name} {what}", measured],
         notes=[
@@ -54,7 +55,7 @@ def result_of(trained: Trained) -> Result:
             *_copies_note(metadata.data),
             *tuning_notes(metadata.evidence),
             *_useless_note(metadata.metrics["r2"]),
-            f"next: housing {following}",
+            *next_notes(trained, carried),
         ],
         outputs={"version": version.name, "production": trained.production, **score},
     )
@@ -67,6 +68,20 @@ def _useless_note(r2: float) -> list[str]:
         f"warning: R2 is {r2:.2f}: the mean of all prices would be nearer than this model\n"
         "  are target and features the right columns? are there more rows?"
     ]
+
+
+def next_notes(trained: Trained, carried: str) -> list[str]:
+    """Return what to type next: nothing that would be refused."""
+    name = trained.version.name
+    if trained.production:
+        return [next_note("serve" + carried)]
+    if trained.unsigned:
+        where = "where the signing key is: nobody signed it here"
+        return [next_note(f"registry sign {name} --untrusted{carried}", where)]
+    if not trained.refused:
+        return [next_note(f"promote {name}{carried}")]
+    why = folded(f"note: `promote` would refuse it without `--force`: {trained.refused}")
+    return [why, next_note(f"registry diff production {name}{carried}")]
 
 
 def _kinds_note(schema: FeatureSchema) -> list[str]:

@@ -94,7 +94,8 @@ def test_the_json_keys_are_a_contract(loop: Loop, housing: Housing) -> None:
         "broken",
         "versions", "drift", "drifted", "selection_bias", "power", "segments",
         "price_quantiles", "budget", "worst_segment", "feature_segments", "unlabeled",
-            "corrected", "expected", "warnings", "json_format",
+            "corrected", "expected", "next", "since", "worst_rows", "other_versions",
+        "better_version", "warnings", "json_format",
     ]  # fmt: skip
     data = ran["data"]
     assert data["ratio"] == pytest.approx(data["current"] / data["baseline"])

@@ -37,7 +37,7 @@ def test_an_older_log_stays_as_it_is_until_it_is_migrated(housing: Housing, work
     numbers.write_text('{"version": 1}')
     ran = housing("log", "init")
     assert ran.stdout == "`csv:logs` is there, format 1\n"
-    assert "next: add --migrate" in ran.stderr
+    assert "next: housing log init --migrate\n" in ran.stderr
     assert numbers.read_text() == '{"version": 1}'
     assert housing("log", "init", "--migrate").stdout == "`csv:logs` had format 1 and has 2\n"
     assert json.loads(numbers.read_text())["format"] == 2

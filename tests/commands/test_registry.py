@@ -30,7 +30,7 @@ def test_ls_shows_every_version_newest_first(artifacts: Path, housing: Housing) 
 def test_ls_of_nothing_says_what_to_do_next(housing: Housing) -> None:
     ran = housing("registry", "ls")
     assert (ran.code, ran.stdout) == (0, "")
-    assert ran.stderr == "no versions yet; next: housing train\n"
+    assert ran.stderr == "no versions yet\nnext: housing init FILE --target COLUMN --train\n"
 
 
 def test_ls_shows_the_others_where_one_is_broken(artifacts: Path, housing: Housing) -> None:

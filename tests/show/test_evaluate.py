@@ -150,7 +150,7 @@ def test_drift_is_shown_and_warned_of_unless_it_decided(healthy: Evaluation) -> 
     assert "warning: drift in RM, AGE, TAX and 2 more\n  `--drift` makes it decide" in said
     assert said[0].splitlines()[1] == "  in RM, AGE, TAX and 2 more"
     decided = verdict(replace(moved, reasons=("drift",)), "degraded")
-    assert shown(decided).notes == ["next: housing retrain --promote"]
+    assert shown(decided).notes == []
 
 
 def test_what_may_mislead_is_a_warning(healthy: Evaluation) -> None:

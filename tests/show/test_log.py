@@ -15,7 +15,7 @@ from housing_cli.show.log import initialized
         (0, FORMAT, f"made `csv:logs`, format {FORMAT}", 0),
         (1, FORMAT, f"`csv:logs` had format 1 and has {FORMAT}", 0),
         (FORMAT, FORMAT, f"`csv:logs` is there, format {FORMAT}", 0),
-        (1, 1, "`csv:logs` is there, format 1", 1),
+        (1, 1, "`csv:logs` is there, format 1", 2),
     ],
 )
 def test_it_is_said_what_was_there_and_what_is(
@@ -28,8 +28,12 @@ def test_it_is_said_what_was_there_and_what_is(
 
 
 def test_an_older_format_is_followed_by_what_to_do() -> None:
-    (note,) = initialized("csv:logs", Initialized(1, 1)).notes
-    assert note == f"this version writes format {FORMAT}; next: add --migrate"
+    notes = initialized("csv:logs", Initialized(1, 1), " --url csv:logs").notes
+    said = [
+        f"this version writes format {FORMAT}",
+        "next: housing log init --migrate --url csv:logs",
+    ]
+    assert notes == said
 
 
 def test_every_grant_is_printed() -> None:

@@ -52,8 +52,8 @@ def test_versions_are_listed_newest_first_with_their_aliases(registry: ModelRegi
 
 def test_an_empty_registry_says_what_comes_next(tmp_path: Path) -> None:
     result = show.listed(ModelRegistry(tmp_path / "none"))
-    assert (result.show, result.notes) == ((), ["no versions yet; next: housing train"])
-    assert show.told([]).notes == ["nothing happened yet; next: housing train"]
+    assert (result.show, result.notes) == ((), ["no versions yet", "next: housing train"])
+    assert show.told([]).notes == ["nothing happened yet", "next: housing train"]
 
 
 def test_a_version_that_cannot_be_read_hides_no_other(registry: ModelRegistry) -> None:

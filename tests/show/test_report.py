@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from housing_cli.loop.advice import advised
 from housing_cli.show.report import render
 from tests.in_process import Loop, shuffled
 
@@ -30,3 +33,17 @@ def test_a_report_loads_nothing(loop: Loop) -> None:
     assert outside(text) == []
     assert text.count("<svg") == 5
     assert "Healthy" in text and "nan" not in text.lower().replace("nans", "")
+
+
+def test_a_degraded_report_says_what_to_do_and_which_rows(tmp_path: Path) -> None:
+    rows = shuffled(7)
+    loop = Loop(tmp_path, rows[:280])
+    loop.live(rows[280:370])
+    loop.live(rows[370:440], 1.3)
+    judged = advised(loop.settings(), loop.evaluate())
+    assert judged.advice is not None
+    text = render(judged)
+    assert "next: housing retrain --promote" in text
+    assert "70 labels, RMSE" in text
+    assert all(row.id in text for row in judged.advice.worst_rows)
+    assert "Other versions" not in text and "Worst rows" not in render(loop.evaluate())
