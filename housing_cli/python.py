@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from housing_cli.api.served import Served
+    from housing_cli.config import Settings
+    from housing_cli.model.explanation import Explainer
     from housing_cli.registry import Metadata
 
 Keys = Mapping[str, object]
@@ -46,9 +48,11 @@ def _hints() -> Iterator[None]:
 class Model:
     """A version of the registry, verified, as a server of these settings would answer with it."""
 
-    def __init__(self, served: Served, *, refuse: bool = False) -> None:
+    def __init__(self, served: Served, settings: Settings) -> None:
         self._served = served
-        self._refuse = refuse
+        self._settings = settings
+        self._refuse = settings.api.unknown_category == "refuse"
+        self._explainer: Explainer | None = None
 
     def __repr__(self) -> str:
         tag = f", tag {self.metadata.tag!r}" if self.metadata.tag else ""
@@ -108,6 +112,30 @@ class Model:
         columns = {"predicted_price": prices, "lower": ends[:, 0], "upper": ends[:, 1]}
         return pd.DataFrame(columns, index=frame.index)
 
+    def explain(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return why each row has its price: `base`, and a column for what each feature adds.
+
+        `base` is the mean price of the training rows, and a row's values add up to its price; where
+        the model predicts a logarithm they are factors, and multiply to it (`frame.attrs["scale"]`
+        is `price` or `log`). Exact for trees and linear models, else sampled; 300 trees take some
+        20 ms a row. Raises `DataError` as `predict`, and `NotExplained`.
+        """
+        import pandas as pd
+
+        from housing_cli.api.explaining import rounded
+        from housing_cli.pricing.frames import numbers_of
+        from housing_cli.pricing.predict import explainer
+
+        with _hints():
+            numbers = numbers_of(frame, self._served.schema, refuse=self._refuse)
+            if self._explainer is None:
+                self._explainer = explainer(self._settings, self._served)
+            found = self._explainer.explain(numbers)
+        rows = [rounded(found, place) for place in range(len(frame))]
+        made = pd.DataFrame(rows, index=frame.index, columns=["base", *self.features])
+        made.attrs["scale"] = found.scale
+        return made.astype(float)
+
 
 def load(
     ref: str = "production",
@@ -125,7 +153,7 @@ def load(
 
     with _hints():
         known = load_settings(config, settings)
-        return Model(load_version(known, ref), refuse=known.api.unknown_category == "refuse")
+        return Model(load_version(known, ref), known)
 
 
 def log(

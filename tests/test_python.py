@@ -71,10 +71,24 @@ def test_a_version_without_intervals_says_so(houses: pd.DataFrame) -> None:
 
     from housing_cli.python import Model
 
-    bare = Model(msgspec.structs.replace(housing_cli.load()._served, intervals=None))
+    usual = housing_cli.load()
+    bare = Model(msgspec.structs.replace(usual._served, intervals=None), usual._settings)
     assert len(bare.predict(houses)) == 80
     with pytest.raises(DataError, match="v1 carries no intervals"):
         bare.predict(houses, intervals=True)
+
+
+def test_prices_are_explained_by_name(houses: pd.DataFrame) -> None:
+    model = housing_cli.load()
+    few = houses[:3]
+    why = model.explain(few[[*reversed(FEATURES)]])
+    assert list(why) == ["base", *FEATURES]
+    assert why.index.equals(few.index)
+    assert why.attrs["scale"] == "price"
+    assert why.sum(axis=1).tolist() == pytest.approx(model.predict(few).tolist(), rel=1e-6)
+    assert model.explain(few[:0]).shape == (0, 14)
+    with pytest.raises(DataError, match="lacks column `RM`"):
+        model.explain(few.drop(columns="RM"))
 
 
 def test_the_log_and_the_judgment(houses: pd.DataFrame, housing: Housing) -> None:

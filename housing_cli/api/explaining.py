@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from housing_cli.api.http.errors import NotFinite, Overloaded
+from housing_cli.api.failures import NotFinite, Overloaded
 from housing_cli.api.served import give_memory_back
 from housing_cli.errors import NotExplained
 from housing_cli.registry import EXPLANATION_FILE, MODEL_FILE, REFERENCE_FILE
@@ -163,14 +163,17 @@ def contributions(
     """
     given = found.contributions[place]
     if found.scale == "log":
-        order = np.argsort(-np.abs(np.log(given)), kind="stable")
-        word, digits = "factor", _DIGITS
+        order, word = np.argsort(-np.abs(np.log(given)), kind="stable"), "factor"
     else:
-        order = np.argsort(-np.abs(given), kind="stable")
-        size = max(abs(found.base), float(np.abs(given).max(initial=0.0)), 1e-30)
-        word, digits = "contribution", _DIGITS - 1 - math.floor(math.log10(size))
-    listed = [
-        {"feature": features[k], "value": values[k], word: round(float(given[k]), digits)}
-        for k in order.tolist()
-    ]
-    return {"base": round(found.base, digits), "contributions": listed}
+        order, word = np.argsort(-np.abs(given), kind="stable"), "contribution"
+    base, *told = rounded(found, place)
+    listed = [{"feature": features[k], "value": values[k], word: told[k]} for k in order.tolist()]
+    return {"base": base, "contributions": listed}
+
+
+def rounded(found: Explained, place: int) -> list[float]:
+    """Return the base and the contributions of one row of `found`, far finer than float32."""
+    told, digits = [found.base, *found.contributions[place].tolist()], _DIGITS
+    if found.scale == "price":
+        digits -= 1 + math.floor(math.log10(max(1e-30, *map(abs, told))))
+    return [round(value, digits) for value in told]

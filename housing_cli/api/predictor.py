@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from housing_cli.api.failures import BatchTooLarge, NoModel, NotFinite, Overloaded
 from housing_cli.api.gatherer import Gatherer, Row, settle
-from housing_cli.api.http.errors import BatchTooLarge, NoModel, NotFinite, Overloaded
 from housing_cli.api.log_probe import LogProbe
 from housing_cli.api.served import NOT_FINITE, Answer, Served
 from housing_cli.api.writer import GroupWriter

@@ -20,12 +20,14 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from housing_cli.api.explaining import load_explainer, rounded
 from housing_cli.api.served import NOT_FINITE, Served, factors_of, load_served
 from housing_cli.config import Settings
 from housing_cli.config.cores import available_cores
 from housing_cli.data.parquet import csv_to_parquet
 from housing_cli.errors import LogError
 from housing_cli.model.compiled import prepared, shortest
+from housing_cli.model.explanation import Explainer
 from housing_cli.prediction_log import PredictionLog, open_log
 from housing_cli.pricing import output
 from housing_cli.pricing.records import Records
@@ -37,6 +39,7 @@ from housing_cli.words import are, counted
 
 Scored = tuple[NDArray[np.float32], NDArray[np.float64]]
 Progress = Callable[[str, int, int], None]
+EXPLAINED_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,11 @@ def load(settings: Settings, ref: str) -> Served:
         log.close()
 
 
+def explainer(settings: Settings, served: Served) -> Explainer:
+    """Return what says why the version gives its prices. Raises `NotExplained`."""
+    return load_explainer(open_reader(settings), served.version, served.model)
+
+
 def price_table(
     settings: Settings,
     table: str,
@@ -88,13 +96,15 @@ def price_table(
     ref: str = "production",
     errors: Path | None = None,
     record: bool = False,
+    explain: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Priced:
     """Price the rows of `table` (`-`: standard input) and write them to a file or a stream.
 
     errors: where rows that were refused are listed; by default beside the file, and nowhere for a
     stream. record: append the predictions to the log, each block as one batch; their ids are a
-    column. Raises `HousingError`; nothing is written to files then.
+    column. explain: a column for what each feature adds to the mean price, which takes 20 ms a row.
+    Raises `HousingError`; nothing is written to files then.
     """
     started = time.monotonic()
     served = load(settings, ref)
@@ -105,10 +115,11 @@ def price_table(
         listed = output.ErrorList(table, errors or beside, held)
         if errors is not None:
             listed.open()
-        names = output.own_names(_columns(served, record=record), source.header)
+        why = explainer(settings, served) if explain else None
+        names = output.own_names(_columns(served, why, record=record), source.header)
         with _written(to, source, names, served) as file:
             writer = output.PricedTable(file, source, names)
-            run = _Run(served, writer, listed, log)
+            run = _Run(served, writer, listed, log, _Why(served, why, progress) if why else None)
             for records, read, scored in _scored(served, source, reader):
                 run.write(records, read, scored)
                 if source.size:
@@ -130,9 +141,14 @@ def price_table(
     )
 
 
-def _columns(served: Served, *, record: bool) -> list[str]:
-    ends = [] if served.intervals is None else ["lower", "upper"]
-    return ["predicted_price", *ends, "model_version", *(["id"] if record else [])]
+def _columns(served: Served, why: Explainer | None, *, record: bool) -> list[str]:
+    names = ["predicted_price", "model_version", *(["id"] if record else [])]
+    if served.intervals is not None:
+        names[1:1] = ["lower", "upper"]
+    if why is not None:
+        word = "factor" if why.scale == "log" else "contribution"
+        names += ["base", *(f"{word}_{name}" for name in served.schema.features)]
+    return names
 
 
 @contextlib.contextmanager
@@ -173,6 +189,27 @@ def _run(served: Served, features: NDArray[np.float64]) -> Scored:
     return served.model.run(prepared(features))
 
 
+class _Why:
+    """Explains the prices of rows, a few at a time, and says how far it is."""
+
+    def __init__(self, served: Served, explainer: Explainer, progress: Progress) -> None:
+        self._features = served.schema.features
+        self._explainer = explainer
+        self._progress = progress
+        self._done = 0
+
+    def columns(self, rows: NDArray[np.float64]) -> list[list[float]]:
+        """Return the base, and what each feature adds, of rows (n, k): k + 1 columns."""
+        found: list[list[float]] = []
+        for start in range(0, len(rows), EXPLAINED_ROWS):
+            explained = self._explainer.explain(rows[start : start + EXPLAINED_ROWS])
+            count = len(explained.contributions)
+            found += [rounded(explained, place) for place in range(count)]
+            self._done += count
+            self._progress("explained", self._done, max(self._done, len(rows)))
+        return np.array(found).reshape(-1, len(self._features) + 1).T.tolist()
+
+
 class _Run:
     """Records and writes blocks whose prices are known, and lists what was refused of them."""
 
@@ -182,8 +219,10 @@ class _Run:
         writer: output.PricedTable,
         listed: output.ErrorList,
         log: PredictionLog | None,
+        why: _Why | None = None,
     ) -> None:
         self._served, self._writer, self._listed, self._log = served, writer, listed, log
+        self._why = why
         self.rows = 0
 
     def write(self, records: Records, read: Rows, scored: Scored) -> None:
@@ -204,6 +243,8 @@ class _Run:
         columns.append(self._served.name)
         if self._log is not None:
             columns.append(self._recorded(self._log, features, prices))
+        if self._why is not None:
+            columns += self._why.columns(features)
         self._writer.write(records.texts, kept, columns)
         self._listed.add(refused)
         self.rows += len(prices)

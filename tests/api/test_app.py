@@ -14,8 +14,9 @@ from fastapi.testclient import TestClient
 
 import housing_cli.api.app as api_app
 from housing_cli import __version__, errors
+from housing_cli.api import failures
 from housing_cli.api.app import create_app
-from housing_cli.api.http import errors as http_errors
+from housing_cli.api.http.errors import failure
 from housing_cli.errors import ConfigError, HousingError, ServeError
 from housing_cli.registry import ModelRegistry
 from tests.api.serving import ROW, make_settings
@@ -27,16 +28,16 @@ Serve = Callable[..., TestClient]
     ("kind", "status"),
     [
         (errors.UnknownPrediction, 404),
-        (http_errors.BodyTooSlow, 408),
-        (http_errors.BodyTooLarge, 413),
-        (http_errors.BatchTooLarge, 413),
-        (http_errors.NotFinite, 422),
+        (failures.BodyTooSlow, 408),
+        (failures.BodyTooLarge, 413),
+        (failures.BatchTooLarge, 413),
+        (failures.NotFinite, 422),
         (errors.LogUnavailable, 503),
         (errors.LogBusy, 503),
         (errors.LogSchemaMismatch, 503),
         (errors.VersionCorrupt, 503),
-        (http_errors.NoModel, 503),
-        (http_errors.Overloaded, 503),
+        (failures.NoModel, 503),
+        (failures.Overloaded, 503),
         (errors.RegistryError, 500),
         (errors.ConfigError, 500),
     ],
@@ -44,11 +45,11 @@ Serve = Callable[..., TestClient]
 def test_a_failure_has_its_status_and_says_when_to_come_back(
     kind: type[HousingError], status: int
 ) -> None:
-    answer = http_errors.failure(kind("it broke", "mend it"))
+    answer = failure(kind("it broke", "mend it"))
     assert answer.status_code == status
     assert json.loads(bytes(answer.body)) == {"detail": "it broke", "hint": "mend it"}
     assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
-    bare = http_errors.failure(kind("it broke"))
+    bare = failure(kind("it broke"))
     assert json.loads(bytes(bare.body)) == {"detail": "it broke"}
 
 

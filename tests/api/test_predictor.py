@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from housing_cli.api.http.errors import BatchTooLarge, NoModel, NotFinite
+from housing_cli.api.failures import BatchTooLarge, NoModel, NotFinite
 from housing_cli.api.metrics import Metrics
 from housing_cli.api.predictor import Predictor
 from housing_cli.api.served import Answer, load_served

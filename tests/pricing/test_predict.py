@@ -275,3 +275,24 @@ def test_a_log_of_another_table_is_refused_before_anything(settings: Settings, t
     with pytest.raises(LogSchemaMismatch):
         price_table(settings, str(table), Path("out.csv"), record=True)
     assert not Path("out.csv").exists()
+
+
+def test_prices_are_explained_as_the_api_explains_them(settings: Settings, table: Path) -> None:
+    table.write_text("\n".join(table.read_text().splitlines()[:26]) + "\n")
+    seen: list[tuple[str, int, int]] = []
+    result, found = priced(
+        settings, table, explain=True, record=True, progress=lambda *step: seen.append(step)
+    )
+    names = [f"contribution_{name}" for name in FEATURES]
+    assert list(result.columns)[3:] == ["model_version", "id", "base", *names]
+    total = found["base"] + found[names].sum(axis=1)
+    assert total.tolist() == pytest.approx(found["predicted_price"].tolist(), rel=1e-6)
+    body = json.loads(found[FEATURES].to_json(orient="records"))[3]
+    with TestClient(create_app(settings)) as client:
+        said = client.post("/explain", json=body).json()
+    assert said["base"] == found["base"][3]
+    for one in said["contributions"]:
+        assert one["contribution"] == found[f"contribution_{one['feature']}"][3]
+    assert [step for step in seen if step[0] == "explained"] == [
+        ("explained", 20, 25), ("explained", 25, 25),
+    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What only a server can fail at, and how every failure is answered."""
+"""How every failure is answered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ import msgspec
 from fastapi.exception_handlers import request_validation_exception_handler
 from starlette.responses import Response
 
+from housing_cli.api.failures import (
+    BatchTooLarge,
+    BodyRefused,
+    BodyTooLarge,
+    BodyTooSlow,
+    NoModel,
+    NotFinite,
+    Overloaded,
+)
 from housing_cli.errors import (
     HousingError,
     LogSchemaMismatch,
@@ -22,38 +31,6 @@ from housing_cli.errors import (
 if TYPE_CHECKING:
     from fastapi.exceptions import RequestValidationError
     from starlette.requests import Request
-
-
-class NoModel(HousingError):
-    """No version is loaded that could answer."""
-
-
-class NotFinite(HousingError):
-    """The model's price for a row is not a finite number."""
-
-
-class BatchTooLarge(HousingError):
-    """A batch has more rows than `api.max_batch_rows`."""
-
-
-class Overloaded(HousingError):
-    """Too much work is waiting already; later there may be room."""
-
-
-class BodyTooLarge(HousingError):
-    """A body has more bytes than `api.max_body_bytes`."""
-
-
-class BodyTooSlow(HousingError):
-    """A body did not arrive within `serve.request_timeout`."""
-
-
-class BodyRefused(Overloaded):
-    """There is no memory for a body now; it was not read."""
-
-
-class ClientGone(Exception):
-    """The client hung up while it was sending."""
 
 
 STATUS: Final[dict[type[HousingError], int]] = {

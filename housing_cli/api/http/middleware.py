@@ -16,15 +16,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
+from housing_cli.api.failures import BodyRefused, BodyTooLarge, BodyTooSlow, ClientGone
 from housing_cli.api.http.direct import JSON_TYPES
-from housing_cli.api.http.errors import (
-    BodyRefused,
-    BodyTooLarge,
-    BodyTooSlow,
-    ClientGone,
-    failure,
-    json_response,
-)
+from housing_cli.api.http.errors import failure, json_response
 from housing_cli.errors import HousingError
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
+from housing_cli.api import failures
+from housing_cli.api.failures import BodyRefused, BodyTooLarge, BodyTooSlow
 from housing_cli.api.http import errors
 from housing_cli.errors import HousingError, LogBusy, UnknownPrediction
 
@@ -21,16 +23,16 @@ def test_every_refusal_is_answered_on_purpose(kind: type[HousingError]) -> None:
 
 
 def test_a_client_that_is_gone_is_answered_by_nobody() -> None:
-    assert not issubclass(errors.ClientGone, HousingError)
+    assert not issubclass(failures.ClientGone, HousingError)
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
         (UnknownPrediction("no"), 404),
-        (errors.BatchTooLarge("no"), 413),
-        (errors.NoModel("no"), 503),
-        (errors.BodyRefused("no"), 503),
+        (failures.BatchTooLarge("no"), 413),
+        (failures.NoModel("no"), 503),
+        (failures.BodyRefused("no"), 503),
         (HousingError("no"), 500),
     ],
 )
@@ -48,7 +50,7 @@ def test_a_kind_of_a_known_failure_is_answered_like_it() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", [errors.BodyTooLarge, errors.BodyTooSlow, errors.BodyRefused])
+@pytest.mark.parametrize("kind", [BodyTooLarge, BodyTooSlow, BodyRefused])
 def test_a_body_that_is_not_read_to_its_end_closes_the_connection(kind: type[HousingError]) -> None:
     assert errors.failure(kind("no")).headers["connection"] == "close"
 
