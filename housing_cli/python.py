@@ -122,7 +122,7 @@ class Model:
         """
         import pandas as pd
 
-        from housing_cli.api.explaining import rounded
+        from housing_cli.api.explainer import rounded
         from housing_cli.pricing.frames import numbers_of
         from housing_cli.pricing.predict import explainer
 

@@ -180,6 +180,7 @@ def build_version(
         evidence=evidence or {},
         format=METADATA if schema.kinds else 1,
         ranges=_ranges(rows.features, schema),
+        importances=_importances(measured, schema),
     )
     files = {
         PIPELINE_FILE: buffer.getvalue(),
@@ -224,6 +225,11 @@ def _ranges(features: Floats, schema: FeatureSchema) -> dict[str, tuple[float, f
         for name, column in known.items()
         if schema.kind(name) is None and len(column)
     }
+
+
+def _importances(measured: OutOfFold, schema: FeatureSchema) -> dict[str, float]:
+    named = zip(schema.features, np.round(measured.importances, 6).tolist(), strict=True)
+    return dict(sorted(named, key=lambda one: -one[1]))
 
 
 def _reference(

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from housing_cli.api.explaining import load_explainer, rounded
+from housing_cli.api.explainer import load_explainer, rounded
 from housing_cli.api.served import NOT_FINITE, Served, factors_of, load_served
 from housing_cli.config import Settings
 from housing_cli.config.cores import available_cores

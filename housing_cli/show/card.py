@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from housing_cli.api.served import read_intervals
+from housing_cli.api.explainer import contributions, load_explainer
+from housing_cli.api.served import load_served, read_intervals
 from housing_cli.data.kinds import Boolean, Category, Kind, shown
 from housing_cli.data.metrics import METRICS
 from housing_cli.judging.reference import Reference, load_reference
 from housing_cli.learning.conformal import coverage_of, mean_width
 from housing_cli.pages import charts, page
-from housing_cli.registry import INTERVALS_FILE, ModelRegistry, Version
-from housing_cli.show import figures
+from housing_cli.registry import EXPLANATION_FILE, INTERVALS_FILE, ModelRegistry, Version
+from housing_cli.show import explanation, figures
 from housing_cli.show.retrain import comparison_rows
 
 Rows = list[list[object]]
 
 MOST_BARS = 20
+MOST_CONTRIBUTIONS = 10
 
 
 def write_card(path: Path, registry: ModelRegistry, version: Version) -> None:
@@ -47,6 +49,7 @@ def render(registry: ModelRegistry, version: Version) -> str:
         scatter=scatter,
         errors=figures.errors(errors, errors),
         importances=_importances(version, reference) if len(reference.importances) else None,
+        explained=_explained(registry, version, reference),
         intervals=(
             _intervals(registry, version, reference) if INTERVALS_FILE in metadata.files else None
         ),
@@ -73,6 +76,40 @@ def _importances(version: Version, reference: Reference) -> str:
     order = np.argsort(-reference.importances)[:MOST_BARS]
     values = [(names[k], float(reference.importances[k])) for k in order]
     return charts.bars([(name, max(v, 0.0), f"{max(v, 0.0):.2f}", False) for name, v in values])
+
+
+def _explained(
+    registry: ModelRegistry, version: Version, reference: Reference
+) -> dict[str, Any] | None:
+    """Return why a house in the middle of all features has its price, where it is known."""
+    if EXPLANATION_FILE not in version.metadata.files:
+        return None
+    schema = version.metadata.schema
+    house = np.array([
+        _middle(column, schema.kind(name))
+        for name, column in zip(schema.features, reference.features.T, strict=True)
+    ])  # fmt: skip
+    model = load_served(registry, version.name).model
+    explainer = load_explainer(registry, version, model)
+    found = explainer.explain(house[None])
+    words = [shown(schema.kind(name), x) for name, x in zip(schema.features, house, strict=True)]
+    told = contributions(found, 0, schema.features, words)
+    (price,) = model.score_few([house.tolist()])
+    listed = told["contributions"]
+    rows = explanation.rows_of(told["base"], listed, found.scale, price, MOST_CONTRIBUTIONS)
+    return {"rows": rows, "exact": explainer.exact}
+
+
+def _middle(column: NDArray[np.float64], kind: Kind | None) -> float:
+    """Return the commonest word, the median number or day, or NaN where none is known."""
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return float("nan")
+    if isinstance(kind, Category | Boolean):
+        words, counts = np.unique(known, return_counts=True)
+        return float(words[np.argmax(counts)])
+    middle = float(np.median(known))
+    return middle if kind is None else float(np.floor(middle))
 
 
 def _intervals(registry: ModelRegistry, version: Version, reference: Reference) -> Rows:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from housing_cli.registry.resign import Resigned
 
 
+MOST_IMPORTANT = 5
+"""Features whose importance is shown; `--json` and the model card have more."""
+
+
 def listed(registry: ModelRegistry, first: str = "train") -> Result:
     """Return the versions, newest first; one that cannot be read must not hide the others.
 
@@ -54,15 +58,23 @@ def described(version: Version, aliases: dict[str, str]) -> Result:
     known["golden_rows"] = len(known.pop("golden")["outputs"])
     summary = _summary(version, aliases)
     data = {**known, "version": version.name, "aliases": summary["aliases"]}
-    facts = [[key, value] for key, value in _flat({**summary, **known}).items()]
+    facts = [[key, value] for key, value in _flat({**summary, **_brought_forward(known)}).items()]
     return Result("registry show", data, show=[Table(["key", "value"], facts, version.name)])
+
+
+def _brought_forward(known: dict[str, Any]) -> dict[str, Any]:
+    """Return metadata whose importances are the first few, in words, before all that is long."""
+    most = list(known["importances"].items())[:MOST_IMPORTANT]
+    named = ", ".join(f"{name} {value:.3g}" for name, value in most)
+    rest = {key: value for key, value in known.items() if key != "importances"}
+    return {"importances": named or None, **rest}
 
 
 def difference(first: Version, second: Version) -> Result:
     """Return in what two versions differ."""
     left, right = (
-        _flat({k: x for k, x in msgspec.to_builtins(v.metadata).items() if k != "golden"})
-        for v in (first, second)
+        _flat({k: x for k, x in _brought_forward(v).items() if k != "golden"})
+        for v in (msgspec.to_builtins(first.metadata), msgspec.to_builtins(second.metadata))
     )
     keys = [key for key in {**left, **right} if left.get(key) != right.get(key)]
     rows = [[key, left.get(key), right.get(key)] for key in keys]

@@ -11,15 +11,15 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
 from housing_cli.api import explaining
-from housing_cli.api.explaining import contributions, load_explainer
+from housing_cli.api.explainer import load_explainer
 from housing_cli.api.served import load_served
 from housing_cli.errors import NotExplained, VersionCorrupt
 from housing_cli.learning.trees import trees_of
-from housing_cli.model.explanation import Explained
 from housing_cli.model.shapley import TreeShapley
 from housing_cli.registry import EXPLANATION_FILE, ModelRegistry
 from tests.api.serving import FEATURES, ROW
@@ -55,7 +55,7 @@ def test_contributions_sum_to_the_price_of_predict_and_the_largest_come_first(
 
 def test_contributions_are_those_of_the_fitted_model(client: TestClient, artifacts: Path) -> None:
     pipeline = joblib.load(artifacts / "versions" / "v1" / "model.joblib")
-    given = np.array([list(ROW.values())], dtype=np.float64)
+    given = pd.DataFrame([ROW], dtype=np.float64)
     explained = TreeShapley(*trees_of(pipeline["regressor"]))
     row = pipeline[0].transform(given).astype(np.float32).astype(np.float64)[0]
     expected = dict(zip(FEATURES, explained.values(row), strict=True))
@@ -136,11 +136,10 @@ def test_another_version_is_explained_by_its_own_trees(
     client: TestClient, artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = []
-    load = explaining.load_explainer
 
     def counting(registry: Any, version: Any, model: Any) -> Any:
         loaded.append(version.name)
-        return load(registry, version, model)
+        return load_explainer(registry, version, model)
 
     monkeypatch.setattr(explaining, "load_explainer", counting)
     predictor = client.app.state.predictor  # type: ignore[attr-defined]
@@ -185,21 +184,3 @@ def test_openapi_says_what_is_answered(client: TestClient) -> None:
     assert set(route["responses"]) >= {"200", "409", "422", "503"}
     answer = told["components"]["schemas"]["ExplanationAnswer"]["properties"]
     assert set(answer) >= set(client.post("/explain", json=ROW).json())
-
-
-@pytest.mark.parametrize("size", [1e-3, 1.0, 4.5e5])
-def test_rounded_contributions_still_sum_to_a_price_of_any_size(size: float) -> None:
-    given = np.random.default_rng(0).normal(size=13) * size
-    found = contributions(Explained(3 * size, given[None]), 0, FEATURES, list(range(13)))
-    whole = found["base"] + sum(one["contribution"] for one in found["contributions"])
-    assert whole == pytest.approx(3 * size + given.sum(), rel=1e-7)
-    assert all(len(str(one["contribution"])) <= 14 for one in found["contributions"])
-
-
-def test_factors_come_by_how_far_they_are_from_one() -> None:
-    found = Explained(20.0, np.array([[1.1, 0.5, 1.5]]), "log")
-    told = contributions(found, 0, ("a", "b", "c"), [1, 2, 3])
-    assert told["base"] == 20.0
-    assert [(one["feature"], one["factor"]) for one in told["contributions"]] == [
-        ("b", 0.5), ("c", 1.5), ("a", 1.1),
-    ]  # fmt: skip

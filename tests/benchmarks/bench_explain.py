@@ -24,7 +24,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from housing_cli.api.explaining import load_explainer
+from housing_cli.api.explainer import load_explainer
 from housing_cli.api.served import load_served
 from housing_cli.config import Settings, load_settings
 from housing_cli.data.table import read_table

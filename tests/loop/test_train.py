@@ -159,3 +159,12 @@ def test_the_spread_and_its_check_have_one_thread_of_openmp(
     with threadpoolctl.threadpool_limits(3, user_api="openmp"):
         train(load_settings(None, paths, QUICK, {}))
     assert seen == {1}
+
+
+def test_the_metadata_tell_what_matters_most_first(artifacts: Path) -> None:
+    version = ModelRegistry(artifacts).get("v1")
+    reference = msgspec.json.decode((version.directory / "reference.json").read_bytes())
+    told = version.metadata.importances
+    assert list(told.values()) == sorted(told.values(), reverse=True)
+    names = version.metadata.schema.features
+    assert told == dict(zip(names, reference["importances"], strict=True))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from housing_cli.registry import ModelRegistry
+import msgspec
+import numpy as np
+import pytest
+
+from housing_cli.judging.reference import load_reference
+from housing_cli.registry import EXPLANATION_FILE, ModelRegistry
 from housing_cli.show.card import render
-from tests.conftest import Housing
+from tests.conftest import FEATURES, Housing
 from tests.show.test_report import outside
 
 
@@ -17,6 +23,31 @@ def test_a_card_says_what_matters_and_what_is_wrong_with_the_data(artifacts: Pat
     assert "Harrison &amp; Rubinfeld (1978)" in text
     assert text.index(">LSTAT<") < text.index(">ZN<")  # more important, so higher up
     assert "506 rows from" in text
+
+
+def test_a_card_explains_the_price_of_a_house_in_the_middle(artifacts: Path) -> None:
+    registry = ModelRegistry(artifacts)
+    text = render(registry, registry.get("v1"))
+    rows = re.findall(r"<tr>(.*?)</tr>", text[text.index("Why a price") :], re.DOTALL)
+    cells = [re.sub(r"\s*<[^>]+>\s*", "|", row).strip("|").split("||") for row in rows]
+    told = {one[0]: one[-1].replace("\N{MINUS SIGN}", "-") for one in cells[1:14]}
+    names = list(told)
+    assert (names[0], names[-1]) == ("mean of what was learned", "predicted price")
+    parts = [float(figure) for figure in told.values()]
+    assert sum(parts[:-1]) == pytest.approx(parts[-1], abs=0.1)
+    reference = load_reference(registry, registry.get("v1"))
+    middle = np.nanmedian(reference.features[:, FEATURES.index("RM")])
+    assert f"{middle:g}" in next(one for one in cells if one[0] == "RM")
+
+
+def test_a_card_of_a_version_that_explains_nothing_is_one_all_the_same(artifacts: Path) -> None:
+    registry = ModelRegistry(artifacts)
+    version = registry.get("v1")
+    files = {k: v for k, v in version.metadata.files.items() if k != EXPLANATION_FILE}
+    old = msgspec.structs.replace(version.metadata, files=files)
+    text = render(registry, msgspec.structs.replace(version, metadata=old))
+    assert "Why a price" not in text
+    assert "What matters" in text
 
 
 def test_registry_show_writes_a_card(artifacts: Path, housing: Housing, workshop: Path) -> None:

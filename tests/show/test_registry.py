@@ -166,3 +166,16 @@ def test_a_new_key_tells_its_public_half_alone(tmp_path: Path) -> None:
     made = show.key_made(file, public)
     assert made.show == [public.line]
     assert file.read_text().splitlines()[1] not in f"{made.data} {made.notes}"
+
+
+def test_the_most_important_features_are_shown_in_one_line(registry: ModelRegistry) -> None:
+    known = registry.get("v2")
+    importances = {f"f{k}": 10.0 - k for k in range(8)}
+    changed = msgspec.structs.replace(known.metadata, importances=importances)
+    version = msgspec.structs.replace(known, metadata=changed)
+    result = show.described(version, {})
+    facts = {row["key"]: row["value"] for row in table(result)}
+    assert facts["importances"] == "f0 10, f1 9, f2 8, f3 7, f4 6"
+    assert result.data["importances"] == importances
+    (told,) = (row for row in table(show.difference(known, version)) if row["key"] == "importances")
+    assert told["v2"] is None or "f0 10" in str(told.values())
