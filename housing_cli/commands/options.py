@@ -44,7 +44,7 @@ def carried(config: Path | None, sets: Sequence[str] | None = None) -> str:
     return "".join(f" {shlex.quote(word)}" for word in words)
 
 
-def first_step(config: Path | None) -> str:
+def first_step(config: Path | None, sets: Sequence[str] | None = None) -> str:
     """Return what to type where there is no version yet: the words after `housing`."""
     from housing_cli.config import load_settings
 

@@ -6,6 +6,6 @@ Relative paths start at the current directory.
 """
 
 from housing_cli.config.settings import SECTIONS, Data, Model, Settings
-from housing_cli.config.sources import load_settings
+from housing_cli.config.sources import load_settings, settings_with_sources
 
-__all__ = ["SECTIONS", "Data", "Model", "Settings", "load_settings"]
+__all__ = ["SECTIONS", "Data", "Model", "Settings", "load_settings", "settings_with_sources"]

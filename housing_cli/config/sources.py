@@ -52,11 +52,38 @@ def load_settings(
         ConfigError: an unknown key or a wrong type in the file or a variable, named.
         UsageError: the same in an option.
     """
+    return settings_with_sources(config, overrides, sets, environ)[0]
+
+
+def settings_with_sources(
+    config: Path | str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    sets: Iterable[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> tuple[Settings, dict[str, str]]:
+    """Return the settings, and where each that is no default came from.
+
+    The latter by the setting's name: a file, a variable, or an option. Arguments and errors are
+    those of `load_settings`.
+    """
     environ = os.environ if environ is None else environ
     merged: dict[str, Any] = {}
+    told: dict[str, str] = {}
+
+    def lay(
+        layer: dict[str, Any], source: str, error_type: ErrorType, *, deep: bool = False
+    ) -> None:
+        _apply(merged, layer, source, error_type, deep=deep)
+        shown = source.partition("=")[0].replace(
+            "`", ""
+        )  # not what `--set` gave: it may be a secret
+        told.update({f"{name}.{key}": shown for name, keys in layer.items() for key in keys})
+        if "model.regressor" in told and "model.params" not in told:
+            told["model.params"] = told["model.regressor"]
+
     file = _config_file(config, environ)
     if file is not None:
-        _apply(merged, _read_toml(file), f"`{file}`", ConfigError)
+        lay(_read_toml(file), f"`{file}`", ConfigError)
     for variable, value in sorted(environ.items()):
         if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
             section, key = _split_variable(variable, value)
@@ -67,16 +94,16 @@ def load_settings(
                     raise ConfigError(
                         f"variable `{variable}` holds no key", "name at least one, or unset it"
                     )
-                _apply(merged, {section: {key: parsed}}, f"variable `{variable}`", ConfigError)
+                lay({section: {key: parsed}}, f"variable `{variable}`", ConfigError)
     # Another regressor starts without parameters: it comes before those that are given beside it.
     for text in sorted(sets, key=lambda text: not text.startswith("model.regressor")):
         layer, deep = _parse_set(text)
-        _apply(merged, layer, f"`--set {text}`", UsageError, deep=deep)
+        lay(layer, f"`--set {text}`", UsageError, deep=deep)
     for dotted, option in (overrides or {}).items():
         if option is not None:
             layer = _nest(dotted.split("."), option)
-            _apply(merged, layer, f"`{_option(dotted)}`", UsageError)
-    return msgspec.convert(merged, Settings, strict=True)
+            lay(layer, f"`{_option(dotted)}`", UsageError)
+    return msgspec.convert(merged, Settings, strict=True), told
 
 
 def _option(dotted: str) -> str:

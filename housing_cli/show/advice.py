@@ -51,8 +51,8 @@ def advice_payload(advice: Advice | None, carried: str) -> dict[str, Any]:
         return {**dict.fromkeys(KEYS), "worst_rows": [], "other_versions": []}
     return {
         "next": next_payload(advice.next, carried),
-        "since": advice.since and {**asdict(advice.since), "at": _iso(advice.since.at)},
-        "worst_rows": [{**asdict(row), "time": _iso(row.time)} for row in advice.worst_rows],
+        "since": advice.since and {**asdict(advice.since), "at": iso(advice.since.at)},
+        "worst_rows": [{**asdict(row), "time": iso(row.time)} for row in advice.worst_rows],
         "other_versions": [_rival(rival) for rival in advice.rivals],
         "better_version": advice.better and advice.better.version.name,
     }
@@ -74,14 +74,19 @@ def _rival(rival: Rival) -> dict[str, Any]:
 
 
 def since_line(since: Since, metric: str) -> str:
-    """Return since when, and what the metric was before and is after."""
-    when = _iso(since.at)
+    """Return since when, and what the metric was before and is after, as a sentence."""
+    return f"since {since_words(since, metric)}"
+
+
+def since_words(since: Since, metric: str) -> str:
+    """Return what `since_line` does, without its first word."""
+    when = iso(since.at)
     said = when[:10] if since.by_day else short_time(when)
     label = METRICS[metric].label
     after = f"{counted(since.n, 'label')}, {label} {figure(since.after, 3)}"
     if since.before is None:
-        return f"since {said} or before: {after}"
-    return f"since {said}: {after}, {figure(since.before, 3)} before"
+        return f"{said} or before: {after}"
+    return f"{said}: {after}, {figure(since.before, 3)} before"
 
 
 def advice_blocks(judged: Evaluation) -> list[str | Table]:
@@ -110,9 +115,7 @@ def advice_blocks(judged: Evaluation) -> list[str | Table]:
 
 def worst_rows(rows: tuple[WorstRow, ...]) -> list[list[Cell]]:
     """Return id, time, predicted and real price and error of each."""
-    return [
-        [row.id, short_time(_iso(row.time)), row.predicted, row.real, row.error] for row in rows
-    ]
+    return [[row.id, short_time(iso(row.time)), row.predicted, row.real, row.error] for row in rows]
 
 
 def rival_columns(judged: Evaluation) -> list[str]:
@@ -138,6 +141,7 @@ def next_sentence(advice: Advice | None, carried: str = "") -> str:
     return in_one_line("\n".join(advice_notes(advice, carried)))
 
 
-def _iso(seconds: float) -> str:
+def iso(seconds: float) -> str:
+    """Return epoch seconds as ISO 8601 in UTC, as logs have it."""
     at = datetime.fromtimestamp(seconds, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

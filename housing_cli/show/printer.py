@@ -38,7 +38,7 @@ def emit(result: Result, *, as_json: bool) -> int:
     for warning in github.write(result):
         say(warning)
     try:
-        _print(result, as_json=as_json)
+        print_result(result, as_json=as_json)
         sys.stdout.flush()
     except OSError as error:
         return int(result.exit_code or unwritten(error))
@@ -58,7 +58,8 @@ def unwritten(error: OSError) -> ExitCode:
     return code
 
 
-def _print(result: Result, *, as_json: bool) -> None:
+def print_result(result: Result, *, as_json: bool) -> None:
+    """Print `result`, data on stdout and the rest on stderr. Raises `OSError`."""
     if as_json:
         envelope = {
             "command": result.command,
@@ -69,19 +70,33 @@ def _print(result: Result, *, as_json: bool) -> None:
         }
         print(json.dumps(_finite(envelope)))  # noqa: T201
     else:
-        tone = _TONES.get(result.tone)
-        for block in result.show:
-            shown = block if isinstance(block, str) else _drawn(block)
-            print(styled(shown, tone, sys.stdout) if tone else shown)  # noqa: T201
-            tone = None  # the verdict alone
+        for shown in _shown(result):
+            print(shown)  # noqa: T201
         sys.stdout.flush()  # the notes come after what they are about
-    for note in result.notes:
-        say(note)
+    for text in (*result.notes, *_errors(result)):
+        say(text)
+
+
+def text_of_result(result: Result) -> str:
+    """Return all that `print_result` prints for people, as one text."""
+    return "\n".join([*_shown(result), *result.notes, *_errors(result)])
+
+
+def _errors(result: Result) -> Iterator[str]:
     told = result.said or [f"error: {error['message']}" for error in result.errors]
     for text, error in zip(told, result.errors, strict=True):
-        say(text)
+        yield text
         if error["hint"]:
-            say(f"hint: {error['hint']}")
+            yield f"hint: {error['hint']}"
+
+
+def _shown(result: Result) -> Iterator[str]:
+    """Yield what stdout shows of a result, each block as the terminal takes it."""
+    tone = _TONES.get(result.tone)
+    for block in result.show:
+        shown = block if isinstance(block, str) else _drawn(block)
+        yield styled(shown, tone, sys.stdout) if tone else shown
+        tone = None  # the verdict alone
 
 
 def say(text: str) -> None:
