@@ -88,7 +88,7 @@ def create_app(
     metrics = Metrics()
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
     predictor = Predictor(settings, log, metrics)
-    explanations = Explanations(predictor, registry)
+    explanations = Explanations(predictor, registry, comparables=settings.explain.comparables)
     api = settings.api
     direct: dict[str, Answer] = {}
     app = FastAPI(

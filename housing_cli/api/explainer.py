@@ -42,11 +42,14 @@ class TrainingRows(msgspec.Struct, frozen=True):
         return np.array(self.features, dtype=np.float64).T
 
 
-def load_explainer(registry: RegistryReader, version: Version, model: CompiledModel) -> Explainer:
+def load_explainer(
+    registry: RegistryReader, version: Version, model: CompiledModel, *, with_leaves: bool = False
+) -> Explainer:
     """Return what explains the prices of `version`, whose compiled model is `model`.
 
     Its `explain` takes rows (n, k) of numbers and codes in the order of the schema's features, and
-    gives a base and what each feature adds to it (`model/explanation.py`).
+    gives a base and what each feature adds to it (`model/explanation.py`). with_leaves: its
+    `leaves` gives those of rows.
 
     Raises:
         NotExplained: the version is of a `housing` that wrote nothing for this.
@@ -58,7 +61,7 @@ def load_explainer(registry: RegistryReader, version: Version, model: CompiledMo
     raw = registry.read_file(version, MODEL_FILE)
     with refusing(version):
         rows = None if explanation.parts else _background(registry, version)
-        return Explainer(explanation, raw, model, rows)
+        return Explainer(explanation, raw, model, rows, with_leaves=with_leaves)
 
 
 def _explanation(registry: RegistryReader, version: Version) -> Explanation:

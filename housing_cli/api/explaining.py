@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from housing_cli.api.explainer import contributions, load_explainer
+from housing_cli.api.comparables import Comparables
+from housing_cli.api.explainer import contributions, load_explainer, training_rows
 from housing_cli.api.failures import NotFinite, Overloaded
 from housing_cli.api.served import NOT_FINITE, give_memory_back
+from housing_cli.registry.audit import refusing
 
 if TYPE_CHECKING:
     from housing_cli.api.gatherer import Row
@@ -32,14 +34,20 @@ MAX_WAITING = 64
 
 
 class Explanations:
-    """Answers `/explain` for the version that `predictor` serves, one at a time in a thread."""
+    """Answers `/explain` for the version that `predictor` serves, one at a time in a thread.
 
-    def __init__(self, predictor: Predictor, registry: RegistryReader) -> None:
+    comparables: answers show the training rows that are most like the one asked about.
+    """
+
+    def __init__(
+        self, predictor: Predictor, registry: RegistryReader, *, comparables: bool = False
+    ) -> None:
         self._predictor = predictor
         self._registry = registry
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
         self._waiting = 0
-        self._known: tuple[str, Explainer] | None = None
+        self._comparables = comparables
+        self._known: tuple[str, Explainer, Comparables | None] | None = None
 
     async def explain(self, row: Row, values: Sequence[Value]) -> bytes:
         """Return the body that answers a row; values: its features as the client sent them.
@@ -60,16 +68,22 @@ class Explanations:
         """Let what is being explained end."""
         self._thread.shutdown()
 
-    def _explainer(self, served: Served) -> Explainer:
+    def _loaded(self, served: Served) -> tuple[Explainer, Comparables | None]:
         if self._known is None or self._known[0] != served.name:
             self._known = None  # before the next one is read: never two in memory
-            found = load_explainer(self._registry, served.version, served.model)
+            version, wanted = served.version, self._comparables
+            explainer = load_explainer(self._registry, version, served.model, with_leaves=wanted)
+            found = None
+            if wanted and explainer.has_leaves:
+                rows = training_rows(self._registry, version)
+                with refusing(version):
+                    found = Comparables(explainer, rows, served.schema)
             give_memory_back()
-            self._known = (served.name, found)
-        return self._known[1]
+            self._known = (served.name, explainer, found)
+        return self._known[1:]
 
     def _answer(self, served: Served, row: Row, values: Sequence[Value]) -> bytes:
-        explainer = self._explainer(served)
+        explainer, comparables = self._loaded(served)
         (price,) = served.model.score_few([row])
         found = explainer.explain(np.array([row], dtype=np.float64))
         if not (math.isfinite(price) and math.isfinite(found.base)):
@@ -85,4 +99,6 @@ class Explanations:
         }
         if outside := served.outside(row):
             answer["outside"] = outside
+        if comparables is not None:
+            answer["comparables"] = comparables.nearest(row)
         return msgspec.json.encode(answer)

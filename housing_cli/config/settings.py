@@ -167,6 +167,12 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     max_bytes_in_flight: Positive = 32 * 1024 * 1024
 
 
+class Explain(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an explanation of a price shows."""
+
+    comparables: bool = False
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting of one command, checked and frozen."""
 
@@ -179,6 +185,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     log: Log = Log()
     serve: Serve = Serve()
     api: Api = Api()
+    explain: Explain = Explain()
 
     def schema(self) -> FeatureSchema:
         """Return the feature schema of the configured table, with the kinds that were learned."""

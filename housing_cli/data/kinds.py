@@ -178,3 +178,12 @@ def shown(kind: Kind | None, value: float) -> str:
     if isinstance(kind, Date):
         return date.fromordinal(int(value) + EPOCH).isoformat()
     return f"{value:g}"
+
+
+def plain(kind: Kind | None, value: float | None) -> Value:
+    """Return what a request says for one number of the matrix, `None` for a missing value."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return None
+    if isinstance(kind, Boolean):
+        return bool(value)
+    return value if kind is None else shown(kind, value)

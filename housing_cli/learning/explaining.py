@@ -30,7 +30,7 @@ from housing_cli.model.trees import Trees, read_trees
 Floats = NDArray[np.float64]
 Parts = list[TreePart | LinearPart]
 
-CHECKED_ROWS = 5
+CHECKED_ROWS = 2
 TOLERANCE = 1e-5
 """Relative to a price: members of a blend give theirs in float32."""
 

@@ -78,7 +78,7 @@ def background_of(features: Floats) -> Floats:
 
 def packed(covers: Sequence[int] | NDArray[np.int64]) -> bytes:
     """Return counts in few bytes: 300 trees with 92,000 leaves have 29 KB."""
-    return zlib.compress(np.asarray(covers, dtype="<u4").tobytes(), 9)
+    return zlib.compress(np.asarray(covers, dtype="<u4").tobytes())
 
 
 def unpacked(covers: bytes, count: int) -> NDArray[np.int64]:
@@ -111,8 +111,9 @@ class Explainer:
     """Explains rows of features by one version's compiled model.
 
     onnx_bytes: of the whole file. model: the same, loaded. background: training rows (b, k), which
-    only a sampled explanation needs. Building takes a tenth of a second for 300 trees; many threads
-    may use one. Raises ValueError where the parts do not fit together.
+    only a sampled explanation needs. with_leaves: keep what `leaves` needs, 40 bytes a node.
+    Building takes a tenth of a second for 300 trees; many threads may use one. Raises ValueError
+    where the parts do not fit together.
     """
 
     def __init__(
@@ -121,13 +122,17 @@ class Explainer:
         onnx_bytes: bytes,
         model: CompiledModel,
         background: Floats | None = None,
+        *,
+        with_leaves: bool = False,
     ) -> None:
         self._model = model
         self.exact = bool(explanation.parts)
         self.scale: Scale = explanation.scale
         self._columns = np.array(explanation.columns)
         self._background = background
-        self._trees: list[tuple[float, TreeShapley, Trees]] = []
+        self._trees: list[tuple[float, TreeShapley]] = []
+        self._parted: list[Trees] = []
+        self._with_leaves = with_leaves
         self._slopes = np.zeros(len(self._columns))
         self._means = np.array(explanation.means or self._slopes)
         if not self.exact:
@@ -147,7 +152,9 @@ class Explainer:
                 if len(own.feature) and own.feature.max() >= len(self._columns):
                     raise ValueError("trees look at more columns than there are")
                 shapley = TreeShapley(own, unpacked(part.covers, len(own.value)))
-                self._trees.append((part.weight, shapley, own))
+                self._trees.append((part.weight, shapley))
+                if self._with_leaves:
+                    self._parted.append(own)
                 self.base += part.weight * shapley.base
             else:
                 self._slopes += part.weight * np.array(part.coefficients)
@@ -161,15 +168,20 @@ class Explainer:
         found = np.zeros((len(rows), self._model.n_features))
         for place, row in enumerate(encoded):
             values = self._slopes * (row - self._means)
-            for weight, shapley, _ in self._trees:
+            for weight, shapley in self._trees:
                 values += weight * shapley.values(row)
             found[place] = np.bincount(self._columns, values, self._model.n_features)
         return self._scaled(self.base, found)
 
+    @property
+    def has_leaves(self) -> bool:
+        """Return whether `leaves` gives any: the model is made of trees, and they were kept."""
+        return bool(self._parted)
+
     def leaves(self, rows: Floats) -> NDArray[np.int64]:
         """Return the leaf (n, T) of each of the rows (n, k) in each tree; T is 0 without trees."""
-        encoded = self._encoder.encode(rows) if self._trees else rows
-        found = [trees.leaves(encoded) for _, _, trees in self._trees]
+        encoded = self._encoder.encode(rows) if self._parted else rows
+        found = [trees.leaves(encoded) for trees in self._parted]
         return np.column_stack(found) if found else np.zeros((len(rows), 0), dtype=np.int64)
 
     def _sampled(self, rows: Floats) -> Explained:

@@ -137,9 +137,9 @@ def test_another_version_is_explained_by_its_own_trees(
 ) -> None:
     loaded = []
 
-    def counting(registry: Any, version: Any, model: Any) -> Any:
+    def counting(registry: Any, version: Any, model: Any, **more: Any) -> Any:
         loaded.append(version.name)
-        return load_explainer(registry, version, model)
+        return load_explainer(registry, version, model, **more)
 
     monkeypatch.setattr(explaining, "load_explainer", counting)
     predictor = client.app.state.predictor  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from housing_cli.data.kinds import (
     coder,
     day_of,
     name_of,
+    plain,
     shown,
     vocabulary,
 )
@@ -129,3 +130,14 @@ def test_names_of_kinds() -> None:
     assert [name_of(kind) for kind in (None, Category(), Boolean(), Date(), "date")] == [
         "number", "category", "boolean", "date", "date",
     ]  # fmt: skip
+
+
+def test_a_number_of_the_matrix_is_said_as_a_request_says_it() -> None:
+    word = Category(vocabulary(["INLAND"]))
+    code = float(word.codes["INLAND"])
+    assert [plain(word, code), plain(word, float("nan")), plain(word, None)] == [
+        "INLAND", None, None,
+    ]  # fmt: skip
+    assert (plain(Boolean(), 1.0), plain(Boolean(), 0.0)) == (True, False)
+    assert plain(Date("2020-01-01"), 16_000.0) == "2013-10-22"
+    assert plain(None, 2.5) == 2.5

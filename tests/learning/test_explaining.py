@@ -44,7 +44,9 @@ def explained(
     compiled = CompiledModel(raw, features.shape[1])
     made = explanation_of(pipeline, raw, compiled, features)
     read = Explanation.from_json(made.to_json())
-    return pipeline, read, Explainer(read, raw, compiled, background_of(features)), compiled
+    background = background_of(features)
+    explainer = Explainer(read, raw, compiled, background, with_leaves=True)
+    return pipeline, read, explainer, compiled
 
 
 @pytest.mark.slow

@@ -71,6 +71,16 @@ class Contribution(BaseModel):
     )
 
 
+class Comparable(BaseModel):
+    """A house that the version learned from."""
+
+    similarity: float = Field(
+        description="The share of trees that do not part the two houses.", examples=[0.61]
+    )
+    price: float = Field(description="Its real price.", examples=[24.0])
+    features: dict[str, float | bool | str | None]
+
+
 class ExplanationAnswer(BaseModel):
     """Why a row has its price: `base` and all contributions sum to it, the largest first."""
 
@@ -86,6 +96,11 @@ class ExplanationAnswer(BaseModel):
     base: float = Field(description="The mean price of what was learned.", examples=[22.54])
     contributions: list[Contribution]
     outside: list[str] | None = Field(default=None, description=_OUTSIDE, examples=[["RM"]])
+    comparables: list[Comparable] | None = Field(
+        default=None,
+        description="The most similar houses that were learned from; only where the operator set "
+        "`explain.comparables`, and for models of trees.",
+    )
 
 
 def _both_names(schema: dict[str, Any]) -> None:
