@@ -30,22 +30,26 @@ class Text(NamedTuple):
     sample: str = ""
 
 
-def text_of(path: Path, raw: bytes) -> Text:
-    """Return the text of a file. Raises `DataError` where it has none, or in two encodings."""
+def text_of(path: Path, raw: bytes, before: int = 0) -> Text:
+    """Return the text of a file. Raises `DataError` where it has none, or in two encodings.
+
+    before: how many lines of the file stand before `raw`.
+    """
     if b"\0" in raw:
         raise DataError(
-            f"`{path}`, line {_line(raw, raw.index(0))}: NUL bytes, which no CSV file has",
+            f"`{path}`, line {before + _line(raw, raw.index(0))}: NUL bytes, which no CSV file has",
             "give UTF-8 text or a Parquet file",
         )
     try:
         return Text(raw.decode("utf-8-sig"), UTF8)
     except UnicodeDecodeError as error:
-        return _western(path, raw, error.start)
+        return _western(path, raw, error.start, before)
 
 
-def _western(path: Path, raw: bytes, start: int) -> Text:
+def _western(path: Path, raw: bytes, start: int, before: int) -> Text:
     """Return text that is not UTF-8: the first byte that says so is at `start`."""
-    place = f"`{path}`, line {_line(raw, start)}"
+    line = before + _line(raw, start)
+    place = f"`{path}`, line {line}"
     loose = raw.decode("utf-8", "surrogateescape")
     broken = sum("\udc80" <= letter <= "\udcff" for letter in loose)
     whole = sum(letter > "\x7f" for letter in loose) - broken
@@ -58,12 +62,11 @@ def _western(path: Path, raw: bytes, start: int) -> Text:
     try:
         text = raw.decode("cp1252")
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"`{path}`, line {_line(raw, error.start)}: not UTF-8 text", "save the file as UTF-8"
-        ) from None
+        place = f"`{path}`, line {before + _line(raw, error.start)}"
+        raise DataError(f"{place}: not UTF-8 text", "save the file as UTF-8") from None
     if _NO_TEXT.search(text):
         raise DataError(f"{place}: not UTF-8 text", "save the file as UTF-8")
-    return Text(text, encoding, f"`{_word(text, start)}` on line {_line(raw, start)}")
+    return Text(text, encoding, f"`{_word(text, start)}` on line {line}")
 
 
 def _word(text: str, at: int) -> str:

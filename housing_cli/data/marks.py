@@ -67,6 +67,10 @@ class Marks:
             elif read and read[DOT] != read[COMMA]:
                 left_open.setdefault(_mark_of(value), (row, value.strip()))
 
+    def known(self, name: str) -> set[str]:
+        """Return the decimal marks that the values of a column settle."""
+        return set(self._columns[name].settled) if name in self._columns else set()
+
     def settle(self, needed: Sequence[str], path: Path, place: Place) -> dict[str, str]:
         """Return the decimal mark of each of the `needed` columns, which were looked at.
 

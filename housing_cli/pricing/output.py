@@ -186,7 +186,10 @@ def parquet_columns(
         if source.types:
             found.append((name, f"CAST({{}} AS {source.types[name]})"))
         elif name in schema.features and name not in schema.kinds:
-            found.append((name, _number(source.marks.get(name))))
+            value = _number(source.marks.get(name))
+            if name in source.units:
+                value = value.replace("{0}", "regexp_extract({0}, '[+-]?[0-9.,]*[0-9][0-9.,]*')")
+            found.append((name, value))
         else:
             found.append((name, "{}"))
     own = _number(COMMA if source.decimal_mark == COMMA else None)

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +25,7 @@ from housing_cli.api.served import NOT_FINITE, Served, factors_of, load_served
 from housing_cli.config import Settings
 from housing_cli.config.cores import available_cores
 from housing_cli.data.parquet import csv_to_parquet
+from housing_cli.data.reading import Reading
 from housing_cli.errors import LogError
 from housing_cli.model.compiled import prepared, shortest
 from housing_cli.model.explanation import Explainer
@@ -49,7 +50,7 @@ class Priced:
     rows: how many were priced; refused: how many were not, and the first reasons. unknown: how
     often which word of which feature was met that the vocabulary lacks. columns: what the columns
     of the prices are called. errors: the file that lists what was refused, where there is one.
-    logged: how many predictions were recorded.
+    logged: how many predictions were recorded. reading: how the table was read.
     """
 
     version: str
@@ -62,6 +63,7 @@ class Priced:
     seconds: float
     place: Callable[[int], str]
     logged: int = 0
+    reading: Reading = field(default_factory=Reading)
 
 
 def load(settings: Settings, ref: str) -> Served:
@@ -138,6 +140,7 @@ def price_table(
         seconds=time.monotonic() - started,
         place=source.place,
         logged=run.rows if record else 0,
+        reading=source.reading,
     )
 
 

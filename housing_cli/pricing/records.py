@@ -17,6 +17,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from housing_cli.data.encodings import WINDOWS, text_of
+from housing_cli.data.reading import UTF8
 from housing_cli.errors import DataError
 from housing_cli.files import reason
 
@@ -60,9 +62,14 @@ class RecordStream:
         self._file = file
         self._path = path
         self._rest = before
+        self._again = b""
         self._line = line
         self._ended = False
+        self._utf8 = False
         self.bytes_read = len(before)
+        self.encoding = UTF8
+        """Of what was read; `sample`: a word that shows whether that is right, with its place."""
+        self.sample = ""
 
     def blocks(self, separator: str, width: int) -> Iterator[Records]:
         """Yield all records, in blocks. Raises `DataError` for what is no csv, with its line."""
@@ -83,7 +90,7 @@ class RecordStream:
 
     def put_back(self, data: bytes) -> None:
         """Let lines be read again, as they are here."""
-        self._rest = data + self._rest
+        self._again = data + self._again
 
     def header(self, separator: str) -> tuple[bytes, list[str]]:
         """Return the first record that is not blank, as text and as values; empty at the end."""
@@ -105,6 +112,9 @@ class RecordStream:
 
     def _lines(self) -> bytes:
         """Return whole lines of about `BLOCK_BYTES`; nothing at the end."""
+        if self._again:
+            again, self._again = self._again, b""
+            return again
         parts, size = [self._rest], len(self._rest)
         while not self._ended:
             try:
@@ -127,7 +137,27 @@ class RecordStream:
         data = b"".join(parts)
         end = len(data) if self._ended else data.rfind(_NEWLINE) + 1
         self._rest = data[end:]
-        return data[:end]
+        return self._as_utf8(data[:end])
+
+    def _as_utf8(self, data: bytes) -> bytes:
+        """Return lines as UTF-8; all that are not ASCII must have one encoding."""
+        if data.isascii():
+            return data
+        found = text_of(self._path, data, self._line) if not _is_text(data) else None
+        western = found is not None
+        if (western and self._utf8) or (not western and self.encoding != UTF8):
+            raise DataError(
+                f"`{self._path}`, after line {self._line}: in another encoding than before",
+                "save the file as UTF-8",
+            )
+        if found is None:
+            self._utf8 = True
+            return data
+        # Windows-1252 has all signs of Latin-1 that text has, and some more.
+        if self.encoding != WINDOWS:
+            self.encoding = found.encoding
+        self.sample = self.sample or found.sample
+        return found.text.encode()
 
     def _careful(self, data: bytes, separator: str) -> Records:
         """Return the records of these lines, and of those behind them that the last goes on to."""
@@ -167,13 +197,7 @@ class RecordStream:
                 f"`{self._path}`, line {line}: NUL bytes, which no CSV file has",
                 "give UTF-8 text or a Parquet file",
             )
-        try:
-            return list(io.StringIO(data.decode(), newline=""))
-        except UnicodeDecodeError as error:
-            line = self._line + ahead + data[: error.start].count(_NEWLINE) + 1
-            raise DataError(
-                f"`{self._path}`, line {line}: not UTF-8 text", "save the file as UTF-8"
-            ) from None
+        return list(io.StringIO(data.decode(), newline=""))
 
     def _no_csv(self, error: csv.Error) -> DataError:
         unclosed = "unexpected end of data" in str(error) or "field limit" in str(error)
@@ -199,7 +223,7 @@ def _plain(data: bytes, separator: str, width: int) -> bytes | None:
         data = data.replace(b"\r\n", _NEWLINE)
     if not data.endswith(_NEWLINE):
         data = data.removesuffix(_RETURN) + _NEWLINE
-    if _RETURN in data or not _is_text(data):
+    if _RETURN in data:
         return None
     found = np.frombuffer(data, dtype=np.uint8)
     ends = np.flatnonzero(found == ord(_NEWLINE))
@@ -209,8 +233,6 @@ def _plain(data: bytes, separator: str, width: int) -> bytes | None:
 
 
 def _is_text(data: bytes) -> bool:
-    if data.isascii():
-        return True
     try:
         data.decode()
     except UnicodeDecodeError:

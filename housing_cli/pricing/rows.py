@@ -24,6 +24,7 @@ from housing_cli.data.kinds import MISSING, Value
 from housing_cli.data.marks import DOT, pointed
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.pricing.records import Records
+from housing_cli.pricing.settling import bare
 from housing_cli.pricing.source import Source
 from housing_cli.pricing.values import Values
 
@@ -167,6 +168,8 @@ class RowReader:
         return numbers, odd | self._values.beyond(numbers), met
 
     def _pointed(self, name: str, text: str) -> str:
+        if unit := self._source.units.get(name):
+            text = bare(text, unit)
         mark = self._source.marks.get(name)
         return text if mark is None else pointed(text, mark)
 

@@ -18,21 +18,26 @@ import stat
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from housing_cli.data.delimited import check_begin, separated
 from housing_cli.data.encodings import text_of
+from housing_cli.data.excel import is_excel
 from housing_cli.data.header import check_header
-from housing_cli.data.marks import COMMA, DOT, Marks
-from housing_cli.data.parquet import TEXTS, written_as_csv
+from housing_cli.data.marks import COMMA, DOT
+from housing_cli.data.parquet import TEXTS
+from housing_cli.data.parquet import written_as_csv as parquet_as_csv
+from housing_cli.data.reading import Reading
 from housing_cli.data.schema import FeatureSchema
-from housing_cli.data.table import FOREIGN, GZIP_MAGIC, PARQUET_MAGIC
+from housing_cli.data.table import FOREIGN, GZIP_MAGIC, PARQUET_MAGIC, ZIP_MAGIC
 from housing_cli.errors import DataError
 from housing_cli.files import open_input, reason
 from housing_cli.pricing.records import BLOCK_BYTES, Records, RecordStream, unreadable
+from housing_cli.pricing.settling import first_look, settled
+from housing_cli.pricing.sheets import written_as_csv
 
 STDIN = "-"
 
@@ -42,8 +47,9 @@ class Source:
     """A table whose header was read, and whose rows come in blocks.
 
     header: the names of its columns; header_text: as they are written. separator: what parts them.
-    marks: the decimal mark of each feature that may have another one than a dot. size: bytes, 0 for
-    a pipe. types: DuckDB's types of the columns, where it is a Parquet table.
+    marks: the decimal mark of each feature that may have another one than a dot. units: what stands
+    at the numbers of features. size: bytes, 0 for a pipe. types: DuckDB's types of the columns, of
+    a table that is no csv. rows: the numbers of its rows, where it has some of its own.
     """
 
     path: Path
@@ -51,17 +57,22 @@ class Source:
     header_text: bytes
     separator: str
     stream: RecordStream
-    marks: dict[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
     size: int = 0
-    types: dict[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+    rows: Sequence[int] = ()
+    read_as: Reading = field(default_factory=Reading)
 
     def blocks(self) -> Iterator[Records]:
-        """Yield the rows; those of a Parquet table are numbered. Raises `DataError`."""
-        number = 1
+        """Yield the rows; those of a table that is no csv are numbered. Raises `DataError`."""
+        done = 0
         for records in self.stream.blocks(self.separator, len(self.header)):
             if self.types:
-                lines = range(number, number + len(records))
-                number += len(records)
+                lines: Sequence[int] = range(done + 1, done + len(records) + 1)
+                if self.rows:
+                    lines = self.rows[done : done + len(records)]
+                done += len(records)
                 yield replace(records, lines=lines)
             else:
                 yield records
@@ -75,6 +86,17 @@ class Source:
         """Return the mark that the table's numbers are written with."""
         return COMMA if self.separator != COMMA and COMMA in self.marks.values() else DOT
 
+    @property
+    def reading(self) -> Reading:
+        """Return how the table was read, as far as it was."""
+        encoding = "" if self.types else self.stream.encoding
+        return replace(
+            self.read_as,
+            encoding=encoding,
+            sample=self.stream.sample,
+            units={**self.read_as.units, **self.units},
+        )
+
 
 @contextlib.contextmanager
 def open_source(name: str, schema: FeatureSchema) -> Iterator[Source]:
@@ -87,14 +109,14 @@ def open_source(name: str, schema: FeatureSchema) -> Iterator[Source]:
         file = _opened(name, path, held)
         try:
             first = file.read(len(PARQUET_MAGIC))
-            if first.startswith(GZIP_MAGIC):
+            if packed := first.startswith(GZIP_MAGIC):
                 file, first = _unpacked(file, first, path, held), b""
                 first = file.read(len(PARQUET_MAGIC))
-            make = _parquet if first == PARQUET_MAGIC else _csv
+            make = {PARQUET_MAGIC: _parquet, ZIP_MAGIC: _excel}.get(first, _csv)
             source = make(file, first, path, schema, held)
         except OSError as error:
             raise unreadable(path, error) from error
-        yield source
+        yield replace(source, read_as=replace(source.read_as, gzip=packed))
 
 
 def _opened(name: str, path: Path, held: contextlib.ExitStack) -> BinaryIO:
@@ -104,10 +126,11 @@ def _opened(name: str, path: Path, held: contextlib.ExitStack) -> BinaryIO:
         return held.enter_context(open_input(path))
     except FileNotFoundError:
         raise DataError(
-            f"`{path}` does not exist", "give a CSV or Parquet file, or `-` for standard input"
+            f"`{path}` does not exist",
+            "give a CSV, Parquet or Excel file, or `-` for standard input",
         ) from None
     except IsADirectoryError:
-        raise DataError(f"`{path}` is a directory", "give a CSV or Parquet file") from None
+        raise DataError(f"`{path}` is a directory", "give a CSV, Parquet or Excel file") from None
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -152,44 +175,94 @@ def _parquet(
     with table.open("wb") as copy:
         copy.write(first)
         shutil.copyfileobj(file, copy, BLOCK_BYTES)
-    types = written_as_csv(table, folder / "table.csv", path, schema)
-    header = list(types)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(header)
-    rows = held.enter_context((folder / "table.csv").open("rb"))
+    types = parquet_as_csv(table, folder / "table.csv", path, schema)
+    table.unlink()
+    source = _written(folder / "table.csv", path, list(types), types, held)
     texts = [name for name in schema.features if types[name] in TEXTS]
-    source = Source(
+    numbers = [name for name in texts if name not in schema.kinds]
+    if not texts:
+        return source
+    look = first_look(next(source.blocks(), None), source.header, numbers, "")
+    again = _written(folder / "table.csv", path, list(types), types, held)
+    marks = settled(again.blocks(), source.header, COMMA, look, texts, texts, path, source.place)
+    source = _written(folder / "table.csv", path, list(types), types, held)
+    return replace(source, marks=marks, units=look.units)
+
+
+def _excel(
+    file: BinaryIO, first: bytes, path: Path, schema: FeatureSchema, held: contextlib.ExitStack
+) -> Source:
+    raw = first + file.read()
+    if not is_excel(raw):
+        raise _foreign(path, first)
+    target = Path(held.enter_context(tempfile.TemporaryDirectory())) / "table.csv"
+    sheet = written_as_csv(raw, target, path, schema)
+    source = _written(target, path, sheet.header, sheet.types, held)
+    return replace(source, rows=sheet.rows, read_as=sheet.reading)
+
+
+def _written(
+    text: Path,
+    path: Path,
+    header: list[str],
+    types: Mapping[str, str],
+    held: contextlib.ExitStack,
+) -> Source:
+    """Return a table that was written as csv, without its header."""
+    rows = held.enter_context(text.open("rb"))
+    names = io.StringIO()
+    csv.writer(names, lineterminator="").writerow(header)
+    return Source(
         path,
         header,
-        text.getvalue().encode(),
+        names.getvalue().encode(),
         COMMA,
         RecordStream(rows, path),
         size=os.fstat(rows.fileno()).st_size,
         types=types,
+        read_as=Reading("parquet"),
     )
-    if not texts:
-        return source
-    marks = _marks(source, texts, texts)
-    rows.seek(0)
-    return replace(source, stream=RecordStream(rows, path), marks=marks)
 
 
 def _csv(
     file: BinaryIO, first: bytes, path: Path, schema: FeatureSchema, held: contextlib.ExitStack
 ) -> Source:
-    for magic, what, hint in FOREIGN:
-        if first.startswith(magic):
-            raise DataError(f"`{path}` is {what}, neither CSV nor Parquet", hint)
+    if any(first.startswith(magic) for magic, *_ in FOREIGN):
+        raise _foreign(path, first)
     before = first + file.read(BLOCK_BYTES)
     source = _started(RecordStream(file, path, before), path, schema)
-    if source.separator == COMMA:
+    numbers = [name for name in schema.features if name not in schema.kinds]
+    look = first_look(_first_block(before, source), source.header, numbers, source.separator)
+    if source.separator == COMMA and not (look.units or look.thousands):
         return replace(source, size=os.fstat(file.fileno()).st_size if _is_file(file) else 0)
     file = _copied(file, before, held)
-    source = _started(RecordStream(file, path), path, schema)
-    marks = _marks(source, source.header, schema.features)
+    # Where commas part the columns, only what stands out is looked at.
+    looked, needed = ([], []) if source.separator == COMMA else (source.header, schema.features)
+    rows = _started(RecordStream(file, path), path, schema).blocks()
+    header, separator, place = source.header, source.separator, source.place
+    marks = settled(rows, header, separator, look, looked, needed, path, place)
     file.seek(0)
     source = _started(RecordStream(file, path), path, schema)
-    return replace(source, marks=marks, size=os.fstat(file.fileno()).st_size)
+    size = os.fstat(file.fileno()).st_size
+    return replace(source, marks=marks, units=look.units, size=size)
+
+
+def _first_block(before: bytes, source: Source) -> Records | None:
+    """Return the first rows, of what was read already; `None` where they are no csv by themselves.
+
+    What cannot be read is said when it is read.
+    """
+    data = before[: before.rfind(b"\n") + 1] or before
+    with contextlib.suppress(DataError):
+        stream = RecordStream(io.BytesIO(data), source.path)
+        stream.header(source.separator)
+        return next(stream.blocks(source.separator, len(source.header)), None)
+    return None
+
+
+def _foreign(path: Path, first: bytes) -> DataError:
+    what, hint = next((what, hint) for magic, what, hint in FOREIGN if first.startswith(magic))
+    return DataError(f"`{path}` is {what}, neither CSV nor Parquet", hint)
 
 
 def _started(stream: RecordStream, path: Path, schema: FeatureSchema) -> Source:
@@ -205,20 +278,3 @@ def _started(stream: RecordStream, path: Path, schema: FeatureSchema) -> Source:
     check_header(header, path, schema, target=False)
     bom = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
     return Source(path, header, bom + written, separator, stream)
-
-
-def _marks(source: Source, looked: Sequence[str], needed: Sequence[str]) -> dict[str, str]:
-    """Return the decimal mark of each of the columns `needed`, out of what all `looked` at say."""
-    marks = Marks(parted_by_commas=False)
-    places = {name: source.header.index(name) for name in looked}
-    for records in source.blocks():
-        rows = [records.of(place, source.separator) for place in range(len(records))]
-        whole = [row for row in rows if len(row) == len(source.header)]
-        lines = [
-            line
-            for line, row in zip(records.lines, rows, strict=True)
-            if len(row) == len(source.header)
-        ]
-        for name, place in places.items():
-            marks.look(name, [row[place] for row in whole], lines)
-    return marks.settle(needed, source.path, source.place)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from housing_cli.errors import ExitCode, RowsRefused
+from housing_cli.show.reading import reading_notes
 from housing_cli.show.result import Result, describe
 from housing_cli.words import counted
 
@@ -26,12 +27,13 @@ def result_of(priced: Priced, out: Path | None) -> Result:
         "columns": list(priced.columns),
         "unknown_categories": priced.unknown,
         "logged": priced.logged,
+        "read": priced.reading.as_dict(),
         "seconds": round(priced.seconds, 3),
     }
     into = "" if out is None else f": {out}"
     logged = " and logged" if priced.logged else ""
     done = f"{counted(priced.rows, 'row')} priced with {priced.version}{logged}{into}"
-    notes = [done, *_renamed(priced), *_unknown(priced)]
+    notes = [done, *reading_notes(priced.reading), *_renamed(priced), *_unknown(priced)]
     show = [] if out is None else [notes.pop(0)]
     if not priced.refused:
         return Result("predict", data, show=show, notes=notes)

@@ -53,6 +53,13 @@ def test_a_file_is_named_and_the_json_object_tells_all(
         "columns": ["predicted_price", "lower", "upper", "model_version"],
         "unknown_categories": {},
         "logged": 0,
+        "read": {
+            "format": "csv",
+            "gzip": False,
+            "encoding": "UTF-8",
+            "sheet": None,
+            "units": {},
+        },
         "json_format": 1,
     }
 

@@ -25,12 +25,19 @@ from housing_cli.pricing.source import Source
 
 def source_of(
     header: str, separator: str = ",", marks: dict[str, str] | None = None,
-    types: dict[str, str] | None = None,
+    types: dict[str, str] | None = None, units: dict[str, str] | None = None,
 ) -> Source:  # fmt: skip
     stream = RecordStream(io.BytesIO(), Path("t.csv"))
     names = header.split(separator)
     return Source(
-        Path("t.csv"), names, header.encode(), separator, stream, marks or {}, 0, types or {}
+        Path("t.csv"),
+        names,
+        header.encode(),
+        separator,
+        stream,
+        marks or {},
+        units or {},
+        types=types or {},
     )
 
 
@@ -166,6 +173,12 @@ def test_numbers_are_read_by_the_mark_of_their_column(tmp_path: Path) -> None:
     source = source_of("a;b", ";", {"a": ".", "b": "."})
     found = to_parquet(tmp_path, source, ["model_version"], "1,234.5;x;v1\n")
     assert found[1] == (1234.5, "x", "v1")
+
+
+def test_units_do_not_keep_features_from_being_numbers(tmp_path: Path) -> None:
+    source = source_of("a;b", ";", {"a": ","}, units={"a": "m²"})
+    found = to_parquet(tmp_path, source, ["predicted_price"], "1.234,5 m2;x;1\nNA;x;1\n 7;x;1\n")
+    assert [row[0] for row in found[1:]] == [1234.5, None, 7]
 
 
 def test_columns_of_parquet_keep_their_types(tmp_path: Path) -> None:

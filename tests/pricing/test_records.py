@@ -94,7 +94,7 @@ def test_all_is_read_as_one_block_would_be(rows: list[list[str]]) -> None:
     ("data", "said"),
     [
         (b'1,2\n3,"4\n5,6\n', "line 2: not CSV: a quote is opened and never closed"),
-        (b"1,2\n3,\xe9\n", "line 2: not UTF-8 text"),
+        (b"1,2\n3,\xe9\n4,\xc3\xa9\n", "line 2: not UTF-8 text, which the file is elsewhere"),
         (b"1,2\n\x00,1\n", "line 2: NUL bytes"),
         (b'1,2\n3,"' + b"x" * 200_000 + b"\n", "line 2: not CSV: a quote is opened"),
     ],
@@ -116,3 +116,26 @@ def test_the_header_is_the_first_record_that_is_not_blank() -> None:
     assert stream.header(",") == (b'"a\nb",c', ["a\nb", "c"])
     (block,) = stream.blocks(",", 2)
     assert (list(block.texts), list(block.lines)) == ([b"1,2"], [4])
+
+
+def stream_of(data: bytes) -> tuple[RecordStream, list[list[str]]]:
+    stream = RecordStream(io.BytesIO(data), PATH)
+    return stream, values(list(stream.blocks(",", 2)))
+
+
+@pytest.mark.parametrize("quote", [b"", b'"'])
+def test_latin_1_becomes_utf_8_and_is_said(quote: bytes) -> None:
+    stream, found = stream_of(b"1,2\n3," + quote + b"Legan\xe9s" + quote + b"\n")
+    assert found == [["1", "2"], ["3", "Legan\xe9s"]]
+    assert (stream.encoding, stream.sample) == ("Latin-1", "`Legan\xe9s` on line 2")
+    assert stream_of(b"1,\x80\n")[0].encoding == "Windows-1252"
+    assert stream_of("1,\u20ac\n".encode())[0].encoding == "UTF-8"
+
+
+@pytest.mark.parametrize("first", [b"1,\xc3\xa9\n", b"1,\xe9\n"])
+def test_blocks_in_two_encodings_are_refused(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "BLOCK_BYTES", 4)
+    other = b"2,\xe9\n" if first.endswith(b"\xa9\n") else b"2,\xc3\xa9\n"
+    assert len(stream_of(first + b"3,4\n" + first)[1]) == 3
+    with pytest.raises(DataError, match="after line 2: in another encoding than before"):
+        stream_of(first + b"3,4\n" + other)

@@ -163,3 +163,16 @@ def test_decimal_commas_and_thousands_are_read_as_the_file_settled_them(quoted: 
     rows, _ = read(f"a;b\n{one.translate(str.maketrans(',.', '.,'))};2\n1.234;3\n",
                    marks={"a": ".", "b": "."}, separator=";")  # fmt: skip
     assert rows.features.tolist() == [[1234.5, 2], [1.234, 3]]
+
+
+def test_units_are_taken_off_and_another_unit_is_refused() -> None:
+    data = b"a;b\n1.250,5 m2;1\n95;2\n95 ft2;3\nNA;4\n"
+    stream = RecordStream(io.BytesIO(data), Path("t.csv"))
+    text, header = stream.header(";")
+    source = Source(Path("t.csv"), header, text, ";", stream, {"a": ","}, {"a": "m²"})
+    (block,) = source.blocks()
+    rows = RowReader(source, NUMBERS, refuse=False).read(block)
+    assert rows.features[:2].tolist() == [[1250.5, 1], [95, 2]]
+    assert [(one.line, one.reason, one.value) for one in rows.refused] == [
+        (4, "Input should be a valid number", "95 ft2")
+    ]
