@@ -11,13 +11,13 @@ import typer
 
 from housing_cli.commands.options import Config, Json, Sets, VersionRef
 from housing_cli.errors import ExitCode, UsageError
-from housing_cli.show.printer import progress_bars, unwritten
+from housing_cli.show.printer import progress_bars, say, unwritten
 from housing_cli.show.result import Result
 
 EXAMPLE = "housing predict houses.csv --out prices.csv"
 
 File = Annotated[
-    str, typer.Argument(metavar="FILE", help="CSV or Parquet table; `-` for standard input.")
+    str, typer.Argument(metavar="FILE", help="CSV, Parquet or Excel table; `-` for standard input.")
 ]
 Out = Annotated[
     str | None,
@@ -92,6 +92,10 @@ def command(
                 explain=explain,
                 progress=progress,
             )
+    except KeyboardInterrupt as interrupted:
+        for note in getattr(interrupted, "__notes__", ()):
+            say(f"warning: {note}")
+        raise
     except OSError as error:  # of files it is a known failure
         return unwritten(error)
     return result_of(priced, to)

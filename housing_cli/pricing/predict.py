@@ -11,7 +11,7 @@ import contextlib
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,12 +122,7 @@ def price_table(
         with _written(to, source, names, served) as file:
             writer = output.PricedTable(file, source, names)
             run = _Run(served, writer, listed, log, _Why(served, why, progress) if why else None)
-            for records, read, scored in _scored(served, source, reader):
-                run.write(records, read, scored)
-                if source.size:
-                    progress("kB", source.stream.bytes_read // 1000, source.size // 1000)
-                else:
-                    progress("rows", run.rows, run.rows)
+            run.all(_scored(served, source, reader), source, progress)
     listed.remove_older()
     return Priced(
         version=served.name,
@@ -227,6 +222,22 @@ class _Run:
         self._served, self._writer, self._listed, self._log = served, writer, listed, log
         self._why = why
         self.rows = 0
+
+    def all(
+        self, blocks: Iterable[tuple[Records, Rows, Scored]], source: Source, progress: Progress
+    ) -> None:
+        """Write all blocks. What interrupts it notes how much is in the log."""
+        try:
+            for block in blocks:
+                self.write(*block)
+                if source.size:
+                    progress("kB", source.stream.bytes_read // 1000, source.size // 1000)
+                else:
+                    progress("rows", self.rows, self.rows)
+        except KeyboardInterrupt as error:
+            if self._log is not None and self.rows:
+                error.add_note(f"{counted(self.rows, 'row')} {are(self.rows)} in the log")
+            raise
 
     def write(self, records: Records, read: Rows, scored: Scored) -> None:
         """Write one block. Raises `LogError`, `OutputError`."""

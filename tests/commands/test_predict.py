@@ -151,6 +151,20 @@ def test_what_was_logged_is_judged(housing: Housing, registry: Path, table: Path
     assert judged["current"] == pytest.approx((error**2).mean() ** 0.5)
 
 
+def test_an_interruption_says_what_is_in_the_log(
+    housing: Housing, registry: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        error = KeyboardInterrupt()
+        error.add_note("7 rows are in the log")
+        raise error
+
+    monkeypatch.setattr("housing_cli.pricing.predict.price_table", interrupted)
+    ran = housing("predict", table, "--out", "out.csv", "--log")
+    assert ran.code == 130
+    assert ran.stderr.splitlines()[:2] == ["warning: 7 rows are in the log", "error: interrupted"]
+
+
 def process(workshop: Path, *args: str, **options: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "housing_cli", "predict", *args],

@@ -296,3 +296,26 @@ def test_prices_are_explained_as_the_api_explains_them(settings: Settings, table
     assert [step for step in seen if step[0] == "explained"] == [
         ("explained", 20, 25), ("explained", 25, 25),
     ]  # fmt: skip
+
+
+def test_what_interrupts_a_logged_run_knows_how_much_is_in_the_log(
+    settings: Settings, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (records, source):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 1000)
+    write = predict._Run.write
+
+    def second(run: predict._Run, *block: Any) -> None:
+        if run.rows:
+            raise KeyboardInterrupt
+        write(run, *block)
+
+    monkeypatch.setattr(predict._Run, "write", second)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        price_table(settings, str(table), Path("out.csv"), record=True)
+    n = len(logged(settings))
+    assert n > 0
+    assert caught.value.__notes__ == [f"{n} rows are in the log"]
+    with pytest.raises(KeyboardInterrupt) as caught:
+        price_table(settings, str(table), Path("out.csv"))
+    assert not hasattr(caught.value, "__notes__")
