@@ -230,10 +230,12 @@ def _csv(
     if any(first.startswith(magic) for magic, *_ in FOREIGN):
         raise _foreign(path, first)
     before = first + file.read(BLOCK_BYTES)
-    source = _started(RecordStream(file, path, before), path, schema)
+    # A stream of `file` itself would read on, and what it reads of a pipe nobody reads again.
+    source = _started(RecordStream(io.BytesIO(before), path), path, schema)
     numbers = [name for name in schema.features if name not in schema.kinds]
     look = first_look(_first_block(before, source), source.header, numbers, source.separator)
     if source.separator == COMMA and not (look.units or look.thousands):
+        source = _started(RecordStream(file, path, before), path, schema)
         return replace(source, size=os.fstat(file.fileno()).st_size if _is_file(file) else 0)
     file = _copied(file, before, held)
     # Where commas part the columns, only what stands out is looked at.

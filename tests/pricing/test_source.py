@@ -194,3 +194,18 @@ def test_a_disk_that_fails_in_the_middle_is_no_bug(write: Callable[..., str]) ->
 def test_a_source_of_no_file_has_no_size() -> None:
     made = source._csv(io.BytesIO(b""), b"a,b\n1,2\n", Path("-"), SCHEMA, None)  # type: ignore[arg-type]
     assert made.size == 0
+
+
+def test_a_long_pipe_with_semicolons_loses_no_row() -> None:
+    read, write = os.pipe()
+    count = 600_000
+
+    def fill() -> None:
+        with os.fdopen(write, "wb") as pipe:
+            pipe.write(b"a;b\n" + b"1,5;2\n" * count)
+
+    writer = threading.Thread(target=fill, daemon=True)
+    writer.start()
+    with os.fdopen(read), open_source(f"/dev/fd/{read}", SCHEMA) as table:
+        assert sum(map(len, table.blocks())) == count
+    writer.join()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.system.real_tables import began, off, requests_of, the_loop_closes
+from tests.system.real_tables import began, off, priced, requests_of, the_loop_closes
 from tests.tables import madrid, madrid_csv
 
 
@@ -31,4 +31,5 @@ def test_the_loop_closes_on_madrid(tmp_path: Path) -> None:
     assert off(answers, prices) < 0.25
     logged = pd.read_csv(tmp_path / "logs" / "madrid" / "predictions.csv")
     assert list(logged)[3:-1] == features
+    assert len(priced(bench, "madrid.csv")) == 600
     assert (logged["superficie"] == asked["superficie"].iloc[0]).any()
