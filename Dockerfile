@@ -52,6 +52,7 @@ print(*serving, sep="\n", file=open("serving.txt", "w"))' \
 FROM packages AS code
 COPY README.md LICENSE NOTICE ./
 COPY housing_cli/ housing_cli/
+COPY data/HousingData.csv data/
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m pip wheel -q --no-deps -c constraints.txt -w /tmp/wheel . \
     && for venv in /out/full/opt/venv /out/serving/opt/venv; do \

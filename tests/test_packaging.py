@@ -70,6 +70,12 @@ def test_the_wheel_carries_the_name_the_command_and_the_package(wheel: Path) -> 
     assert tops == {"housing_cli", f"housing_loop-{__version__}.dist-info"}
 
 
+def test_the_wheel_carries_the_table_of_the_demo(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        table = archive.read("housing_cli/data/HousingData.csv")
+    assert table == (ROOT / "data" / "HousingData.csv").read_bytes()
+
+
 def test_what_serving_lacks_is_among_the_dependencies() -> None:
     names = {re.split(r"[\s\[<>=!~;]", line)[0] for line in PYPROJECT["project"]["dependencies"]}
     assert {*LACKS} <= names

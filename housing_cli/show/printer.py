@@ -99,6 +99,11 @@ def _shown(result: Result) -> Iterator[str]:
         tone = None  # the verdict alone
 
 
+def print_text(text: str) -> None:
+    """Print text on stdout at once, for what takes long. Raises `OSError`."""
+    print(text, flush=True)  # noqa: T201
+
+
 def say(text: str) -> None:
     """Print `text` on stderr."""
     head, colon, rest = text.partition(":")

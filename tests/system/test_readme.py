@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from tests.system.processes import Server, environment, housing, serving
-from tests.system.test_story import DATA, MOVED, predict_and_label
+from tests.system.processes import environment
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -78,44 +72,6 @@ def test_the_second_command_passes_tests_in_the_same_clone(clone: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\d+ passed", done.stdout)
-
-
-def test_the_loop_in_a_terminal_says_what_the_readme_shows(tmp_path: Path) -> None:
-    block = re.search(r"```console\n(\$ housing train.*?)```", README, re.DOTALL)
-    assert block is not None
-    shown = [part.splitlines() for part in re.split(r"^\$ ", block[1], flags=re.MULTILINE)[1:]]
-    rows = pd.read_csv(DATA).iloc[np.random.default_rng(7).permutation(506)]
-    (tmp_path / "data").mkdir()
-    rows[:280].to_csv(tmp_path / "data" / "HousingData.csv", index=False)
-    traffic = iter([(rows[280:370], 1.0), (rows[370:440], MOVED), (rows[440:], MOVED)])
-
-    server: Server | None = None
-    with contextlib.ExitStack() as stack:
-        for line, *output in shown:
-            words = shlex.split(line, comments=True)
-            words, asks = [word.rstrip(";") for word in words if word != "echo"], "echo" in words
-            if words[1] == "evaluate" and server is not None:
-                predict_and_label(server, *next(traffic))
-            ran = housing(
-                *[word for word in words[1:] if word != "$?"],
-                cwd=tmp_path,
-                env={"PYTHONIOENCODING": "utf-8"},
-            )
-            said = [*ran.stdout.splitlines(), *([str(ran.code)] if asks else [])]
-            # How late the labels came is the machine's affair.
-            timed = re.compile(r"labels: .*")
-            assert [timed.sub("labels", one) for one in said] == [
-                timed.sub("labels", one) for one in output
-            ]
-            if server is None:
-                server = stack.enter_context(serving(tmp_path))
-            if words[1] == "retrain":
-                server.wait_for(partial(_serves, server, "v2"), timeout=5)
-    assert next(traffic, None) is None
-
-
-def _serves(server: Server, version: str) -> bool:
-    return bool(server.client.get("/version").json()["version"] == version)
 
 
 def _address(server: subprocess.Popen[str]) -> str:
