@@ -66,6 +66,7 @@ def test_the_wheel_carries_the_name_the_command_and_the_package(wheel: Path) -> 
         names = archive.namelist()
         entry = next(name for name in names if name.endswith("entry_points.txt"))
         assert "housing = housing_cli.__main__:main" in archive.read(entry).decode()
+    assert {"housing_cli/py.typed", "housing_cli/__init__.pyi"} <= set(names)
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"housing_cli", f"housing_loop-{__version__}.dist-info"}
 
@@ -95,9 +96,9 @@ def test_the_installed_wheel_says_its_version(serving: Path) -> None:
     assert run(serving, "--version").stdout == f"housing {__version__}\n"
 
 
-@pytest.mark.parametrize("verb", ["train", "retrain"])
+@pytest.mark.parametrize("verb", ["train", "retrain", "predict houses.csv"])
 def test_a_serving_installation_says_what_it_lacks(verb: str, serving: Path) -> None:
-    done = run(serving, verb)
+    done = run(serving, *verb.split())
     assert done.returncode == 1
     assert re.match(r"error: this installation serves only: `\S+` is not installed", done.stderr)
     assert "`pip install .` in the clone" in done.stderr

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from housing_cli.data.checks import Place
@@ -26,12 +26,21 @@ _MOSTLY = 0.5
 class Look:
     """What the first block shows.
 
-    units: of columns whose numbers have one. thousands: columns whose values hold commas, though
-    commas part the columns.
+    units: of features whose numbers have one. thousands: features whose values hold commas, though
+    commas part the columns. others: units of columns that are no features.
     """
 
-    units: Mapping[str, str]
-    thousands: tuple[str, ...]
+    units: Mapping[str, str] = field(default_factory=dict)
+    thousands: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The decimal mark of each column that may have one or the other, and that of the file."""
+
+    marks: dict[str, str] = field(default_factory=dict)
+    mark: str = DOT
 
 
 def first_look(
@@ -40,18 +49,18 @@ def first_look(
     numbers: Sequence[str],
     separator: str,
 ) -> Look:
-    """Return what the columns `numbers` of a block show."""
+    """Return what the columns of a block show; numbers: the features that are numbers."""
     rows = [] if records is None else whole(records, separator, len(header))[0]
     units: dict[str, str] = {}
+    others: dict[str, str] = {}
     thousands = []
-    for name in numbers:
-        place = header.index(name)
-        values = [row[place] for row in rows]
+    for name in numbers if separator == COMMA else header:
+        values = [row[header.index(name)] for row in rows]
         if unit := _unit(values):
-            units[name] = unit
+            (units if name in numbers else others)[name] = unit
         elif separator == COMMA and any(COMMA in value for value in values):
             thousands.append(name)
-    return Look(units, tuple(thousands))
+    return Look(units, tuple(thousands), others)
 
 
 def _unit(values: Sequence[str]) -> str:
@@ -78,15 +87,17 @@ def settled(
     needed: Sequence[str],
     path: Path,
     place: Place,
-) -> dict[str, str]:
+) -> Settled:
     """Return the decimal mark of each column in `needed`, with a unit, or with thousands in quotes.
 
     needed: columns that may have either mark, and are settled together, by what all that are
-    `looked` at say. Raises `DataError` as `Marks.settle` does.
+    `looked` at say. The mark of the file is that of these columns, or of all others where they say
+    nothing. Raises `DataError` as `Marks.settle` does.
     """
     together, dressed = Marks(parted_by_commas=False), Marks(parted_by_commas=False)
     alone = Marks(parted_by_commas=True)
     others = [name for name in looked if name not in look.units]
+    aside = Marks(parted_by_commas=False)
     for records in blocks:
         rows, lines = whole(records, separator, len(header))
         columns = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
@@ -94,12 +105,20 @@ def settled(
             dressed.look(name, [bare(value, unit) for value in columns[name]], lines)
         for name in others if rows else ():
             together.look(name, columns[name], lines)
+        for name, unit in look.others.items() if rows else ():
+            aside.look(name, [bare(value, unit) for value in columns[name]], lines)
         for name in look.thousands if rows else ():
             alone.look(name, columns[name], lines)
     asked = [name for name in needed if name not in look.units]
     found = together.settle(asked, path, place) if asked else {}
     found |= dressed.settle(list(look.units), path, place)
-    return found | {name: DOT for name in look.thousands if alone.known(name) == {DOT}}
+    own = {m for name in asked for m in together.known(name)}
+    own |= {m for name in look.units for m in dressed.known(name)}
+    rest = {m for name in others for m in together.known(name)}
+    rest |= {m for name in look.others for m in aside.known(name)}
+    mark = COMMA if COMMA in own or (not own and rest == {COMMA}) else DOT
+    found |= {name: DOT for name in look.thousands if alone.known(name) == {DOT}}
+    return Settled(found, mark)
 
 
 def whole(records: Records, separator: str, width: int) -> tuple[list[list[str]], list[int]]:

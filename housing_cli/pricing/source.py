@@ -48,8 +48,9 @@ class Source:
 
     header: the names of its columns; header_text: as they are written. separator: what parts them.
     marks: the decimal mark of each feature that may have another one than a dot. units: what stands
-    at the numbers of features. size: bytes, 0 for a pipe. types: DuckDB's types of the columns, of
-    a table that is no csv. rows: the numbers of its rows, where it has some of its own.
+    at the numbers of features. decimal_mark: what the numbers of the file are written with. size:
+    bytes, 0 for a pipe. types: DuckDB's types of the columns, of a table that is no csv. rows: the
+    numbers of its rows, where it has some of its own.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Source:
     stream: RecordStream
     marks: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    decimal_mark: str = DOT
     size: int = 0
     types: Mapping[str, str] = field(default_factory=dict)
     rows: Sequence[int] = ()
@@ -80,11 +82,6 @@ class Source:
     def place(self, line: int) -> str:
         """Return what messages call the place of a row."""
         return f"{'row' if self.types else 'line'} {line}"
-
-    @property
-    def decimal_mark(self) -> str:
-        """Return the mark that the table's numbers are written with."""
-        return COMMA if self.separator != COMMA and COMMA in self.marks.values() else DOT
 
     @property
     def reading(self) -> Reading:
@@ -182,11 +179,12 @@ def _parquet(
     numbers = [name for name in texts if name not in schema.kinds]
     if not texts:
         return source
-    look = first_look(next(source.blocks(), None), source.header, numbers, "")
+    look = first_look(next(source.blocks(), None), source.header, numbers, COMMA)
+    look = replace(look, thousands=())
     again = _written(folder / "table.csv", path, list(types), types, held)
-    marks = settled(again.blocks(), source.header, COMMA, look, texts, texts, path, source.place)
+    known = settled(again.blocks(), source.header, COMMA, look, texts, texts, path, source.place)
     source = _written(folder / "table.csv", path, list(types), types, held)
-    return replace(source, marks=marks, units=look.units)
+    return replace(source, marks=known.marks, units=look.units)
 
 
 def _excel(
@@ -242,11 +240,12 @@ def _csv(
     looked, needed = ([], []) if source.separator == COMMA else (source.header, schema.features)
     rows = _started(RecordStream(file, path), path, schema).blocks()
     header, separator, place = source.header, source.separator, source.place
-    marks = settled(rows, header, separator, look, looked, needed, path, place)
+    known = settled(rows, header, separator, look, looked, needed, path, place)
     file.seek(0)
     source = _started(RecordStream(file, path), path, schema)
     size = os.fstat(file.fileno()).st_size
-    return replace(source, marks=marks, units=look.units, size=size)
+    mark = DOT if separator == COMMA else known.mark
+    return replace(source, marks=known.marks, units=look.units, decimal_mark=mark, size=size)
 
 
 def _first_block(before: bytes, source: Source) -> Records | None:

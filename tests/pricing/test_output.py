@@ -37,6 +37,7 @@ def source_of(
         stream,
         marks or {},
         units or {},
+        "," if separator == ";" and "," in (marks or {}).values() else ".",
         types=types or {},
     )
 

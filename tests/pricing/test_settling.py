@@ -27,14 +27,31 @@ def marks(text: str, separator: str = ",") -> dict[str, str]:
     seen = look(text, separator)
     place = "line {}".format
     rows = iter(blocks(text, separator))
-    return settled(rows, ["a", "b"], separator, seen, names, names, PATH, place)
+    return settled(rows, ["a", "b"], separator, seen, names, names, PATH, place).marks
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("1;1.450.000 €\n", ","),
+        ("1;2,5\n", ","),
+        ("1,5;2.5\n", ","),
+        ("1.5;2,5\n", "."),
+        ("1;2\n", "."),
+    ],
+)
+def test_prices_are_written_with_the_mark_that_the_file_shows(text: str, mark: str) -> None:
+    rows = blocks(text, ";")
+    seen = first_look(rows[0], ["a", "b"], ["a"], ";")
+    found = settled(iter(rows), ["a", "b"], ";", seen, ["a", "b"], ["a"], PATH, "line {}".format)
+    assert found.mark == mark
 
 
 def test_a_unit_is_one_that_most_values_have() -> None:
     assert look("95 m2,1\n80 m²,2\nNA,3\n").units == {"a": "m²"}
     assert look("95 m2,1\n80,2\n70,3\n").units == {}
     assert look("1 m2,450 €\n2 m2,500 EUR\n").units == {"a": "m²", "b": "€"}
-    assert first_look(None, ["a"], ["a"], ",") == Look({}, ())
+    assert first_look(None, ["a"], ["a"], ",") == Look()
 
 
 def test_another_unit_is_no_number() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from tests.system.real_tables import began, off, priced, requests_of, the_loop_closes
+from tests.system.real_tables import MOVED, began, off, priced, requests_of, the_loop_closes
 from tests.tables import madrid, madrid_csv
 
 
@@ -29,7 +30,10 @@ def test_the_loop_closes_on_madrid(tmp_path: Path) -> None:
     prices = fresh["precio"].map(number).tolist()
     answers = the_loop_closes(bench, rows, prices)
     assert off(answers, prices) < 0.25
+    # In the file's own hand: semicolons and decimal commas.
+    written = priced(bench, "madrid.csv").str.replace(",", ".").astype(float)
+    assert len(written) == 600
+    assert written.median() == pytest.approx(fresh["precio"].map(number).median() * MOVED, rel=0.4)
     logged = pd.read_csv(tmp_path / "logs" / "madrid" / "predictions.csv")
     assert list(logged)[3:-1] == features
-    assert len(priced(bench, "madrid.csv")) == 600
     assert (logged["superficie"] == asked["superficie"].iloc[0]).any()
