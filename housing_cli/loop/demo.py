@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from housing_cli.config import Settings, load_settings
 from housing_cli.data.shipped import NAME, shipped_table
 from housing_cli.errors import HousingError, ServeError, UsageError
 from housing_cli.files import reason
@@ -31,6 +33,22 @@ LEARNED, USUAL, MOVED = 280, 90, 70
 MOVE = 1.3
 _SEED = 7
 _PATIENCE = 60.0
+
+
+def check_settings(config: Path) -> None:
+    """Raise `UsageError` for a settings file that would lead the demo to places of its own.
+
+    A demo must never write into a registry or a log that is in use. Raises `ConfigError`, too.
+    """
+    found, usual = load_settings(config, environ={}), Settings()
+    places = {"[data]": (found.data, usual.data), "[registry]": (found.registry, usual.registry),
+              "[log]": (found.log, usual.log)}  # fmt: skip
+    if own := [name for name, (one, other) in places.items() if one != other]:
+        raise UsageError(
+            f"`{config}` sets `{own[0]}`, and the demo has a table, a registry and a log of its "
+            "own",
+            "leave that section out, or go without `--config`",
+        )
 
 
 @contextlib.contextmanager
@@ -124,11 +142,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Server]:
-    """Run `housing serve` on a free port in the current directory, and end it afterwards."""
+def serving(options: str = "") -> Iterator[Server]:
+    """Run `housing serve` on a free port in the current directory, and end it afterwards.
+
+    options: more of them, as one types them.
+    """
     clean = {k: v for k, v in os.environ.items() if not k.startswith("GITHUB_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "housing_cli", "serve", "--port", "0"],
+        [sys.executable, "-m", "housing_cli", "serve", "--port", "0", *shlex.split(options)],
         env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         start_new_session=True,  # Ctrl-C is this process's to pass on
     )  # fmt: skip

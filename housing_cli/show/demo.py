@@ -49,12 +49,17 @@ class Teller:
             raise UnheardError(unwritten(error)) from error
 
 
-def ended(steps: Sequence[dict[str, Any]], folder: Path, seconds: float) -> Result:
-    """Return the result: every step, where all of it lies, and what to try there."""
+def ended(
+    steps: Sequence[dict[str, Any]], folder: Path, seconds: float, carried: str = ""
+) -> Result:
+    """Return the result: every step, where all of it lies, and what to try there.
+
+    carried: options that the next command needs as well.
+    """
     where = str(folder)
     notes = [f"{span(seconds)}; registry, log and table are in `{where}`"]
     if where == ".":
-        notes.append("next: housing status")
+        notes.append(f"next: housing status{carried}")
     else:
-        notes.append(f"next: cd {shlex.quote(where)} && housing status")
+        notes.append(f"next: cd {shlex.quote(where)} && housing status{carried}")
     return Result("demo", {"steps": list(steps), "folder": where}, notes=notes)

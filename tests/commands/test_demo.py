@@ -54,6 +54,25 @@ def test_a_folder_that_is_not_empty_stays_as_it_is(workshop: Path, housing: Hous
     assert [file.name for file in workshop.iterdir()] == ["mine.txt"]
 
 
+def test_a_settings_file_chooses_the_model_and_never_the_places(
+    workshop: Path, housing: Housing
+) -> None:
+    quick = workshop / "quick.toml"
+    quick.write_text("[model.params]\nn_estimators = 20\n[train]\nrepeats = 1\n")
+    ran = housing("demo", "--into", "played", "--config", "quick.toml", "--json")
+    assert ran.code == 0, ran.stderr
+    steps = ran.json["data"]["steps"]
+    assert [step["exit_code"] for step in steps] == [0, 0, 2, 0, 0]
+    assert steps[0]["command"] == f"housing train --tag first --config {quick}"
+    assert steps[2]["data"]["next"]["command"] == f"housing retrain --promote --config {quick}"
+    assert ran.stderr.endswith(f"next: cd played && housing status --config {quick}\n")
+    assert sorted(file.name for file in workshop.iterdir()) == ["played", "quick.toml"]
+    quick.write_text('[registry]\npath = "/in/use"\n')
+    refused = housing("demo", "--into", "again", "--config", "quick.toml")
+    assert refused.code == 64 and "`[registry]`" in refused.stderr
+    assert not (workshop / "again").exists()
+
+
 def test_it_ends_where_nobody_reads(workshop: Path) -> None:
     read, write = os.pipe()
     os.close(read)
