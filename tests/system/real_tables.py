@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from tests.system.processes import Done, Server, housing, serving
 
@@ -79,6 +80,12 @@ def the_loop_closes(
         assert asked.status_code == 200, asked.text
         answers: list[dict[str, Any]] = asked.json()["predictions"]
         assert answers[0]["predicted_price"] == single.json()["predicted_price"]
+        said = server.client.post("/explain", json=rows[0])
+        assert said.status_code == 200, said.text
+        parts = {one["feature"]: one["contribution"] for one in said.json()["contributions"]}
+        assert parts.keys() == rows[0].keys()
+        total = said.json()["base"] + sum(parts.values())
+        assert total == pytest.approx(single.json()["predicted_price"], rel=1e-5)
         for answer, price in zip(answers, prices, strict=True):
             body = {"id": answer["id"], "real_price": price * MOVED}
             labeled = server.client.post("/feedback", json=body)
