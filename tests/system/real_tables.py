@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -69,6 +70,20 @@ def requests_of(table: pd.DataFrame, features: Sequence[str]) -> list[dict[str, 
     return found
 
 
+def is_explained(server: Server, row: dict[str, Any], version: str) -> None:
+    """Check that what each feature of a row adds, in the row's own words, makes up its price."""
+    asked = server.client.post("/explain", json=row)
+    assert asked.status_code == 200, asked.text
+    told = asked.json()
+    assert (told["model_version"], told["exact"]) == (version, True)
+    assert {one["feature"]: one["value"] for one in told["contributions"]} == row
+    if told["scale"] == "log":
+        whole = told["base"] * math.prod(one["factor"] for one in told["contributions"])
+    else:
+        whole = told["base"] + sum(one["contribution"] for one in told["contributions"])
+    assert whole == pytest.approx(told["predicted_price"], rel=1e-6)
+
+
 def the_loop_closes(
     bench: Bench, rows: Sequence[dict[str, Any]], prices: Sequence[float]
 ) -> list[dict[str, Any]]:
@@ -76,6 +91,7 @@ def the_loop_closes(
     with bench.serving() as server:
         single = server.client.post("/predict", json=rows[0])
         assert single.status_code == 200, single.text
+        is_explained(server, rows[0], "v1")
         asked = server.client.post("/predict/batch", json={"rows": list(rows)})
         assert asked.status_code == 200, asked.text
         answers: list[dict[str, Any]] = asked.json()["predictions"]
@@ -100,6 +116,7 @@ def the_loop_closes(
         server.wait_for(lambda: server.client.get("/version").json()["version"] == "v2", timeout=5)
         again = server.client.post("/predict", json=rows[0]).json()
         assert again["model_version"] == "v2"
+        is_explained(server, rows[1], "v2")
     return answers
 
 

@@ -130,3 +130,14 @@ def test_a_word_that_must_be_known_is_left_to_the_models() -> None:
     readers = Bodies(WORDS, refuse=True)
     assert readers.row(b'{"place": "MARS", "pool": null, "sold": null}') is None
     assert readers.row(b'{"place": "INLAND", "pool": null, "sold": null}') == (5.0, None, None)
+
+
+def test_a_body_that_is_explained_is_read_as_numbers_and_as_it_was_sent() -> None:
+    schema = FeatureSchema(
+        ("word", "n", "day"), "y", {}, {"word": Category({"a": 7}), "day": Date("2020-01-01")}
+    )
+    read = Bodies(schema).valued
+    body = b'{"n": 2, "day": "1970-01-03", "word": " a"}'
+    assert read(body) == ((7.0, 2.0, 2.0), (" a", 2.0, "1970-01-03"))
+    assert read(b'{"n": 2, "day": "soon", "word": "a"}') is None
+    assert Bodies(FeatureSchema(("n",), "y")).valued(b'{"n": null}') == ((None,), (None,))
