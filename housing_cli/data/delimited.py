@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from housing_cli.data.encodings import Text, text_of
-from housing_cli.data.header import PART, check_header, hits, printable
+from housing_cli.data.header import PART, check_header, hits, printable, title
 from housing_cli.data.marks import with_points
 from housing_cli.data.reading import Columns, Reading
 from housing_cli.data.schema import FeatureSchema
@@ -69,6 +69,8 @@ def csv_texts(path: Path, raw: bytes, schema: FeatureSchema | None) -> Delimited
             if schema is not None:
                 check_begin(header, path, text, schema)
                 check_header(header, path, schema)
+        elif schema is None and not rows and sum(map(bool, header)) == 1 < sum(map(bool, row)):
+            raise title(path, "line 1", next(filter(None, header)))
         elif len(row) != len(header):
             raise DataError(
                 f"`{path}`, {place}: {len(row)} values for {len(header)} columns",

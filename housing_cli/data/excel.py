@@ -18,7 +18,7 @@ from xml.etree.ElementTree import ParseError
 import pandas as pd
 
 from housing_cli.data.checks import Place
-from housing_cli.data.header import check_header, hits, printable
+from housing_cli.data.header import check_header, hits, printable, title
 from housing_cli.data.kinds import word_of
 from housing_cli.data.marks import with_points
 from housing_cli.data.reading import Columns, Reading
@@ -114,6 +114,8 @@ def excel_rows(
     header = _names(first)
     if schema is not None:
         _check_begin(header, sheets[sheet], path, schema)
+    elif rows and sum(map(bool, header)) == 1 < sum(map(_is_filled, rows[0][1])):
+        raise title(path, f"row {sheets[sheet][0][0]}", next(filter(None, header)))
     while header and not header[-1] and all(_at(row, len(header) - 1) is None for _, row in rows):
         header.pop()
     if not rows:

@@ -10,6 +10,7 @@ from typing import Any
 from housing_cli.data import delimited, excel
 from housing_cli.data.delimited import csv_texts
 from housing_cli.data.excel import excel_rows
+from housing_cli.data.header import check_names_there
 from housing_cli.data.parquet import parquet_columns, parquet_header
 from housing_cli.data.reading import Columns, Reading
 from housing_cli.data.schema import FeatureSchema
@@ -57,6 +58,12 @@ def because(path: Path, name: str, error: DataError) -> str:
 
 def open_foreign(path: Path) -> Foreign:
     """Open a table whose columns are not known. Raises `DataError`."""
+    opened = _opened(path)
+    check_names_there(opened.header, path)
+    return opened
+
+
+def _opened(path: Path) -> Foreign:
     raw, _ = unpacked(path, read_bytes(path))
     reader = reader_of(path, raw)
     if reader is parquet_columns:

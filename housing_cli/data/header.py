@@ -16,6 +16,7 @@ SHOWN = 5
 FOREIGN = 12
 """The same of a table that is another one."""
 PART = "part the columns by commas, semicolons or tabs"
+_OTHER_SEPARATORS = "|:^"
 _CASE, _SPACES, _UNICODE = "upper and lower case", "spaces", "Unicode form"
 _OWN = "name the right ones under `[data]` in the settings"
 _SETTINGS = "writes settings for it; `--config FILE` names those that there are"
@@ -53,6 +54,29 @@ def check_header(
         named = ", ".join(f"`{name}`" for name in missing)
         hint = _hint(header, missing, path, schema, len(needed))
         raise DataError(f"`{path}` lacks column{plural} {named}", hint)
+
+
+def check_names_there(header: Sequence[str], path: Path) -> None:
+    """Raise `DataError` where the first line of an unknown table holds no column names."""
+    if all(_is_number(name) for name in header):
+        raise DataError(
+            f"`{path}` has no column names",
+            f"write them into the first line, which holds {_shown(header)}",
+        )
+    mark = next((mark for mark in _OTHER_SEPARATORS if mark in header[0]), "")
+    if len(header) == 1 and mark:
+        raise DataError(
+            f"`{path}` has one column, `{printable(header[0])}`",
+            f"its columns seem to be parted by `{mark}`; {PART}",
+        )
+
+
+def title(path: Path, place: str, name: str) -> DataError:
+    """Return what to raise where the first line of an unknown table holds one name alone."""
+    return DataError(
+        f"`{path}`, {place}: `{printable(name)}` stands where the column names should",
+        "remove what stands before the column names",
+    )
 
 
 def _check_once(header: Sequence[str], needed: Sequence[str], path: Path) -> None:
@@ -117,7 +141,7 @@ def _difference(one: str, other: str) -> str:
 
 def _separator(line: str, schema: FeatureSchema) -> str | None:
     """Return what parts the names of `line`, where that is a character that no table may use."""
-    return next((mark for mark in "|:^" if hits(line.split(mark), schema) > 1), None)
+    return next((mark for mark in _OTHER_SEPARATORS if hits(line.split(mark), schema) > 1), None)
 
 
 def _is_number(name: str) -> bool:

@@ -77,7 +77,9 @@ def init(
     `configs/NAME.toml`, or the file that every command reads where there is none. force: replace
     what is there. Raises `UsageError` for a target that is none, `DataError`, `ConfigError`.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if not path.exists():
+        raise DataError(f"`{path}` does not exist", "give a CSV, Parquet or Excel file")
+    if not path.is_file() and not path.is_dir():
         raise DataError(f"`{path}` is a pipe or a device", "settings name a file: save it as one")
     opened = open_foreign(path)
     target = _target(opened, target)

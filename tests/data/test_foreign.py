@@ -43,6 +43,33 @@ def test_the_separator_is_the_one_that_parts_the_rows_too(tmp_path: Path) -> Non
     assert open_foreign(file).header == ["area, in m2, or so", "price"]
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("1,2,3\n4,5,6\n", "has no column names", "which holds `1`, `2`, `3`"),
+        ("a|b|price\n1|2|3\n", "has one column, `a|b|price`", "parted by `|`"),
+        ("Houses of May\n\na,b\n1,2\n", "line 1: `Houses of May` stands where", "remove what"),
+        ("Houses of May,\na,b\n1,2\n", "line 1: `Houses of May` stands where", "remove what"),
+    ],
+)
+def test_a_file_without_column_names_at_its_top_is_told(
+    text: str, said: str, hint: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(text)
+    with pytest.raises(DataError) as raised:
+        open_foreign(file)
+    assert said in raised.value.message and hint in raised.value.hint
+
+
+def test_a_title_in_a_workbook_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "t.xlsx"
+    titled = pd.DataFrame({"Houses of May": ["area", 1, 2], "": ["price", 3, 4]})
+    file.write_bytes(workbook(titled))
+    with pytest.raises(DataError, match="row 1: `Houses of May` stands where"):
+        open_foreign(file)
+
+
 def test_a_column_that_may_be_two_numbers_is_left_out_and_the_target_is_refused(
     tmp_path: Path,
 ) -> None:

@@ -96,6 +96,16 @@ def test_a_table_that_cannot_be_used_leaves_nothing(text: str, said: str, worksh
     assert not Path("configs").exists()
 
 
+def test_what_is_no_file_is_said(workshop: Path) -> None:
+    with pytest.raises(DataError, match=r"`t\.csv` does not exist") as raised:
+        init(Path("t.csv"), "price")
+    assert raised.value.hint == "give a CSV, Parquet or Excel file"
+    with pytest.raises(DataError, match="is a directory"):
+        init(Path(), "price")
+    with pytest.raises(DataError, match="is a pipe or a device"):
+        init(Path("/dev/null"), "price")
+
+
 def test_a_file_that_cannot_be_written_leaves_nothing(houses: Path) -> None:
     Path("configs").write_text("a file")
     with pytest.raises(ConfigError, match="cannot be written"):
