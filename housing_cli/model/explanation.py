@@ -106,6 +106,12 @@ class Explained:
     contributions: Floats
     scale: Scale = "price"
 
+    def prices(self) -> Floats:
+        """Return the prices (n,) that base and contributions make up."""
+        if self.scale == "log":
+            return np.asarray(self.base * self.contributions.prod(axis=1))
+        return np.asarray(self.base + self.contributions.sum(axis=1))
+
 
 class Explainer:
     """Explains rows of features by one version's compiled model.

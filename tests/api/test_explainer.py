@@ -48,4 +48,5 @@ def test_a_version_explains_all_of_its_training_rows(artifacts: Path) -> None:
     rows = training_rows(registry, served.version).matrix()[:40]
     found = load_explainer(registry, served.version, served.model).explain(rows)
     prices = served.model.score(rows)
-    assert found.base + found.contributions.sum(axis=1) == pytest.approx(prices, rel=1e-6)
+    assert found.prices() == pytest.approx(prices, rel=1e-6)
+    assert found.prices()[0] == pytest.approx(found.base + found.contributions[0].sum())

@@ -57,8 +57,7 @@ def test_contributions_and_base_sum_to_the_price_of_every_regressor(regressor: s
     rows = np.vstack([BOSTON.features[:6], np.full((1, 13), np.nan)])
     found = explainer.explain(rows)
     assert found.contributions.shape == (7, 13)
-    sums = found.base + found.contributions.sum(axis=1)
-    assert sums == pytest.approx(compiled.score(rows), rel=1e-6)
+    assert found.prices() == pytest.approx(compiled.score(rows), rel=1e-6)
 
 
 @pytest.mark.slow
@@ -111,8 +110,7 @@ def test_stacking_is_exact_with_a_linear_final_estimator(passthrough: bool) -> N
     _, made, explainer, compiled = explained("StackingRegressor", params=params)
     found = explainer.explain(BOSTON.features[:5])
     assert explainer.exact
-    sums = found.base + found.contributions.sum(axis=1)
-    assert sums == pytest.approx(compiled.score(BOSTON.features[:5]), rel=1e-5)
+    assert found.prices() == pytest.approx(compiled.score(BOSTON.features[:5]), rel=1e-5)
     assert sum(isinstance(part, LinearPart) for part in made.parts) == 1 + passthrough
 
 
@@ -142,6 +140,5 @@ def test_a_table_of_one_kind_alone_is_explained(kind: Category | Date, regressor
     _, _, explainer, compiled = explained(regressor, features, target, schema)
     assert explainer.exact
     found = explainer.explain(features[:4])
-    sums = found.base + found.contributions.sum(axis=1)
-    assert sums == pytest.approx(compiled.score(features[:4]), rel=1e-5)
+    assert found.prices() == pytest.approx(compiled.score(features[:4]), rel=1e-5)
     assert np.abs(found.contributions[:, 0]).sum() > np.abs(found.contributions[:, 1]).sum()

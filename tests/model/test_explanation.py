@@ -29,8 +29,8 @@ def test_a_logarithms_contributions_are_factors_of_the_price() -> None:
     log = Explainer(msgspec.structs.replace(read, scale="log"), raw, compiled)
     found = log.explain(BOSTON.features[:5])
     assert found.scale == "log"
-    products = found.base * found.contributions.prod(axis=1)
-    assert products == pytest.approx(np.exp(compiled.score(BOSTON.features[:5])), rel=1e-6)
+    assert found.prices() == pytest.approx(found.base * found.contributions.prod(axis=1))
+    assert found.prices() == pytest.approx(np.exp(compiled.score(BOSTON.features[:5])), rel=1e-6)
 
 
 def test_counts_are_packed_and_wrong_ones_refused() -> None:
