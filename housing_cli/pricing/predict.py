@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -50,7 +50,8 @@ class Priced:
     rows: how many were priced; refused: how many were not, and the first reasons. unknown: how
     often which word of which feature was met that the vocabulary lacks. columns: what the columns
     of the prices are called. errors: the file that lists what was refused, where there is one.
-    logged: how many predictions were recorded. reading: how the table was read.
+    logged: how many predictions were recorded. reading: how the table was read. outside: in how
+    many rows a feature was beyond all that the version learned.
     """
 
     version: str
@@ -64,6 +65,7 @@ class Priced:
     place: Callable[[int], str]
     logged: int = 0
     reading: Reading = field(default_factory=Reading)
+    outside: dict[str, int] = field(default_factory=dict)
 
 
 def load(settings: Settings, ref: str) -> Served:
@@ -136,6 +138,7 @@ def price_table(
         place=source.place,
         logged=run.rows if record else 0,
         reading=source.reading,
+        outside=dict(run.outside.most_common()),
     )
 
 
@@ -222,6 +225,7 @@ class _Run:
         self._served, self._writer, self._listed, self._log = served, writer, listed, log
         self._why = why
         self.rows = 0
+        self.outside: Counter[str] = Counter()
 
     def all(
         self, blocks: Iterable[tuple[Records, Rows, Scored]], source: Source, progress: Progress
@@ -260,6 +264,8 @@ class _Run:
         if self._why is not None:
             columns += self._why.columns(features)
         self._writer.write(records.texts, kept, columns)
+        for names in self._served.outside_of(features).values():
+            self.outside.update(names)
         self._listed.add(refused)
         self.rows += len(prices)
 

@@ -26,6 +26,7 @@ def result_of(priced: Priced, out: Path | None) -> Result:
         "errors_file": None if priced.errors is None else str(priced.errors),
         "columns": list(priced.columns),
         "unknown_categories": priced.unknown,
+        "outside": priced.outside,
         "logged": priced.logged,
         "read": priced.reading.as_dict(),
         "seconds": round(priced.seconds, 3),
@@ -34,6 +35,7 @@ def result_of(priced: Priced, out: Path | None) -> Result:
     logged = " and logged" if priced.logged else ""
     done = f"{counted(priced.rows, 'row')} priced with {priced.version}{logged}{into}"
     notes = [done, *reading_notes(priced.reading), *_renamed(priced), *_unknown(priced)]
+    notes += _outside(priced)
     show = [] if out is None else [notes.pop(0)]
     if not priced.refused:
         return Result("predict", data, show=show, notes=notes)
@@ -75,3 +77,14 @@ def _unknown(priced: Priced) -> list[str]:
         rows = counted(sum(words.values()), "row")
         notes.append(f"warning: `{name}` holds unknown words in {rows}: {named}{more}")
     return notes
+
+
+def _outside(priced: Priced) -> list[str]:
+    """Say which features are beyond the learned range, those of the most rows first."""
+    if not priced.outside:
+        return []
+    most = list(priced.outside.items())[:_WORDS]
+    named = ", ".join(f"`{name}` in {counted(rows, 'row')}" for name, rows in most)
+    left = len(priced.outside) - len(most)
+    more = f" and {counted(left, 'feature')} more" if left else ""
+    return [f"warning: beyond all that was learned: {named}{more}"]

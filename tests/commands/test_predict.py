@@ -52,6 +52,7 @@ def test_a_file_is_named_and_the_json_object_tells_all(
         "errors_file": None,
         "columns": ["predicted_price", "lower", "upper", "model_version"],
         "unknown_categories": {},
+        "outside": {},
         "logged": 0,
         "read": {
             "format": "csv",

@@ -76,6 +76,20 @@ def test_words_have_the_price_of_predict(workshop: Path) -> None:
     assert result.first[0].reason.startswith("Value error, unknown category: known are")
 
 
+def test_rows_beyond_the_learned_range_are_priced_and_counted(
+    settings: Settings, workshop: Path
+) -> None:
+    frame = pd.read_csv(SHIPPED)[FEATURES].head(20)
+    frame["TAX"] = frame["TAX"].astype(float)
+    frame.loc[3, "RM"], frame.loc[[3, 9], "TAX"] = 99.0, 1.0
+    frame.to_csv("far.csv", index=False)
+    result, table = priced(settings, "far.csv")
+    assert (result.rows, result.outside) == (20, {"TAX": 2, "RM": 1})
+    said = answers(settings, frame)
+    assert [one.get("outside") for one in said if "outside" in one] == [["RM", "TAX"], ["TAX"]]
+    assert table["predicted_price"].tolist() == [one["predicted_price"] for one in said]
+
+
 def test_blocks_change_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     _, whole = priced(settings, SHIPPED)
     for module in (records, source):

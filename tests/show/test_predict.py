@@ -40,6 +40,15 @@ def test_unknown_words_are_counted_and_named() -> None:
     )
 
 
+def test_features_beyond_the_learned_range_are_named_with_their_rows() -> None:
+    outside = {"TAX": 1200, "RM": 1, "B": 1, "ZN": 1}
+    result = result_of(priced(outside=outside), Path("out.csv"))
+    said = "`TAX` in 1200 rows, `RM` in 1 row, `B` in 1 row and 1 feature more"
+    assert list(result.notes) == [f"warning: beyond all that was learned: {said}"]
+    assert result.data["outside"] == outside
+    assert result.exit_code == ExitCode.OK
+
+
 def test_refused_rows_are_a_known_failure_of_those_rows_alone() -> None:
     first = (Refusal(7, "RM", "below 0", "-1"), Refusal(9, "", "1 values for 2 columns"))
     result = result_of(priced(refused=2, first=first), None)
