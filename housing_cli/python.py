@@ -15,6 +15,7 @@ Failures are `housing_cli.errors.HousingError`; their hint is a note of the exce
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from housing_cli.errors import HousingError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from housing_cli.api.served import Served
     from housing_cli.config import Settings
@@ -73,6 +76,16 @@ class Model:
         """Return the names of the columns that the version needs."""
         return self._served.schema.features
 
+    def _numbers(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the features (n, k) of a frame, and warn of words that nobody has learned."""
+        from housing_cli.pricing.frames import numbers_of
+        from housing_cli.show.predict import unknown_line
+
+        numbers, unknown = numbers_of(frame, self._served.schema, refuse=self._refuse)
+        for name, words in unknown.items():
+            warnings.warn(unknown_line(name, words), stacklevel=3)
+        return numbers
+
     @overload
     def predict(self, frame: pd.DataFrame, *, intervals: Literal[False] = False) -> pd.Series: ...
 
@@ -84,7 +97,8 @@ class Model:
 
         Columns are taken by their names, in any order; others than the features are ignored. A
         price is what `/predict` answers for the row, to the last bit. intervals: a frame with
-        `predicted_price`, `lower` and `upper`. Nothing is logged.
+        `predicted_price`, `lower` and `upper`. Nothing is logged. Words that the version has not
+        learned are a warning, or refused as `api.unknown_category` says.
 
         Raises:
             DataError: columns are missing, or a row is one that `/predict` would refuse.
@@ -94,10 +108,9 @@ class Model:
 
         from housing_cli.api.served import NOT_FINITE
         from housing_cli.errors import DataError
-        from housing_cli.pricing.frames import numbers_of
 
         with _hints():
-            numbers = numbers_of(frame, self._served.schema, refuse=self._refuse)
+            numbers = self._numbers(frame)
             prices, spreads = self._served.model.scored(numbers)
             if not np.isfinite(prices).all():
                 row = frame.index[int(np.argmin(np.isfinite(prices)))]
@@ -123,11 +136,10 @@ class Model:
         import pandas as pd
 
         from housing_cli.api.explainer import rounded
-        from housing_cli.pricing.frames import numbers_of
         from housing_cli.pricing.predict import explainer
 
         with _hints():
-            numbers = numbers_of(frame, self._served.schema, refuse=self._refuse)
+            numbers = self._numbers(frame)
             if self._explainer is None:
                 self._explainer = explainer(self._settings, self._served)
             found = self._explainer.explain(numbers)

@@ -14,8 +14,11 @@ import pandas as pd
 import pytest
 
 import housing_cli
+from housing_cli.config import load_settings
 from housing_cli.errors import DataError, VersionNotFound
+from housing_cli.loop.train import train
 from tests.conftest import FEATURES, ROOT, SHIPPED, Housing
+from tests.tables import california
 
 
 @pytest.fixture
@@ -89,6 +92,24 @@ def test_prices_are_explained_by_name(houses: pd.DataFrame) -> None:
     assert model.explain(few[:0]).shape == (0, 14)
     with pytest.raises(DataError, match="lacks column `RM`"):
         model.explain(few.drop(columns="RM"))
+
+
+def test_unknown_words_are_a_warning(workshop: Path) -> None:
+    frame = california(200, 1)
+    frame.to_csv("t.csv", index=False)
+    features = [str(name) for name in frame if name != "median_house_value"]
+    data = {"data.path": "t.csv", "data.features": features, "data.target": "median_house_value"}
+    quick = {"model.params": {"n_estimators": 5}, "train.repeats": 1}
+    train(load_settings(None, {**data, **quick}))
+    model = housing_cli.load()
+    frame.loc[:1, "ocean_proximity"] = "MARS"
+    with pytest.warns(UserWarning, match="holds unknown words in 2 rows: `MARS`") as told:
+        prices = model.predict(frame)
+    assert told[0].filename == __file__
+    assert prices.notna().all()
+    refusing = housing_cli.load(settings={"api.unknown_category": "refuse"})
+    with pytest.raises(DataError, match=r"row 0: `ocean_proximity` is `MARS`: .*unknown category"):
+        refusing.predict(frame)
 
 
 def test_the_log_and_the_judgment(houses: pd.DataFrame, housing: Housing) -> None:

@@ -109,8 +109,12 @@ def _check(file: str, to: Path | None, errors: Path | None, *, as_json: bool) ->
         )
     if to is not None and to.is_file() and Path(file).is_file() and to.samefile(file):
         raise UsageError(f"`--out {to}` is the table itself", "give another file")
-    if errors is not None and to is not None and errors.absolute() == to.absolute():
+    if errors is None:
+        return
+    if to is not None and errors.absolute() == to.absolute():
         raise UsageError("`--errors` and `--out` name one file", "give another file")
+    if errors.is_file() and Path(file).is_file() and errors.samefile(file):
+        raise UsageError(f"`--errors {errors}` is the table itself", "give another file")
 
 
 def _nobody(what: str, done: int, total: int) -> None:

@@ -25,8 +25,12 @@ Floats = NDArray[np.float64]
 _FRAME = Path("DataFrame")
 
 
-def numbers_of(frame: pd.DataFrame, schema: FeatureSchema, *, refuse: bool) -> Floats:
+def numbers_of(
+    frame: pd.DataFrame, schema: FeatureSchema, *, refuse: bool
+) -> tuple[Floats, dict[str, dict[str, int]]]:
     """Return the features (n, k) of a frame, whose columns have any order and may be more.
+
+    And in how many rows which unknown word of which feature is.
 
     Values are taken as `/predict` takes them: a number is no text, a missing one is NaN or `None`.
     refuse: words that a vocabulary lacks are refused. Raises `DataError`, which names the columns
@@ -38,13 +42,14 @@ def numbers_of(frame: pd.DataFrame, schema: FeatureSchema, *, refuse: bool) -> F
     odd = np.zeros(len(frame), dtype=bool)
     for at, name in enumerate(schema.features):
         if name in schema.kinds:
-            numbers[:, at], wrong, _ = values.codes(name, frame[name], _reader(schema, name))
+            numbers[:, at], wrong, met = values.codes(name, frame[name], _reader(schema, name))
+            values.count(name, met, np.ones(len(frame), dtype=bool))
         else:
             numbers[:, at], wrong = _column(frame[name])
         odd |= wrong
     odd |= values.beyond(numbers)
     _check(frame, values, np.flatnonzero(odd).tolist())
-    return numbers
+    return numbers, values.unknown_words()
 
 
 def _column(column: pd.Series) -> tuple[Floats, NDArray[np.bool_]]:

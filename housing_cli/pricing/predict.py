@@ -264,8 +264,11 @@ class _Run:
         if self._why is not None:
             columns += self._why.columns(features)
         self._writer.write(records.texts, kept, columns)
-        for names in self._served.outside_of(features).values():
-            self.outside.update(names)
+        # By columns: in a table of other houses every row may be outside.
+        for place, low, high, name in self._served.ranges:
+            values = features[:, place]
+            if beyond := int(((values < low) | (values > high)).sum()):
+                self.outside[name] += beyond
         self._listed.add(refused)
         self.rows += len(prices)
 

@@ -24,6 +24,9 @@ from housing_cli.data.schema import FeatureSchema
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+MOST_WORDS, OTHERS = 1000, "(other words)"
+"""Unknown words that are named; where there are more, these are counted together."""
+
 
 class Values:
     """Makes numbers of the values of `schema`.
@@ -79,7 +82,8 @@ class Values:
         """Count the unknown words of a feature in the rows that are kept."""
         for word, places in met.items():
             if found := int(kept[places].sum()):
-                self._unknown[name, word] += found
+                named = (name, word) in self._unknown or len(self._unknown) < MOST_WORDS
+                self._unknown[name, word if named else OTHERS] += found
 
     def unknown_words(self) -> dict[str, dict[str, int]]:
         """Return the unknown words of each feature, and in how many kept rows they were."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,13 +71,14 @@ def _renamed(priced: Priced) -> list[str]:
 
 
 def _unknown(priced: Priced) -> list[str]:
-    notes = []
-    for name, words in priced.unknown.items():
-        named = ", ".join(f"`{word}`" for word in list(words)[:_WORDS])
-        more = f" and {len(words) - _WORDS} more" if len(words) > _WORDS else ""
-        rows = counted(sum(words.values()), "row")
-        notes.append(f"warning: `{name}` holds unknown words in {rows}: {named}{more}")
-    return notes
+    return [f"warning: {unknown_line(*found)}" for found in priced.unknown.items()]
+
+
+def unknown_line(name: str, words: Mapping[str, int]) -> str:
+    """Return which unknown words a feature holds; words: in how many rows each of them is."""
+    named = ", ".join(f"`{word}`" for word in list(words)[:_WORDS])
+    more = f" and {len(words) - _WORDS} more" if len(words) > _WORDS else ""
+    return f"`{name}` holds unknown words in {counted(sum(words.values()), 'row')}: {named}{more}"
 
 
 def _outside(priced: Priced) -> list[str]:

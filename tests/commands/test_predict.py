@@ -101,6 +101,7 @@ def test_of_standard_output_refused_rows_are_counted_or_listed(
         (["t.csv", "--json"], "cannot both go to standard output"),
         (["table.csv", "--out", "table.csv"], "is the table itself"),
         (["table.csv", "--out", "a.csv", "--errors", "a.csv"], "name one file"),
+        (["table.csv", "--errors", "./table.csv"], "is the table itself"),
         (["table.csv", "--out", "a.xlsx"], "says no format"),
         ([], "missing argument"),
     ],

@@ -24,7 +24,7 @@ KINDS = FeatureSchema(
 
 
 def read(schema: FeatureSchema = NUMBERS, *, refuse: bool = False, **columns: Any) -> list[Any]:
-    numbers = numbers_of(pd.DataFrame(columns), schema, refuse=refuse)
+    numbers, _ = numbers_of(pd.DataFrame(columns), schema, refuse=refuse)
     return np.where(np.isnan(numbers), None, numbers.astype(object)).tolist()  # type: ignore[call-overload, no-any-return]
 
 
@@ -109,7 +109,10 @@ def test_categorical_columns_and_days_of_pandas_do() -> None:
 
 
 def test_unknown_words_are_refused_where_the_api_refuses_them() -> None:
-    assert read(KINDS, sea=["MARS"], pool=[None], sold=[None])[0][0] is not None
+    frame = pd.DataFrame({"sea": ["MARS", "MARS"], "pool": None, "sold": None})
+    numbers, unknown = numbers_of(frame, KINDS, refuse=False)
+    assert not np.isnan(numbers[:, 0]).any()
+    assert unknown == {"sea": {"MARS": 2}}
     with pytest.raises(DataError, match="unknown category: known are"):
         read(KINDS, refuse=True, sea=["MARS"], pool=[None], sold=[None])
 

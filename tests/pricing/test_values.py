@@ -8,6 +8,7 @@ import pytest
 
 from housing_cli.data.kinds import Category, vocabulary
 from housing_cli.data.schema import FeatureSchema
+from housing_cli.pricing import values as module
 from housing_cli.pricing.values import Values
 
 WORDS = Category(vocabulary(["INLAND", "NEAR BAY"]))
@@ -57,3 +58,14 @@ def test_a_row_has_each_reason_once() -> None:
     said = Values(SCHEMA, refuse=False).refusals({"sea": 1.5, "rooms": "x"})
     assert said == list(dict.fromkeys(said))
     assert {name for name, _ in said} == {"sea", "rooms"}
+
+
+def test_more_words_than_anybody_reads_are_counted_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_WORDS", 2)
+    values = Values(SCHEMA, refuse=False)
+    kept = np.ones(4, dtype=bool)
+    values.count("sea", {"a": [0], "b": [1], "c": [2], "d": [3]}, kept)
+    values.count("sea", {"a": [0], "c": [1, 2]}, kept)
+    assert values.unknown_words() == {"sea": {"a": 2, "b": 1, "(other words)": 4}}
