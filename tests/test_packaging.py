@@ -96,12 +96,13 @@ def test_the_installed_wheel_says_its_version(serving: Path) -> None:
     assert run(serving, "--version").stdout == f"housing {__version__}\n"
 
 
-@pytest.mark.parametrize("verb", ["train", "retrain", "predict houses.csv"])
+@pytest.mark.parametrize("verb", ["train", "retrain", "predict houses.csv", "demo --into made"])
 def test_a_serving_installation_says_what_it_lacks(verb: str, serving: Path) -> None:
     done = run(serving, *verb.split())
     assert done.returncode == 1
     assert re.match(r"error: this installation serves only: `\S+` is not installed", done.stderr)
     assert "`pip install .` in the clone" in done.stderr
+    assert not (serving / "made").exists()
     assert run(serving, "registry", "ls").returncode == 0
 
 

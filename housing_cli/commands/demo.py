@@ -30,6 +30,7 @@ def command(
     that you may type; directory, registry and log stay for that. Of a settings file it takes what
     is no place: another model, say. Variables do not count.
     """
+    import housing_cli.loop.train  # noqa: F401 - what cannot be imported leaves no stage behind
     from housing_cli.loop.demo import check_settings, stage
     from housing_cli.show.demo import Teller, UnheardError, ended
 

@@ -147,7 +147,7 @@ def _judged(settings: Settings, usual: Settings, asked: _Asked) -> Result:
         return result
     from housing_cli.show.report import leaving_the_report
 
-    return leaving_the_report(result, judged, asked.report)
+    return leaving_the_report(result, judged, asked.report, asked.carried)
 
 
 def _replayed(settings: Settings, asked: _Asked) -> Result:

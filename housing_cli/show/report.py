@@ -39,25 +39,26 @@ MOST_POINTS = 24
 _WORDS = {"healthy": "Healthy", "degraded": "Degraded", "insufficient": "Not judged"}
 
 
-def leaving_the_report(result: Result, judged: Evaluation, path: Path) -> Result:
+def leaving_the_report(result: Result, judged: Evaluation, path: Path, carried: str = "") -> Result:
     """Write the page beside the result; return it with where the page is, or why there is none.
 
-    A disk that is full must not turn a verdict into an error.
+    A disk that is full must not turn a verdict into an error. carried: options that the next
+    command needs as well.
     """
     try:
-        write_report(path, judged)
+        write_report(path, judged, carried)
     except ReportError as error:
         return warned(result, f"{error.message}\n  {error.hint}")
     return msgspec.structs.replace(result, show=[*result.show, f"report: {path}"])
 
 
-def write_report(path: Path, judged: Evaluation) -> None:
+def write_report(path: Path, judged: Evaluation, carried: str = "") -> None:
     """Write the page of `judged` to `path`. Raises `ReportError`."""
-    page.write_page(path, render(judged))
+    page.write_page(path, render(judged, carried))
 
 
-def render(judged: Evaluation) -> str:
-    """Return the page of `judged`."""
+def render(judged: Evaluation, carried: str = "") -> str:
+    """Return the page of `judged`; carried: as in `leaving_the_report`."""
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return page.render(
         "report.html",
@@ -66,7 +67,7 @@ def render(judged: Evaluation) -> str:
         verdict=judged.verdict.verdict,
         word=_WORDS[judged.verdict.verdict],
         sentence=_sentence(judged),
-        next=next_sentence(judged.advice),
+        next=next_sentence(judged.advice, carried),
         since=_since(judged),
         gauge=_gauge(judged),
         warnings=_warnings(judged),

@@ -42,8 +42,8 @@ def test_a_degraded_report_says_what_to_do_and_which_rows(tmp_path: Path) -> Non
     loop.live(rows[370:440], 1.3)
     judged = advised(loop.settings(), loop.evaluate())
     assert judged.advice is not None
-    text = render(judged)
-    assert "next: housing retrain --promote" in text
+    text = render(judged, " --config own.toml")
+    assert "next: housing retrain --promote --config own.toml" in text
     assert "70 labels, RMSE" in text
     assert all(row.id in text for row in judged.advice.worst_rows)
     assert "Other versions" not in text and "Worst rows" not in render(loop.evaluate())
