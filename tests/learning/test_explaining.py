@@ -12,11 +12,13 @@ from housing_cli.config.settings import Model
 from housing_cli.data.kinds import Category, Date, vocabulary
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.data.table import read_table
+from housing_cli.learning import explaining
 from housing_cli.learning.encoding import columns_of
 from housing_cli.learning.explaining import explanation_of
 from housing_cli.learning.export import export_onnx
 from housing_cli.learning.fitting import fit_pipeline
 from housing_cli.learning.pipeline import REGRESSORS, as_served, build_pipeline
+from housing_cli.learning.trees import trees_of
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.explanation import Explainer, Explanation, LinearPart, background_of
 from tests.conftest import SHIPPED
@@ -142,3 +144,25 @@ def test_a_table_of_one_kind_alone_is_explained(kind: Category | Date, regressor
     found = explainer.explain(features[:4])
     assert found.prices() == pytest.approx(compiled.score(features[:4]), rel=1e-5)
     assert np.abs(found.contributions[:, 0]).sum() > np.abs(found.contributions[:, 1]).sum()
+
+
+@pytest.mark.parametrize("wrong", [0, 2])
+def test_what_does_not_sum_to_the_price_is_sampled_and_fails_no_training(
+    wrong: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts of no row at all, and parts that count twice."""
+    if wrong == 0:
+        real = trees_of
+        monkeypatch.setattr(
+            explaining, "trees_of", lambda model: (real(model)[0], real(model)[1] * 0)
+        )
+    else:
+        parts = explaining._parts
+        monkeypatch.setattr(
+            explaining, "_parts", lambda model, weight, known: parts(model, wrong, known)
+        )
+    _, made, explainer, compiled = explained("DecisionTreeRegressor", params={"max_depth": 4})
+    assert made.parts == []
+    assert not explainer.exact
+    rows = BOSTON.features[:3]
+    assert explainer.explain(rows).prices() == pytest.approx(compiled.score(rows), rel=1e-6)
