@@ -28,6 +28,11 @@ _NUMBERS = {
 }  # fmt: skip
 _TEXTS = {"varchar", "enum", "boolean", "date", "timestamp", "timestamp_s", "timestamp_ms",
           "timestamp_ns", "timestamp with time zone"}  # fmt: skip
+# A word that was stored as a number has no decimal point, see `kinds.word_of`.
+_WORD = (
+    "CASE WHEN {0} = trunc({0}) AND abs({0}) < 1e37 "
+    "THEN CAST(CAST({0} AS HUGEINT) AS VARCHAR) ELSE CAST({0} AS VARCHAR) END"
+)
 TEXTS = "VARCHAR", "ENUM"
 """What `written_as_csv` calls the types of columns whose numbers may have any decimal mark."""
 
@@ -96,6 +101,8 @@ def written_as_csv(copy: Path, target: Path, path: Path, schema: FeatureSchema) 
                 _check_kind(path, name, kind)
                 if kind.id == "float":
                     quoted = f"CAST({quoted} AS DOUBLE)"
+                if name in schema.kinds and kind.id not in _TEXTS:
+                    quoted = _WORD.format(quoted)
             texts.append(f"CAST({quoted} AS VARCHAR)")
         # A line of nothing would be no row.
         nothing = "NA" if len(header) == 1 else ""

@@ -118,6 +118,8 @@ def open_source(name: str, schema: FeatureSchema) -> Iterator[Source]:
 
 def _opened(name: str, path: Path, held: contextlib.ExitStack) -> BinaryIO:
     if name == STDIN:
+        if sys.stdin is None:
+            raise DataError("standard input is closed", "give a file, or pipe a table in")
         return sys.stdin.buffer
     try:
         return held.enter_context(open_input(path))

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from housing_cli.data.kinds import Category, vocabulary
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import DataError
 from housing_cli.pricing import records, source
@@ -139,6 +140,20 @@ def test_parquet_is_read_to_the_last_digit_and_its_rows_are_numbered(tmp_path: P
 def test_features_of_single_precision_are_the_doubles_that_training_reads(tmp_path: Path) -> None:
     name = parquet_file(tmp_path, {"a": pd.Series([0.1], dtype="float32"), "b": [1]})
     assert rows_of(name) == [["0.10000000149011612", "1"]]
+
+
+def test_words_that_were_stored_as_numbers_are_words(tmp_path: Path) -> None:
+    schema = FeatureSchema(("a", "b"), "price", {}, {"a": Category(vocabulary(["98001"]))})
+    name = parquet_file(tmp_path, {"a": [98001.0, None, 1.5, 1e300], "b": [1.0, 2, 3, 4]})
+    assert rows_of(name, schema) == [
+        ["98001", "1.0"], ["", "2.0"], ["1.5", "3.0"], ["1e+300", "4.0"],
+    ]  # fmt: skip
+
+
+def test_a_closed_standard_input_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(DataError, match="standard input is closed"):
+        rows_of("-")
 
 
 def test_text_in_parquet_has_its_decimal_mark_too(tmp_path: Path) -> None:
