@@ -13,7 +13,7 @@ from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.show.advice import next_note
 from housing_cli.show.result import Cell, Result, Table, describe
-from housing_cli.words import short_time
+from housing_cli.words import counted, short_time
 
 if TYPE_CHECKING:
     from housing_cli.loop.promote import Promotion
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_IMPORTANT = 5
 """Features whose importance is shown; `--json` and the model card have more."""
+MANY_FEATURES = 20
+"""More names are not listed; `--json` has them."""
 
 
 def listed(registry: ModelRegistry, first: str = "train") -> Result:
@@ -58,7 +60,12 @@ def described(version: Version, aliases: dict[str, str]) -> Result:
     known["golden_rows"] = len(known.pop("golden")["outputs"])
     summary = _summary(version, aliases)
     data = {**known, "version": version.name, "aliases": summary["aliases"]}
-    facts = [[key, value] for key, value in _flat({**summary, **_brought_forward(known)}).items()]
+    shown = {**_brought_forward(known), "schema": _in_short(known["schema"])}
+    if dropped := known["data"].get("dropped"):
+        # Why something was left out is a sentence, and no key.
+        told = [f"{why}: {n}" for why, n in dropped.items()]
+        shown["data"] = {**known["data"], "dropped": told}
+    facts = [[key, value] for key, value in _flat({**summary, **shown}).items()]
     return Result("registry show", data, show=[Table(["key", "value"], facts, version.name)])
 
 
@@ -68,6 +75,20 @@ def _brought_forward(known: dict[str, Any]) -> dict[str, Any]:
     named = ", ".join(f"{name} {value:.3g}" for name, value in most)
     rest = {key: value for key, value in known.items() if key != "importances"}
     return {"importances": named or None, **rest}
+
+
+def _in_short(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema with each category in a few words, and of many features the first."""
+    features, kinds = schema["features"], {}
+    for name, kind in schema.get("kinds", {}).items():
+        kinds[name] = kind
+        if kind["kind"] == "category":
+            words = counted(len(kind.get("codes", ())), "word")
+            kinds[name] = f"category of {words}, {kind.get('encoding')}"
+    if len(features) > MANY_FEATURES:
+        more = len(features) - MOST_IMPORTANT
+        features = [*features[:MOST_IMPORTANT], f"and {more} more"]
+    return {**schema, "features": features, **({"kinds": kinds} if kinds else {})}
 
 
 def difference(first: Version, second: Version) -> Result:

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from housing_cli.data.kinds import Category, Date
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import ExitCode
 from housing_cli.loop.promote import Promotion
 from housing_cli.loop.verify import Verified
@@ -179,3 +181,22 @@ def test_the_most_important_features_are_shown_in_one_line(registry: ModelRegist
     assert result.data["importances"] == importances
     (told,) = (row for row in table(show.difference(known, version)) if row["key"] == "importances")
     assert told["v2"] is None or "f0 10" in str(told.values())
+
+
+def test_many_features_and_their_words_are_told_in_short_and_whole_in_json(
+    registry: ModelRegistry,
+) -> None:
+    version = registry.get("v1")
+    names = tuple(f"a long name {number}" for number in range(78))
+    kind = Category({f"word {number}": number for number in range(40)}, "target")
+    schema = FeatureSchema(names, "price", {}, {names[0]: kind, names[1]: Date("2020-01-01")})
+    data = msgspec.structs.replace(version.metadata.data, dropped={"rows without `price`": 2})
+    known = msgspec.structs.replace(version.metadata, schema=schema, data=data)
+    result = show.described(msgspec.structs.replace(version, metadata=known), {})
+    facts = {row["key"]: row["value"] for row in table(result)}
+    assert facts["schema.features"] == f"{', '.join(names[:5])}, and 73 more"
+    assert facts[f"schema.kinds.{names[0]}"] == "category of 40 words, target"
+    assert facts[f"schema.kinds.{names[1]}.reference"] == "2020-01-01"
+    assert facts["data.dropped"] == "rows without `price`: 2"
+    assert len(result.data["schema"]["features"]) == 78
+    assert len(result.data["schema"]["kinds"][names[0]]["codes"]) == 40
