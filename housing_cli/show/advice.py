@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,12 @@ KEYS = ("next", "since", "worst_rows", "other_versions", "better_version")
 def next_note(command: str, why: str = "") -> str:
     """Return the note that names the one command; why: said below it."""
     return f"next: housing {command}" + (f"\n{folded(why, '  ')}" if why else "")
+
+
+def command_of(notes: Sequence[str]) -> str | None:
+    """Return the command that the last of these notes names after `next:`, where it names one."""
+    last = notes[-1].splitlines()[0] if notes else ""
+    return last.removeprefix("next: ") if last.startswith("next: housing ") else None
 
 
 def advice_notes(advice: Advice | None, carried: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.show import train as of_training
-from housing_cli.show.advice import next_note
+from housing_cli.show.advice import command_of, next_note
 from housing_cli.show.reading import reading_notes
 from housing_cli.show.result import Result, Table
 from housing_cli.words import WIDTH, counted, share_in_short
@@ -35,7 +35,7 @@ def result_of(found: Initiated, trained: Trained | None = None) -> Result:
         "init",
         {
             **_payload(found),
-            "next": following[-1].splitlines()[0].removeprefix("next: "),
+            "next": command_of(following),
             "train": dict(training.data) if training is not None else None,
         },
         show=[_summary(found), _table(found), *(training.show if training is not None else [])],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
-from housing_cli.show.advice import next_note
+from housing_cli.show.advice import command_of, next_note
 from housing_cli.show.refusal import reason_lines, unlearned
 from housing_cli.show.result import Cell, Result, Table
 from housing_cli.show.tuning import tuning_notes
@@ -43,6 +43,7 @@ def result_of(done: Retrained, carried: str = "") -> Result:
         what = f"{name} is accepted by force"
     columns = ["rows", "n", f"{champion} {METRICS[found['metric']].label}", name, "better on"]
     low, high = found["interval"]
+    notes = _notes(done, carried)
     return Result(
         "retrain",
         {
@@ -60,6 +61,7 @@ def result_of(done: Retrained, carried: str = "") -> Result:
             "feedback_equal_to_prediction": done.equal,
             "feedback_beyond_float32": done.unfit[0],
             "feedback_beyond_float32_rows": list(done.unfit[1]),
+            "next": command_of(notes),
         },
         show=[
             what,
@@ -68,7 +70,7 @@ def result_of(done: Retrained, carried: str = "") -> Result:
             f"{low:+.3f} to {high:+.3f}",
             _level(done),
         ],
-        notes=_notes(done, carried),
+        notes=notes,
         outputs={
             "version": name,
             "promoted": done.promoted,

@@ -8,7 +8,7 @@ from housing_cli.data.kinds import Category, name_of
 from housing_cli.data.metrics import METRICS
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.registry import MODEL_FILE
-from housing_cli.show.advice import next_note
+from housing_cli.show.advice import command_of, next_note
 from housing_cli.show.reading import reading_notes
 from housing_cli.show.result import Result, Table
 from housing_cli.show.tuning import tuning_notes
@@ -24,6 +24,7 @@ def result_of(trained: Trained, carried: str = "") -> Result:
     version = trained.version
     metadata, schema = version.metadata, version.metadata.schema
     score = {name: metadata.metrics[name] for name in (*METRICS, "r2")}
+    following = next_notes(trained, carried)
     what = "is production now" if trained.production else "is registered"
     measured = Table(
         ["version", "tag", "rows", *(metric.label for metric in METRICS.values()), "R2"],
@@ -46,6 +47,7 @@ def result_of(trained: Trained, carried: str = "") -> Result:
             "tuning": metadata.evidence.get("tuning"),
             "path": str(version.directory),
             "promotion_refused": trained.refused or None,
+            "next": command_of(following),
         },
         show=[f"{version.name} {what}", measured],
         notes=[
@@ -55,7 +57,7 @@ def result_of(trained: Trained, carried: str = "") -> Result:
             *_copies_note(metadata.data),
             *tuning_notes(metadata.evidence),
             *_useless_note(metadata.metrics["r2"]),
-            *next_notes(trained, carried),
+            *following,
         ],
         outputs={"version": version.name, "production": trained.production, **score},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,18 @@ def test_production_is_served_next_and_any_other_version_promoted(trained: Train
     registered = result_of(Trained(trained.version, False, {}, 0.0))
     assert registered.show[0] == "v1 is registered"
     assert list(registered.notes) == ["next: housing promote v1"]
+    assert registered.data["next"] == "housing promote v1"
+
+
+def test_what_would_be_refused_is_not_proposed(trained: Trained) -> None:
+    refused = result_of(replace(trained, production=False, refused="it is worse"), " --set a.b=c")
+    assert list(refused.notes) == [
+        "note: `promote` would refuse it without `--force`: it is worse",
+        "next: housing registry diff production v1 --set a.b=c",
+    ]
+    assert refused.data["promotion_refused"] == "it is worse"
+    unsigned = result_of(replace(trained, production=False, refused="no key", unsigned=True))
+    assert unsigned.data["next"] == "housing registry sign v1 --untrusted"
 
 
 def test_what_is_no_number_is_said(trained: Trained) -> None:
