@@ -27,10 +27,11 @@ def result_of(found: Initiated, trained: Trained | None = None) -> Result:
     """Return the result: of the settings alone, or of the version that was trained by them, too."""
     option = f" --config {shlex.quote(str(found.config))}" if found.config else ""
     training = of_training.result_of(trained) if trained is not None else None
+    notes = [*reading_notes(found.reading), *_notes(found)]
     following = [next_note(f"train{option}")]
     if trained is not None:
+        notes += of_training.model_notes(trained.version)
         following = of_training.next_notes(trained, option)
-    notes = [*reading_notes(found.reading), *_notes(found)]
     return Result(
         "init",
         {

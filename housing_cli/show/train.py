@@ -16,7 +16,11 @@ from housing_cli.words import counted, folded
 
 if TYPE_CHECKING:
     from housing_cli.loop.train import Trained
-    from housing_cli.registry import DataInfo
+    from housing_cli.registry import DataInfo, Version
+
+
+_MOST_KINDS = 12
+"""Features that are no numbers, each told in a line."""
 
 
 def result_of(trained: Trained, carried: str = "") -> Result:
@@ -54,13 +58,18 @@ def result_of(trained: Trained, carried: str = "") -> Result:
             *reading_notes(trained.reading),
             *(f"note: left out {why}: {n}" for why, n in trained.dropped.items()),
             *_kinds_note(schema),
-            *_copies_note(metadata.data),
-            *tuning_notes(metadata.evidence),
-            *_useless_note(metadata.metrics["r2"]),
+            *model_notes(version),
             *following,
         ],
         outputs={"version": version.name, "production": trained.production, **score},
     )
+
+
+def model_notes(version: Version) -> list[str]:
+    """Return what there is to say of a model itself."""
+    known = version.metadata
+    useless = _useless_note(known.metrics["r2"])
+    return [*_copies_note(known.data), *tuning_notes(known.evidence), *useless]
 
 
 def _useless_note(r2: float) -> list[str]:
@@ -91,12 +100,14 @@ def _kinds_note(schema: FeatureSchema) -> list[str]:
     if not schema.kinds:
         return []
     said = ["note: read as no numbers (`[data.kinds]` sets what is misread):"]
-    for name, kind in schema.kinds.items():
+    for name, kind in list(schema.kinds.items())[:_MOST_KINDS]:
         words = name_of(kind)
         if isinstance(kind, Category):
             by = "a column each" if kind.encoding == "one-hot" else "by the mean price of each"
             words += f" of {counted(len(kind.codes), 'word')}, {by}"
         said.append(f"  {name}: {words}")
+    if (more := len(schema.kinds) - _MOST_KINDS) > 0:
+        said.append(f"  and {more} more, which `--json` has")
     return ["\n".join(said)]
 
 

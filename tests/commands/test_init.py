@@ -43,6 +43,15 @@ def test_train_at_once(housing: Housing) -> None:
     assert "next: housing serve --config configs/b.toml" in again.stderr
 
 
+def test_what_is_said_of_a_model_is_said_here_too(housing: Housing) -> None:
+    table = california(120, 1)
+    table[TARGET] = table[TARGET].sample(frac=1, random_state=1).to_numpy()
+    table.to_csv("noise.csv", index=False)
+    ran = housing("init", "noise.csv", "--target", TARGET, "--train")
+    assert "warning: R2 is -" in ran.stderr
+    assert ran.stderr.endswith("next: housing serve\n")
+
+
 def test_the_message_of_a_table_that_does_not_fit_names_the_command(housing: Housing) -> None:
     ran = housing("train", "--data-path", "houses.csv")
     assert ran.code == 1

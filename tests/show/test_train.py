@@ -62,6 +62,17 @@ def test_what_is_no_number_is_said(trained: Trained) -> None:
     assert result.data["kinds"] == {"a": "category"}
 
 
+def test_of_many_features_that_are_no_numbers_the_first_are_said(trained: Trained) -> None:
+    metadata = trained.version.metadata
+    kinds: dict[str, Kind] = {f"w{k}": Category({"x": 1}, "one-hot") for k in range(44)}
+    schema = msgspec.structs.replace(metadata.schema, kinds=kinds)
+    metadata = msgspec.structs.replace(metadata, schema=schema)
+    version = msgspec.structs.replace(trained.version, metadata=metadata)
+    (note, *_) = result_of(Trained(version, True, {}, 0.0)).notes
+    assert len(note.splitlines()) == 14
+    assert note.endswith("  and 32 more, which `--json` has")
+
+
 def test_what_was_left_out_is_said_before_what_comes_next(trained: Trained) -> None:
     dropped = {"rows without `MEDV`": 2, "columns that are no feature (`note`)": 1}
     result = result_of(Trained(trained.version, True, dropped, 0.0))
