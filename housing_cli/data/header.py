@@ -149,6 +149,7 @@ def _is_number(name: str) -> bool:
 
 
 def _shown(header: Sequence[str], most: int = SHOWN) -> str:
+    header = [name for name in header if name]  # an index of pandas has no name
     names = ", ".join(f"`{printable(name)}`" for name in header[:most])
     return names + (f" and {len(header) - most} more" if len(header) > most else "")
 

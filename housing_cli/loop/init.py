@@ -100,7 +100,7 @@ def init(
         )
     found = Initiated(
         str(path), chosen, target, config, config if file or config != DEFAULT_FILE else None,
-        f"artifacts/{chosen}", f"csv:logs/{chosen}", len(prices), int((~known).sum()),
+        _registry(chosen), f"csv:logs/{chosen}", len(prices), int((~known).sum()),
         _repeated(profile, prices), _in_order(opened.header, profile, unreadable, target), reading,
     )  # fmt: skip
     text = settings_text(_described(found))
@@ -150,13 +150,29 @@ def _name(path: Path, name: str | None) -> str:
 def _place(name: str, *, named: bool) -> Path:
     """Return the file to write: the one that every command reads, where nobody uses it yet."""
     own = DEFAULT_FILE.with_name(f"{name}.toml")
-    if named or DEFAULT_FILE.exists() or own.exists() or os.environ.get(CONFIG_VARIABLE):
+    if named or os.environ.get(CONFIG_VARIABLE):
+        return own
+    if _is_of(DEFAULT_FILE, name):
+        return DEFAULT_FILE
+    if DEFAULT_FILE.exists() or own.exists():
         return own
     try:
         used = bool(open_reader(load_settings()).names())
     except HousingError:
         used = True
     return own if used else DEFAULT_FILE
+
+
+def _is_of(file: Path, name: str) -> bool:
+    """Return whether a settings file was written for the table of this name."""
+    try:
+        return file.exists() and load_settings(file, environ={}).registry.path == _registry(name)
+    except HousingError:
+        return False
+
+
+def _registry(name: str) -> str:
+    return f"artifacts/{name}"
 
 
 def _in_order(

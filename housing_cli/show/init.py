@@ -118,7 +118,7 @@ def _notes(found: Initiated) -> list[str]:
     if found.unpriced:
         notes.append(f"note: left out {counted(found.unpriced, 'row')} without `{found.target}`")
     if found.repeated:
-        notes.append(f"note: {counted(found.repeated, 'row')} like an earlier one in all of these")
+        notes.append(f"note: {counted(found.repeated, 'row')} like an earlier one in all features")
     notes.append(
         f"wrote {found.file}: edit it where you know better\n"
         f"  registry {found.registry}, log {found.log}"

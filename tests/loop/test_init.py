@@ -60,6 +60,15 @@ def test_nothing_is_replaced_without_force(houses: Path) -> None:
     assert TARGET in file.read_text()
 
 
+def test_settings_that_it_wrote_for_the_same_table_are_there_already(houses: Path) -> None:
+    init(houses, TARGET)
+    with pytest.raises(ConfigError, match=r"`configs/housing\.toml` is there already"):
+        init(houses, TARGET)
+    assert init(houses, TARGET, force=True).config is None
+    california(120, 2).to_csv("others.csv", index=False)
+    assert init(Path("others.csv"), TARGET).config == Path("configs/others.toml")
+
+
 def test_the_target_that_is_missing_or_misspelled_is_named(houses: Path) -> None:
     with pytest.raises(UsageError) as raised:
         init(houses, None)
