@@ -54,6 +54,10 @@ def promote(
             evidence = _evidence(settings, registry, version, str(replaced))
         except VersionCorrupt as error:  # a broken champion must not stay for ever
             if not force:
+                error.hint = (
+                    f"restore {replaced}, or replace it all the same: "
+                    f"`housing promote {version.name} --force`"
+                )
                 raise
             evidence = {"champion": replaced, "refused": error.message}
         if evidence.get("refused") and not force:

@@ -12,14 +12,14 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any, Literal
 
 from housing_cli.config import Settings
-from housing_cli.errors import HousingError
+from housing_cli.errors import HousingError, VersionCorrupt
 from housing_cli.loop.advice import advised
 from housing_cli.loop.evaluate import evaluate
 from housing_cli.loop.evaluation import Evaluation
 from housing_cli.loop.promote import refusal
 from housing_cli.prediction_log import open_log
 from housing_cli.registry import Event, Version, open_registry
-from housing_cli.registry.store import PRODUCTION
+from housing_cli.registry.store import PREVIOUS, PRODUCTION
 
 Outcome = Literal["promoted", "waits", "refused"]
 
@@ -62,11 +62,13 @@ class Retraining:
 class Status:
     """The loop now.
 
-    production: `None` where no version is; moved: the event that made it so. judged: its verdict
-    with advice, `None` where `failed` says why there is none. waiting: the newest version, where
-    none is production; refused: why `promote` would refuse it.
+    name: of production, `None` where no version is. production: `None` also where it cannot be
+    read. moved: the event that made it production. judged: its verdict with advice, `None` where
+    `failed` says why there is none. previous: the version before, where production is broken.
+    waiting: the newest version, where none is production; refused: why `promote` would refuse it.
     """
 
+    name: str | None
     production: Version | None
     moved: Event | None
     judged: Evaluation | None
@@ -74,6 +76,7 @@ class Status:
     log: Log
     serving: Serving
     retrained: Retraining | None
+    previous: str | None = None
     waiting: str | None = None
     refused: str = ""
 
@@ -81,25 +84,29 @@ class Status:
 def status(settings: Settings) -> Status:
     """Look at all of it. Raises what a registry raises that cannot be read."""
     registry = open_registry(settings)
-    production = registry.find(PRODUCTION) if PRODUCTION in registry.aliases() else None
-    history = registry.history()
+    aliases, history = registry.aliases(), registry.history()
+    name, production = aliases.get(PRODUCTION), None
     judged, failed = None, None
-    if production is not None:
-        try:
+    try:
+        production = registry.find(name) if name else None
+        if production is not None:
             judged = advised(settings, evaluate(settings))
-        except HousingError as error:
-            failed = error
+    except HousingError as error:
+        failed = error
     newest = None
-    if production is None and (names := registry.names()):
+    if production is None and failed is None and (names := registry.names()):
         newest = registry.get(names[-1])
+    gone = production is None and failed is None
     return Status(
+        None if gone else name,
         production,
-        None if production is None else _moved(history, production.name),
+        None if gone else _moved(history, str(name)),
         judged,
         failed,
-        _log(settings, readable=None if failed is None and judged is None else failed is None),
+        _log(settings, readable=judged is not None),
         _serving(settings),
         _retrained(history),
+        aliases.get(PREVIOUS) if isinstance(failed, VersionCorrupt) else None,
         None if newest is None else newest.name,
         "" if newest is None else refusal(settings, newest),
     )
@@ -124,8 +131,8 @@ def _retrained(history: Sequence[Event]) -> Retraining | None:
     return Retraining(str(last.to), last.when, last.who, outcome, why)  # type: ignore[arg-type]
 
 
-def _log(settings: Settings, *, readable: bool | None) -> Log:
-    """Look at the log; readable: whether a judgment read it, `None` where nobody tried."""
+def _log(settings: Settings, *, readable: bool) -> Log:
+    """Look at the log; readable: a judgment read it."""
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
     try:
         if not readable:
@@ -133,7 +140,7 @@ def _log(settings: Settings, *, readable: bool | None) -> Log:
         if settings.log.url.startswith("csv:"):
             log.check()  # a database would be written to
     except HousingError as error:
-        return Log(log.url, bool(readable), False, error.message)
+        return Log(log.url, readable, False, error.message)
     finally:
         log.close()
     return Log(log.url, True, True if settings.log.url.startswith("csv:") else None)

@@ -52,7 +52,7 @@ def payload(found: Status, *, first: str, carried: str) -> dict[str, Any]:
     production, moved = found.production, found.moved
     return {
         "at": iso(datetime.now(UTC).timestamp()),
-        "version": production and production.name,
+        "version": found.name,
         "tag": production and production.metadata.tag,
         "production_since": moved and moved.when,
         "production_by": moved and moved.who,
@@ -73,8 +73,9 @@ def _next_payload(
     if evaluation is not None:
         return evaluation["next"]
     if found.failed is not None:
-        return {"action": "mend", "command": None, "why": found.failed.message, "labels": None,
-                "hint": found.failed.hint}  # fmt: skip
+        command = f"housing promote --rollback{carried}" if found.previous else None
+        return {"action": "promote" if command else "mend", "command": command,
+                "why": found.failed.message, "labels": None, "hint": found.failed.hint}  # fmt: skip
     action = "promote" if found.waiting else "train"
     command = f"housing {_first_command(found, first, carried)}"
     return {"action": action, "command": command, "why": found.refused, "labels": None, "hint": ""}
@@ -99,8 +100,8 @@ def _labels_payload(judged: Evaluation) -> dict[str, Any]:
 def _headline(found: Status) -> str:
     judged = found.judged
     if judged is None:
-        if found.production is not None:
-            return f"{found.production.name} cannot be judged now"
+        if found.name is not None:
+            return f"{found.name} cannot be judged now"
         return "no model yet" if found.waiting is None else "no version is production"
     verdict = judged.verdict
     said = in_one_line(sentence(judged))
@@ -139,10 +140,10 @@ def _lines(found: Status, following: str) -> list[str]:
 
 
 def _production(found: Status) -> str:
-    if found.production is None:
+    if found.name is None:
         return "" if found.waiting is None else f"none; the newest version is {found.waiting}"
-    tag = found.production.metadata.tag
-    said = found.production.name + (f" ({tag})" if tag else "")
+    tag = found.production and found.production.metadata.tag
+    said = found.name + (f" ({tag})" if tag else "")
     if found.moved is None:
         return said
     why = f": {found.moved.why}" if found.moved.why else ""
@@ -183,7 +184,8 @@ def _retrained(last: Retraining | None) -> str:
 
 def _next(found: Status, first: str, carried: str) -> str:
     if found.failed is not None:
-        return found.failed.hint
+        back = f"housing promote --rollback{carried} (to {found.previous}); or "
+        return back * bool(found.previous) + found.failed.hint
     if found.judged is None:
         why = f"; without force refused: {found.refused}" if found.refused else ""
         return f"housing {_first_command(found, first, carried)}{why}"

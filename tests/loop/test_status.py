@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from housing_cli.config import Settings
-from housing_cli.errors import GateRefused, LogError
+from housing_cli.errors import GateRefused, LogError, VersionCorrupt
+from housing_cli.loop.promote import promote, rollback
 from housing_cli.loop.status import Serving, Status, status
 from housing_cli.loop.train import train
 from tests.in_process import Loop, shuffled
@@ -71,6 +72,21 @@ def test_a_log_that_cannot_be_read_hides_nothing_else(loop: Loop) -> None:
     assert isinstance(found.failed, LogError) and found.judged is None
     assert (found.log.readable, found.log.writable) == (False, False)
     assert found.production is not None
+
+
+def test_a_broken_production_hides_nothing_else_and_can_be_left(loop: Loop) -> None:
+    loop.live(ROWS, 1.3)
+    loop.retrain(promote=True)
+    (loop.registry.directory("v2") / "metadata.json").write_text("junk")
+    found = look(loop)
+    assert (found.name, found.production, found.previous) == ("v2", None, "v1")
+    assert isinstance(found.failed, VersionCorrupt)
+    assert found.moved is not None and found.log.readable
+    with pytest.raises(VersionCorrupt) as refused:
+        promote(loop.settings(), "v1")
+    assert "`housing promote v1 --force`" in refused.value.hint
+    rollback(loop.settings())
+    assert look(loop).name == "v1"
 
 
 def test_without_production_the_newest_version_waits(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from housing_cli.config import settings_with_sources
-from housing_cli.errors import LogUnavailable
+from housing_cli.errors import LogUnavailable, VersionCorrupt
 from housing_cli.loop.status import Log, Serving, Status, status
 from housing_cli.show.result import Table
 from housing_cli.show.status import result_of, settings_result
@@ -66,7 +66,7 @@ def test_json_holds_what_the_lines_say_and_the_whole_judgment(found: Status) -> 
 
 
 def test_without_a_model_the_first_step_is_named(found: Status) -> None:
-    none = replace(found, production=None, moved=None, judged=None)
+    none = replace(found, name=None, production=None, moved=None, judged=None)
     told = lines(none)
     assert told[0] == "no model yet" and told[-1] == "next        housing train"
     waiting = replace(none, waiting="v2")
@@ -87,6 +87,18 @@ def test_a_failure_is_an_error_beside_what_is_known(found: Status) -> None:
     assert told[0] == "v1 cannot be judged now"
     assert "log         sqlite:///x, cannot be used now" in told
     assert told[-1] == "next        start the database"
+
+
+def test_a_broken_production_names_the_way_back(found: Status) -> None:
+    broken = replace(found, production=None, judged=None, previous="v0",
+                     failed=VersionCorrupt("v1 is broken", "restore the file"))  # fmt: skip
+    result = result_of(broken, first="train", carried=" --config x.toml")
+    assert (result.exit_code, result.data["version"]) == (1, "v1")
+    assert result.data["next"]["command"] == "housing promote --rollback --config x.toml"
+    told = lines(broken)
+    assert told[0] == "v1 cannot be judged now"
+    assert told[1].startswith("production  v1, since ")
+    assert told[-1] == "next        housing promote --rollback (to v0); or restore the file"
 
 
 def test_settings_say_where_they_came_from_and_no_secret(tmp_path: Path) -> None:
