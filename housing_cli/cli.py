@@ -17,8 +17,9 @@ from housing_cli import errors, garbage
 from housing_cli.commands import completing, values, verbs
 from housing_cli.errors import ExitCode, HousingError
 from housing_cli.files import keep_from_strangers
-from housing_cli.show.printer import emit, say, unwritten
+from housing_cli.show.printer import emit, print_schema, say, unwritten
 from housing_cli.show.result import Result, failure
+from housing_cli.show.schemas import check_field
 
 MEANT = {
     "rollback": "housing promote --rollback",
@@ -57,12 +58,16 @@ class HousingGroup(TyperGroup):
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **options: Any
     ) -> Any:
         """Run the verb that `args` name; called by keywords alone."""
-        words = _meant(list(sys.argv[1:] if args is None else args))
+        words, field = _field_of(_meant(list(sys.argv[1:] if args is None else args)))
         # Looked up before parsing: a usage error is JSON too where JSON was asked for.
         as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
         command = _command_name(words, self)
         options.setdefault("prog_name", "housing")
         try:
+            if field is not None:
+                check_field(command, field)
+            if "--json-schema" in words:
+                return _ended(print_schema(command), standalone_mode)
             outcome = super().main(words, standalone_mode=False, **options)
         except typer.Abort:
             outcome = ExitCode.INTERRUPTED
@@ -81,10 +86,24 @@ class HousingGroup(TyperGroup):
             outcome = known
         if outcome == ExitCode.INTERRUPTED:
             outcome = _interrupted(command)
-        code = emit(outcome, as_json=as_json) if isinstance(outcome, Result) else int(outcome or 0)
-        if standalone_mode:
-            sys.exit(code)
-        return code
+        if isinstance(outcome, Result):
+            outcome = emit(outcome, as_json=as_json, field=field)
+        return _ended(int(outcome or 0), standalone_mode)
+
+
+def _ended(code: int, standalone_mode: bool) -> int:
+    """Return the exit code, or exit with it."""
+    if standalone_mode:
+        sys.exit(code)
+    return code
+
+
+def _field_of(words: list[str]) -> tuple[list[str], str | None]:
+    """Return the words with `--json` for `--json=data.ratio`, and the field."""
+    end = words.index("--") if "--" in words else len(words)
+    fields = [word for word in words[:end] if word.startswith("--json=")]
+    plain = ["--json" if word in fields else word for word in words[:end]]
+    return [*plain, *words[end:]], fields[-1].partition("=")[2] if fields else None
 
 
 def _meant(words: list[str]) -> list[str]:

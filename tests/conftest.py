@@ -18,6 +18,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from tests.json_schemas import check
 from tests.postgres import PostgresServer, running
 
 # A shell starts what runs in its background with Ctrl-C ignored, and commands inherit that.
@@ -123,8 +124,10 @@ class Ran:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The `--json` object."""
-        return json.loads(self.stdout)  # type: ignore[no-any-return]
+        """The `--json` object, which is as its JSON Schema says."""
+        envelope: dict[str, Any] = json.loads(self.stdout)
+        check(envelope)
+        return envelope
 
 
 Housing = Callable[..., Ran]

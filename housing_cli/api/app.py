@@ -27,6 +27,7 @@ from housing_cli.api.http.bodies import Bodies
 from housing_cli.api.http.direct import Answer, Direct, answers, explains
 from housing_cli.api.http.docs import add_docs
 from housing_cli.api.http.errors import invalid, known
+from housing_cli.api.http.examples import usual_row
 from housing_cli.api.http.middleware import (
     POSTED,
     Bounded,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from housing_cli.api.early import EarlyLoad
+    from housing_cli.api.gatherer import Row
     from housing_cli.data.schema import FeatureSchema
 
 SWITCH_SECONDS: Final = 0.0005
@@ -109,17 +111,18 @@ def create_app(
     schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))
     secured = [Security(scheme) for scheme in schemes] if keys.required else []
 
-    def use_schema(schema: FeatureSchema) -> None:
-        """Make what takes bodies anew."""
+    def use_schema(schema: FeatureSchema, learned: Sequence[Row] = ()) -> None:
+        """Make what takes bodies anew; learned: rows of which a usual one is shown."""
         refuse = api.unknown_category == "refuse"
         readers = Bodies(schema, predictor.met_unknown, refuse=refuse)
         silent = Bodies(schema, refuse=refuse)  # what is explained was not asked to be priced
         direct.update(answers(predictor, readers) | explains(explanations, silent))
-        features = row_model(schema, refuse=refuse)
+        example = usual_row(schema, learned)
+        features = row_model(schema, refuse=refuse, example=example)
         routes = app.router.routes
         others = [route for route in routes if getattr(route, "path", None) not in POSTED]
         routes[:] = [
-            *writing_routes(predictor, features, readers, api, secured),
+            *writing_routes(predictor, features, readers, api, secured, example),
             *explaining_routes(explanations, features, silent, secured),
             *others,
         ]

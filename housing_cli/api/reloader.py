@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from housing_cli.api.process.shared_version import SharedVersion
@@ -27,6 +27,7 @@ from housing_cli.registry.audit import refusing, verify_move
 
 if TYPE_CHECKING:
     from housing_cli.api.early import EarlyLoad
+    from housing_cli.api.gatherer import Row
     from housing_cli.api.predictor import Predictor
     from housing_cli.config import Settings
     from housing_cli.data.schema import FeatureSchema
@@ -41,8 +42,8 @@ RETRY_SECONDS = 5.0
 class Reloader:
     """Watches the alias file by `stat`, which costs 2 us, and loads what it comes to name.
 
-    `schema_changed` is called with the schema of each version that comes into service; the first
-    may be among what `early` holds.
+    `schema_changed` is called with schema and golden rows of each version that comes into service;
+    the first may be among what `early` holds.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Reloader:
         predictor: Predictor,
         registry: RegistryReader,
         settings: Settings,
-        schema_changed: Callable[[FeatureSchema], None],
+        schema_changed: Callable[[FeatureSchema, Sequence[Row]], None],
         early: EarlyLoad | None = None,
     ) -> None:
         self._predictor = predictor
@@ -157,7 +158,7 @@ class Reloader:
         if before is None:
             self._adopt_columns(served)
         if before is None or before.schema != served.schema:
-            self._schema_changed(served.schema)
+            self._schema_changed(served.schema, served.version.metadata.golden.inputs)
         predictor.use(served)
         self._shared.write(served.name, self._moved)
         self._refused = ""

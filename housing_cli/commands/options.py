@@ -14,7 +14,15 @@ Config = Annotated[
     typer.Option("--config", metavar="FILE", help="Settings file; default configs/housing.toml."),
 ]
 # Read by `cli.HousingGroup` from the words themselves, so that it holds for usage errors too.
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        "--json-schema",
+        help="Print one JSON object instead of tables; --json=data.version one field of it, "
+        "--json-schema what may be in it.",
+    ),
+]
 Sets = Annotated[
     list[str] | None,
     typer.Option(

@@ -29,6 +29,7 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
     """The table: where it lies and which of its columns are what."""
 
     path: Text = "data/HousingData.csv"
+    source: str = ""
     features: Annotated[tuple[Text, ...], Meta(min_length=1)] = (
         "CRIM",
         "ZN",

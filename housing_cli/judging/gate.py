@@ -85,11 +85,14 @@ def metrics(real: Floats, predicted: Floats) -> dict[str, float]:
     }
 
 
-def over_time(real: Floats, predicted: Floats, metric: str, most: int) -> list[float]:
-    """Return the metric of at most `most` equal parts of the rows, in their order."""
+def over_time(
+    real: Floats, predicted: Floats, times: Floats, metric: str, most: int
+) -> list[tuple[float, float]]:
+    """Return mean time and metric of at most `most` equal parts of n rows (n,), in their order."""
     loss = METRICS[metric].loss(real, predicted)
-    parts = np.array_split(loss, max(1, min(most, len(loss) // ROWS_A_PART)))
-    return [METRICS[metric].value(part.mean()) for part in parts]
+    parts = max(1, min(most, len(loss) // ROWS_A_PART))
+    split = zip(np.array_split(times, parts), np.array_split(loss, parts), strict=True)
+    return [(float(at.mean()), METRICS[metric].value(part.mean())) for at, part in split]
 
 
 def recent_rows(real: Floats, predicted: Floats, metric: str) -> Recent | None:

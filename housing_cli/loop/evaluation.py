@@ -63,9 +63,12 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The metric over time: values, oldest first, and epoch seconds of where they begin and end."""
+    """The metric over time: values, oldest first, when each was (epoch seconds), and from when to
+    when they are.
+    """
 
     values: list[float]
+    times: list[float]
     start: float
     end: float
 
@@ -115,10 +118,12 @@ class Evaluation:
         if self.verdict.n > len(rows):
             days = over_days(self.sums, metric, most, self.version.name)
             if len(days) > 1:
-                start = datetime.fromisoformat(days[0][0]).replace(tzinfo=UTC).timestamp()
-                return Course([value for _, value in days], start, float(rows.timestamps[-1]))
-        values = gate.over_time(rows.real, rows.predicted, metric, most)
-        return Course(values, *rows.timestamps[[0, -1]].tolist())
+                times = [datetime.fromisoformat(d).replace(tzinfo=UTC).timestamp() for d, _ in days]
+                end = float(rows.timestamps[-1])
+                return Course([value for _, value in days], times, times[0], end)
+        parts = gate.over_time(rows.real, rows.predicted, rows.timestamps, metric, most)
+        start, end = rows.timestamps[[0, -1]].tolist()
+        return Course([value for _, value in parts], [at for at, _ in parts], start, end)
 
     @property
     def worst_segment(self) -> SegmentError | None:

@@ -8,6 +8,7 @@ import platform
 import subprocess
 from dataclasses import dataclass, field
 from importlib.metadata import version as library_version
+from pathlib import Path
 
 import joblib
 import msgspec
@@ -20,6 +21,7 @@ from housing_cli.data.copies import copies_in
 from housing_cli.data.reading import Reading
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.data.table import Table, read_table
+from housing_cli.errors import DataError
 from housing_cli.judging import gate
 from housing_cli.judging.reference import categories_of, edges_of
 from housing_cli.learning.conformal import fit_intervals
@@ -97,7 +99,13 @@ def train(
         check_tag(tag)
     registry = open_registry(settings)
     registry.check_signing(moves=bool(promote))
-    table = read_table(settings.data.path, settings.schema(), settings.data.kinds)
+    data = settings.data
+    if data.source and not Path(data.path).exists():
+        raise DataError(
+            f"`{data.path}` does not exist: it comes from {data.source}",
+            "put it there, or give a table with `--data-path FILE`",
+        )
+    table = read_table(data.path, settings.schema(), data.kinds)
     settings = settings.learned(table.kinds)
     rows = TrainingRows(table.features, table.target, data_info(table))
     tuned = None

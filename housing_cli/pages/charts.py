@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup
@@ -20,6 +21,10 @@ WIDTH, HEIGHT = 420.0, 260.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, WIDTH - 12.0, 12.0, HEIGHT - 34.0
 _AS_TRAINED_WIDTH = 90.0
 _BAR = 22.0
+_ONE_MOMENT, _DAY, _MONTH, _MANY_MONTHS = 60.0, 86_400.0, 30.44 * 86_400, 100 * 86_400
+_MOST_DATES = 4.0
+_HOURS = (1 / 60, 1 / 12, 1 / 4, 1, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24)
+_STEPS = tuple(3600.0 * hours for hours in _HOURS)
 Point = tuple[float, float]
 
 
@@ -51,16 +56,21 @@ class Line:
     kind: str
 
 
-def over_time(points: Sequence[Point], marks: Sequence[Line], labels: Sequence[str]) -> Markup:
-    """Return values over time as dots on a line, with horizontal marks.
+def over_time(points: Sequence[Point], marks: Sequence[Line], start: float, end: float) -> Markup:
+    """Return values over time as dots on a line, with horizontal marks and dates below.
 
-    points: (position, value), positions ascending. labels: what stands below the first and the last
-    position.
+    points: (epoch seconds, value), ascending. start, end: from when to when they are.
     """
     top = max([value for _, value in points] + [mark.value for mark in marks]) * 1.12
-    x = Axis(points[0][0], points[-1][0], LEFT + 8, RIGHT - 8)
     what = f"error over time, {len(points)} points"
-    return _draw("over_time", what, x, _up(0.0, top), points=points, lines=marks, labels=labels)
+    if end - start < _ONE_MOMENT:  # rows of one batch stand side by side, not one upon the other
+        points = [(float(place), value) for place, (_, value) in enumerate(points)]
+        x = Axis(0.0, max(len(points) - 1.0, 1.0), LEFT + 8, RIGHT - 8)
+        dates = [(x.start, f"{_utc(start):%Y-%m-%d %H:%M}", "start")]
+    else:
+        x = Axis(start, end, LEFT + 8, RIGHT - 8)
+        dates = [(x(at), label, "middle") for at, label in moments(start, end)]
+    return _draw("over_time", what, x, _up(0.0, top), points=points, lines=marks, dates=dates)
 
 
 def scatter(points: Sequence[Point], x_label: str, y_label: str) -> Markup:
@@ -117,6 +127,26 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(k * step, 10) for k in range(first, last + 1)]
+
+
+def moments(start: float, end: float) -> list[tuple[float, str]]:
+    """Return round moments between two (epoch seconds, UTC), two to five, and their labels."""
+    span = end - start
+    if span >= _MANY_MONTHS:
+        every = max(1, round(span / _MONTH / 4))
+        first = _utc(start)
+        numbers = range(first.year * 12 + first.month, _utc(end).year * 12 + _utc(end).month)
+        months = [datetime(n // 12, n % 12 + 1, 1, tzinfo=UTC) for n in numbers if n % every == 0]
+        return [(month.timestamp(), f"{month:%b %Y}") for month in months]
+    step = next(step for step in _STEPS if span / step < _MOST_DATES)
+    first_at = math.ceil(start / step) * step
+    places = [first_at + k * step for k in range(int((end - first_at) // step) + 1)]
+    words = "%-d %b" if step >= _DAY else "%-d %b %H:%M" if span >= _DAY else "%H:%M"
+    return [(at, f"{_utc(at):{words}}") for at in places]
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _up(low: float, high: float) -> Axis:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from housing_cli.files import write_output
 from housing_cli.show.result import Cell, Result, text_of
 
-VERBS = frozenset({"train", "evaluate", "retrain"})
+VERBS = frozenset({"train", "evaluate", "retrain", "promote"})
 """What a workflow acts on; looking at the registry is no step of it."""
 
 

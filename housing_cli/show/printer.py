@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from housing_cli.errors import ExitCode
 from housing_cli.show import github
 from housing_cli.show.result import JSON_FORMAT, Result, Table, span, text_of
+from housing_cli.show.schemas import picked, schema_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,8 +30,8 @@ _TONES = {"good": "green", "bad": "bold red"}
 """Of the first line of a result, see `Result.tone`."""
 
 
-def emit(result: Result, *, as_json: bool) -> int:
-    """Print `result` and return its exit code."""
+def emit(result: Result, *, as_json: bool, field: str | None = None) -> int:
+    """Print `result` and return its exit code. field: of the JSON object, all that is printed."""
     # Output is for whatever locale there is: what it cannot show is escaped, not fatal.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -38,7 +39,7 @@ def emit(result: Result, *, as_json: bool) -> int:
     for warning in github.write(result):
         say(warning)
     try:
-        print_result(result, as_json=as_json)
+        print_result(result, as_json=as_json, field=field)
         sys.stdout.flush()
     except OSError as error:
         return int(result.exit_code or unwritten(error))
@@ -58,8 +59,20 @@ def unwritten(error: OSError) -> ExitCode:
     return code
 
 
-def print_result(result: Result, *, as_json: bool) -> None:
-    """Print `result`, data on stdout and the rest on stderr. Raises `OSError`."""
+def print_schema(command: str) -> int:
+    """Print the JSON Schema of a verb; return the exit code."""
+    try:
+        print(json.dumps(schema_of(command), indent=2), flush=True)  # noqa: T201
+    except OSError as error:
+        return int(unwritten(error))
+    return int(ExitCode.OK)
+
+
+def print_result(result: Result, *, as_json: bool, field: str | None = None) -> None:
+    """Print `result`, data on stdout and the rest on stderr. Raises `OSError`.
+
+    field: of the JSON object, all that is printed.
+    """
     if as_json:
         envelope = {
             "command": result.command,
@@ -68,7 +81,8 @@ def print_result(result: Result, *, as_json: bool) -> None:
             "data": {**result.data, "json_format": JSON_FORMAT},
             "errors": list(result.errors),
         }
-        print(json.dumps(_finite(envelope)))  # noqa: T201
+        whole = _finite(envelope)
+        print(json.dumps(whole) if field is None else picked(whole, field))  # noqa: T201
     else:
         for shown in _shown(result):
             print(shown)  # noqa: T201

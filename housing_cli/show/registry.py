@@ -206,6 +206,12 @@ def promoted(moved: Promotion) -> Result:
             "evidence": dict(moved.event.evidence) if moved.event else {},
         },
         show=[said],
+        outputs={
+            "version": name,
+            "alias": moved.alias,
+            "from": moved.replaced,
+            "changed": moved.event is not None,
+        },
     )
 
 

@@ -164,12 +164,12 @@ def _figures(judged: Evaluation) -> dict[str, Any]:
 
 def _over_time(judged: Evaluation) -> str:
     verdict, course = judged.verdict, judged.over_time(MOST_POINTS)
-    points = [(float(at), value) for at, value in enumerate(course.values)]
+    points = list(zip(course.times, course.values, strict=True))
     marks = [
         charts.Line(verdict.baseline, "baseline", "base"),
         charts.Line(verdict.baseline * (1 + verdict.threshold), "limit", "limit"),
     ]
-    return charts.over_time(points, marks, [_moment(at) for at in (course.start, course.end)])
+    return charts.over_time(points, marks, course.start, course.end)
 
 
 def _drift(columns: Sequence[Drift]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -75,3 +76,30 @@ def test_an_interpreter_that_was_named_is_never_replaced_by_another(clone: Path)
         assert done.returncode == 1
         assert done.stderr.startswith(f"error: {named} is no Python 3.11 or newer\n")
         assert not (clone / ".venv").exists()
+
+
+def test_a_taken_port_is_found_before_anything_is_set_up(clone: Path) -> None:
+    shutil.copy(ROOT / ".ci/up", clone / ".ci/up")
+    (clone / ".ci/setup").write_text("#!/bin/sh\necho setting up\nexit 7\n")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        def up(*words: str, **variables: str) -> tuple[int, str]:
+            done = subprocess.run(
+                [".ci/up", *words], cwd=clone, env=environment(variables),
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            return done.returncode, done.stdout + done.stderr
+
+        for ran in (
+            up("--port", str(port)),
+            up(f"--port={port}"),
+            up(HOUSING_SERVE_PORT=str(port)),
+        ):
+            assert ran[0] == 1
+            assert f"error: cannot listen on 127.0.0.1:{port}: address already in use" in ran[1]
+            assert "setting up" not in ran[1]
+        assert up("--port", "0") == (7, "setting up\n")
+        assert up("--port", "many") == (7, "setting up\n")  # `housing serve` says what is wrong

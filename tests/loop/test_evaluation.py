@@ -22,6 +22,8 @@ def test_the_course_of_the_metric_shows_when_it_grew(judged: Evaluation) -> None
     course = judged.over_time(4)
     assert len(course.values) == 4
     assert max(course.values[:2]) < min(course.values[2:])
+    assert course.times == sorted(course.times)
+    assert course.start - 1e-3 < course.times[0] and course.times[-1] < course.end + 1e-3
     assert (course.start, course.end) == (judged.rows.timestamps[0], judged.rows.timestamps[-1])
 
 

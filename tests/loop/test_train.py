@@ -168,3 +168,11 @@ def test_the_metadata_tell_what_matters_most_first(artifacts: Path) -> None:
     assert list(told.values()) == sorted(told.values(), reverse=True)
     names = version.metadata.schema.features
     assert told == dict(zip(names, reference["importances"], strict=True))
+
+
+def test_a_table_that_is_not_there_is_told_where_it_comes_from(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "data.source=the census")
+    (tmp_path / "t.csv").unlink()
+    with pytest.raises(DataError, match=r"does not exist: it comes from the census") as caught:
+        train(settings)
+    assert "--data-path" in caught.value.hint

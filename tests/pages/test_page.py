@@ -31,9 +31,9 @@ def test_names_cannot_smuggle_markup() -> None:
 
 def test_a_cell_is_short_and_numbers_stand_apart() -> None:
     text = render("card.html", **CARD | {"columns": [["x", None, 7, 1.23456, "y"]]})
-    cells = ('<td class="number">-</td>', '<td class="number">7</td>', "<td>y</td>",
-             '<td class="number">1.235</td>')  # fmt: skip
-    assert all(cell in text for cell in cells)
+    for label, cell in (("lowest", "-"), ("median", "7"), ("highest", "1.235")):
+        assert f'<td data-label="{label}" class="number">{cell}</td>' in text
+    assert '<td data-label="missing">y</td>' in text
 
 
 def test_what_is_not_given_is_an_error_and_no_gap() -> None:

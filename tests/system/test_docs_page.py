@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -17,6 +18,7 @@ OPERATIONS = {
     "POST /predict",
     "POST /predict/batch",
     "POST /feedback",
+    "POST /explain",
     "GET /healthz",
     "GET /readyz",
     "GET /version",
@@ -50,22 +52,26 @@ def test_the_docs_page_renders_and_tries_out(artifacts: Path, tmp_path: Path) ->
                 for block in page.locator(".opblock-summary").all()
             }
             page.screenshot(path=tmp_path / "docs.png", full_page=True)
-            answer = _try_out(page)
+            answer = _try_out(page, "/healthz")
+            priced = _try_out(page, "/predict")
         finally:
             browser.close()
     if keep := os.environ.get("TEST_SCREENSHOTS"):
         shutil.copy(tmp_path / "docs.png", keep)
     assert found == OPERATIONS
     assert '"status": "ok"' in answer
+    assert (
+        json.loads(priced[priced.index("{") :])["predicted_price"] > 5
+    )  # a usual house, as the page fills it in
     assert not problems
     elsewhere = [url for url in requested if not url.startswith((f"{host}/", "data:"))]
     assert f"{host}/openapi.json" in requested
     assert not elsewhere
 
 
-def _try_out(page: Any) -> str:
-    """Send a request from the page; return the body of the answer that it shows."""
-    block = page.locator(".opblock", has=page.locator('[data-path="/healthz"]'))
+def _try_out(page: Any, path: str) -> str:
+    """Send a request from the page as it is; return the body of the answer that it shows."""
+    block = page.locator(".opblock", has=page.locator(f'[data-path="{path}"]'))
     block.locator(".opblock-summary").click()
     block.locator(".try-out__btn").click()
     block.locator(".execute").click()

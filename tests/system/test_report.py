@@ -46,6 +46,21 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+CONTRASTS = """() => {
+  const light = c => { const [r, g, b] = c.match(/[0-9.]+/g).map(v => v / 255)
+      .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const behind = e => { for (; e; e = e.parentElement) {
+      const c = getComputedStyle(e).backgroundColor;
+      if (c !== 'rgba(0, 0, 0, 0)') return c; }
+    return 'rgb(255, 255, 255)'; };
+  const texts = [...document.querySelectorAll('h1, h2, p, td, th, strong, svg text')];
+  return texts.filter(e => e.textContent.trim()).map(e => {
+    const style = getComputedStyle(e), ink = e.closest('svg') ? style.fill : style.color;
+    const [a, b] = [light(ink), light(behind(e))].sort((x, y) => y - x);
+    return {text: e.textContent.slice(0, 40), ratio: (a + 0.05) / (b + 0.05)}; });
+}"""
+
 NAMES = ["insufficient", "healthy", "degraded", "card"]
 
 
@@ -76,6 +91,28 @@ def test_a_page_stands_alone_and_fits(pages: Path, browser: Any, name: str, widt
         ".map(t => t.textContent)"
     )
     assert cut == []
+    # Nor is a table wider than its card.
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.wide')].filter(t => t.scrollWidth > t.clientWidth + 1)"
+        ".map(t => t.textContent.slice(0, 80))"
+    )
+    assert cut == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_words_can_be_read_by_day_and_by_night(
+    pages: Path, browser: Any, name: str, scheme: str
+) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto((pages / f"{name}.html").as_uri())
+    found = page.evaluate(CONTRASTS)
+    assert len(found) > 20
+    # WCAG 2, level AA, of text of ordinary size.
+    assert [one for one in found if one["ratio"] < 4.5] == []
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (int(ground[4:].split(",")[0]) > 128) == (scheme == "light")
     page.close()
 
 

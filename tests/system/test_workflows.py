@@ -24,6 +24,7 @@ from tests.system.runner import IMAGE_NAME, PINNED, PYTHONS, ImageRunner, Runner
 from tests.system.test_image import rows, wait_until_ready
 
 WORKFLOWS = REPOSITORY / ".github/workflows"
+ACTION = REPOSITORY / ".github/actions/housing/action.yml"
 NAME = IMAGE_NAME.lower()
 
 
@@ -39,11 +40,12 @@ def tool(name: str) -> str:
     ("program", "arguments"),
     [
         ("actionlint", [str(path) for path in sorted(WORKFLOWS.glob("*.yml"))]),
-        ("zizmor", ["--offline", "--quiet", str(WORKFLOWS)]),
+        ("zizmor", ["--offline", "--quiet", str(WORKFLOWS), str(ACTION)]),
         (
             "check-jsonschema",
             ["--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS.glob("*.yml"))],
         ),
+        ("check-jsonschema", ["--builtin-schema", "vendor.github-actions", str(ACTION)]),
         ("shellcheck", [str(path) for path in REPOSITORY.glob("configs/**/*.sh")]),
         (
             "shellcheck",

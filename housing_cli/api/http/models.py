@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
     create_model,
 )
+from pydantic.config import JsonDict
 
 from housing_cli.api.http.bodies import bounds
 from housing_cli.data.kinds import Boolean, Category, Date, Kind, coder
@@ -162,7 +163,9 @@ class Readiness(BaseModel):
     warnings: list[str] = Field(description="What somebody should look at, such as a clock.")
 
 
-def batch_model(row: type[BaseModel], most: int) -> type[BaseModel]:
+def batch_model(
+    row: type[BaseModel], most: int, example: Mapping[str, Any] | None = None
+) -> type[BaseModel]:
     """Return the model of a `/predict/batch` body of `row`.
 
     It stops at the first wrong row: the errors of ten thousand rows would be an answer of many
@@ -172,15 +175,19 @@ def batch_model(row: type[BaseModel], most: int) -> type[BaseModel]:
         Annotated[list[row], FailFast()],  # type: ignore[valid-type]
         Field(json_schema_extra={"maxItems": most}),
     )
-    return create_model("Batch", __config__=ConfigDict(extra="forbid"), rows=rows)
+    shown = _shown(None if example is None else {"rows": [example]})
+    config = ConfigDict(extra="forbid", json_schema_extra=shown)
+    return create_model("Batch", __config__=config, rows=rows)
 
 
-def row_model(schema: FeatureSchema, *, refuse: bool = False) -> type[BaseModel]:
+def row_model(
+    schema: FeatureSchema, *, refuse: bool = False, example: Mapping[str, Any] | None = None
+) -> type[BaseModel]:
     """Return the model of one `/predict` body, made from `schema`.
 
     Every feature is required; `null` is a missing one. A number is one that float32 holds, no text,
     NaN or infinity. refuse: a category is a word of its vocabulary. Unknown keys are validation
-    errors.
+    errors. example: the body that OpenAPI shows.
     """
     fields: dict[str, Any] = {}
     for position, name in enumerate(schema.features):
@@ -191,8 +198,12 @@ def row_model(schema: FeatureSchema, *, refuse: bool = False) -> type[BaseModel]
         number = Annotated[float, Strict(), AllowInfNan(False), Field(ge=low, le=high)]
         # Columns of other tables may be no Python identifiers: they are aliases of f0, f1, ...
         fields[f"f{position}"] = (number | None, Field(alias=name))
-    config = ConfigDict(extra="forbid", title="Features")
+    config = ConfigDict(extra="forbid", title="Features", json_schema_extra=_shown(example))
     return create_model("Features", __config__=config, **fields)
+
+
+def _shown(example: Mapping[str, Any] | None) -> JsonDict | None:
+    return None if example is None else {"examples": [dict(example)]}
 
 
 _MOST_NAMED = 20

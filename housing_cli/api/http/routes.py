@@ -5,7 +5,7 @@ A body that is right in the first place is answered by `direct.py`, and never co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, Response
@@ -68,10 +68,11 @@ def writing_routes(
     readers: Bodies,
     api: Api,
     dependencies: Sequence[Depends],
+    example: Mapping[str, Any] | None = None,
 ) -> list[Any]:
     """Return the routes whose bodies are recorded; those of predictions are made of `features`.
 
-    readers: what makes numbers of the values of `features`.
+    readers: what makes numbers of the values of `features`. example: a row that OpenAPI shows.
     """
     router = APIRouter(tags=["predictions"], dependencies=list(dependencies))
 
@@ -98,7 +99,7 @@ def writing_routes(
 
     # The models are made at run time: no annotation in the source could name them.
     predict.__annotations__["body"] = features
-    predict_batch.__annotations__["body"] = batch_model(features, api.max_batch_rows)
+    predict_batch.__annotations__["body"] = batch_model(features, api.max_batch_rows, example)
     failures = _failures(400, 401, 408, 413, 415, 503)
     router.post(
         "/predict",
