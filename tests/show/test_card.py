@@ -28,7 +28,7 @@ def test_a_card_says_what_matters_and_what_is_wrong_with_the_data(artifacts: Pat
 def test_a_card_explains_the_price_of_a_house_in_the_middle(artifacts: Path) -> None:
     registry = ModelRegistry(artifacts)
     text = render(registry, registry.get("v1"))
-    rows = re.findall(r"<tr>(.*?)</tr>", text[text.index("Why a price") :], re.DOTALL)
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", text[text.index("Why a price") :], re.DOTALL)
     cells = [re.sub(r"\s*<[^>]+>\s*", "|", row).strip("|").split("||") for row in rows]
     told = {one[0]: one[-1].replace("\N{MINUS SIGN}", "-") for one in cells[1:14]}
     names = list(told)
