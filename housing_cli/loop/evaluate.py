@@ -198,12 +198,12 @@ def _versions(
     judged: Version,
     made: dict[str, tuple[int, dict[str, float]]],
 ) -> tuple[VersionRow, ...]:
-    """Return the judged version, every aliased one and those that made rows."""
+    """Return the judged version, every aliased one and those that made rows, if readable."""
     metric = settings.evaluate.metric
     aliases = registry.aliases()
     found = []
     for name in dict.fromkeys([judged.name, *aliases.values(), *made]):
-        version = registry.find(name)
+        version = registry.readable(name)
         if version is None:
             continue
         baseline = baseline_value(registry, version, metric)

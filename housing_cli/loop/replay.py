@@ -130,7 +130,7 @@ def doubtful(rows: Labeled, registry: ModelRegistry, max_level: float) -> NDArra
     """Return which labels (n,) would not count in a verdict on the version that answered them."""
     names, found = np.array(rows.versions, dtype=object), np.zeros(len(rows), dtype=bool)
     for name in dict.fromkeys(rows.versions):
-        version = registry.find(name)
+        version = registry.readable(name)
         if version is not None:
             rule = load_reference(registry, version).label_rule(max_level)
             own = rows.where(names == name)

@@ -99,12 +99,7 @@ def _candidates(registry: ModelRegistry, judged: str) -> Iterator[Version]:
         *registry.names()[: -NEWEST - 1 : -1],
     ]
     for name in dict.fromkeys(named):
-        if name == judged:
-            continue
-        try:
-            version = registry.find(name)
-        except HousingError:
-            continue
+        version = registry.readable(name) if name != judged else None
         if version is not None:
             yield version
 

@@ -93,6 +93,16 @@ class RegistryReader:
         except VersionNotFound:
             return None
 
+    def readable(self, ref: str) -> Version | None:
+        """Return what `find` does, and `None` for a version that cannot be read, too.
+
+        For those that stand beside another: one that is broken must not hide the others.
+        """
+        try:
+            return self.find(ref)
+        except (VersionCorrupt, NewerFormat):
+            return None
+
     def aliases(self) -> dict[str, str]:
         """Return every alias with the version that it names, sorted by alias."""
         with self.reading():

@@ -14,6 +14,7 @@ import pytest
 
 from housing_cli.api.served import load_served
 from housing_cli.errors import UsageError, VersionNotFound
+from housing_cli.loop.advice import advised
 from housing_cli.loop.promote import promote
 from housing_cli.loop.replay import replay
 from housing_cli.loop.train import train
@@ -85,6 +86,18 @@ def test_the_table_of_versions_shows_each_with_its_own_rows(loop: Loop) -> None:
     assert table["v3"].aliases == ("canary",)
     assert table["v1"].ratio is not None and table["v1"].ratio > 2
     assert table["v3"].current is None
+
+
+def test_a_broken_version_beside_it_hides_no_verdict(loop: Loop) -> None:
+    loop.live(ROWS[:50])
+    train(loop.settings(), promote=True)
+    loop.live(ROWS[50:], 2.0)
+    (loop.registry.directory("v1") / "metadata.json").write_text("junk")
+    judged = loop.evaluate()
+    assert judged.verdict.verdict == "degraded"
+    assert [row.version for row in judged.versions] == ["v2"]
+    advice = advised(loop.settings(), judged).advice
+    assert advice is not None and advice.next.command == "retrain --promote"
 
 
 def test_a_correction_counts_and_only_once(loop: Loop) -> None:
