@@ -196,3 +196,7 @@ def test_names_are_compared_by_what_they_look_like_and_by_what_they_mean() -> No
 
 def test_a_table_of_pandas_with_its_index_is_no_other() -> None:
     csv_columns(PATH, pd.DataFrame({"a": [1], "b": [2], "y": [3]}).to_csv().encode(), SCHEMA)
+
+
+def test_a_column_without_a_name_is_not_shown() -> None:
+    assert "it has `p`, `q`: " in refused(["", "p", "q"])[1]
