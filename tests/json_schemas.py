@@ -42,4 +42,4 @@ def check(envelope: dict[str, Any]) -> None:
         assert envelope["errors"], f"`{envelope['command']}` has no JSON Schema"
         return
     found = [f"{one.json_path}: {one.message}" for one in validator.iter_errors(envelope)]
-    assert found == []
+    assert not found, "; ".join(found)

@@ -60,13 +60,17 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is fitted: a scikit-learn regressor behind an imputer."""
+    """What is fitted: a scikit-learn regressor behind an imputer.
+
+    target: what it learns, the price or its logarithm.
+    """
 
     regressor: Text = "RandomForestRegressor"
     params: dict[str, Any] = msgspec.field(
         default_factory=lambda: {"n_estimators": 300, "max_features": 0.4}
     )
     imputer: Literal["mean", "median", "most_frequent"] = "median"
+    target: Literal["price", "log"] = "price"
 
 
 class Train(Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 MANY_ROWS, VERY_MANY_ROWS = 1_000, 5_000
 """From the first on one shuffle of the folds will do, from the second on a forest is large."""
-_BOOSTING = """
-[model]                             # smaller and faster than a forest where rows are many:
+_LOGARITHM = (
+    'target = "log"                      # prices spread over decades: errors count by factor'
+)
+_BOOSTING = """# Smaller and faster than a forest where rows are many:
 regressor = "HistGradientBoostingRegressor"  # docs/decisions/tuning.md
 
 [model.params]
@@ -19,13 +21,14 @@ max_leaf_nodes = 31
 min_samples_leaf = 20
 l2_regularization = 1.0
 max_features = 0.5
-early_stopping = false              # it would hold back a tenth of the rows
-"""
+early_stopping = false              # it would hold back a tenth of the rows"""
 _ONCE = """
 [train]
 repeats = 1                         # with so many rows one shuffle of the folds swings by little
 """
 _COLUMN = 36
+DECADES = 100.0
+"""Above this ratio of the dearest house to the cheapest the logarithm is learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class Described:
     """What a settings file says of a table of so many rows.
 
     title: comments at its top, a line each. kinds: what the table would tell otherwise. unit: of
-    the target, empty where it has none.
+    the target, empty where it has none. spread: the price that 1 % are above by the one that 1 %
+    are below.
     """
 
     title: Sequence[str]
@@ -53,6 +57,7 @@ class Described:
     rows: int
     registry: str
     log: str
+    spread: float = 1.0
 
 
 def settings_text(table: Described) -> str:
@@ -77,8 +82,9 @@ def settings_text(table: Described) -> str:
     lines += ["", "[data.limits]                       # allowed range of a feature:"]
     lines += ["# rooms = [1, 20]"]
     text = "\n".join(lines) + "\n"
-    if table.rows > VERY_MANY_ROWS:
-        text += _BOOSTING
+    model = [_LOGARITHM] if table.spread > DECADES else []
+    model += [_BOOSTING] if table.rows > VERY_MANY_ROWS else []
+    text += "\n".join(["\n[model]", *model, ""]) if model else ""
     if table.rows > MANY_ROWS:
         text += _ONCE
     text += f"\n[registry]\npath = {quoted(table.registry)}\n\n[log]\nurl = {quoted(table.log)}\n"

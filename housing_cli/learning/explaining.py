@@ -15,12 +15,14 @@ from sklearn.pipeline import Pipeline
 
 from housing_cli.learning.encoding import columns_of
 from housing_cli.learning.export import first_result
+from housing_cli.learning.pipeline import learned_by, learns_logarithms
 from housing_cli.learning.trees import TREES, trees_of
 from housing_cli.model.compiled import LOG_SPREAD, CompiledModel
 from housing_cli.model.explanation import (
     Explainer,
     Explanation,
     LinearPart,
+    Scale,
     TreePart,
     packed,
 )
@@ -49,14 +51,15 @@ def explanation_of(
     """
     columns = columns_of(pipeline[0], features.shape[1])
     known = {_key(trees): name for name, trees in read_trees(onnx_bytes).items()}
-    plain = Explanation(first_result(node[:3] for node in nodes(onnx_bytes)), columns)
+    scale: Scale = "log" if learns_logarithms(pipeline) else "price"
+    plain = Explanation(first_result(node[:3] for node in nodes(onnx_bytes)), columns, scale=scale)
     try:
-        parts, intercept = _parts(pipeline["regressor"], 1.0, known)
+        parts, intercept = _parts(learned_by(pipeline), 1.0, known)
     except _Sampled:
         return plain
     linear = any(isinstance(part, LinearPart) for part in parts)
     means = pipeline[0].transform(features).mean(axis=0).tolist() if linear else []
-    made = Explanation(plain.encoded, columns, parts, intercept, means)
+    made = Explanation(plain.encoded, columns, parts, intercept, means, scale)
     rows = features[:: max(1, len(features) // CHECKED_ROWS)][:CHECKED_ROWS]
     try:
         prices = Explainer(made, onnx_bytes, compiled).explain(rows).prices()

@@ -21,7 +21,7 @@ from housing_cli.config.cores import available_cores
 from housing_cli.data.copies import groups_of
 from housing_cli.errors import DataError, ModelError
 from housing_cli.learning.folds import splits
-from housing_cli.learning.pipeline import build_pipeline
+from housing_cli.learning.pipeline import build_pipeline, learned_by, learns_logarithms
 from housing_cli.words import are, counted
 
 Floats = NDArray[np.float64]
@@ -55,7 +55,17 @@ def fit(settings: Settings, features: Floats, target: Floats) -> Pipeline:
 
 
 def fit_pipeline(pipeline: Pipeline, features: Floats, target: Floats) -> Pipeline:
-    """Fit `pipeline` and return it. Raises `ModelError` for parameter values that cannot be."""
+    """Fit `pipeline` and return it.
+
+    Raises `ModelError` for parameter values that cannot be, and `DataError` for prices without a
+    logarithm where that is learned.
+    """
+    if learns_logarithms(pipeline) and (low := int((target <= 0).sum())):
+        raise DataError(
+            f"{counted(low, 'price')} {are(low)} not above 0, and {'has' if low == 1 else 'have'} "
+            "no logarithm",
+            'leave these rows out, or set `model.target = "price"`',
+        )
     try:
         with one_thread():
             return pipeline.fit(features, target)
@@ -72,7 +82,7 @@ def predict(pipeline: Pipeline, features: Floats) -> Floats:
     On several threads a forest adds up its trees in the order in which these end, and a last bit
     decides a tie between two splits of the next model.
     """
-    regressor = pipeline["regressor"]
+    regressor = learned_by(pipeline)
     for one in (regressor, *getattr(regressor, "estimators_", ())):
         if hasattr(one, "n_jobs"):
             one.n_jobs = 1

@@ -12,7 +12,7 @@ import sklearn.ensemble
 import sklearn.linear_model
 import sklearn.tree
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline
@@ -71,10 +71,24 @@ def build_pipeline(
     first = ("imputer", SimpleImputer(strategy=model.imputer, keep_empty_features=True))
     if schema is not None and schema.kinds:
         first = ("encoder", encoder(schema, model.imputer, seed))
+    if model.target == "log":
+        # Its exponential is a house's median price: errors count by factor, not by amount.
+        regressor = TransformedTargetRegressor(regressor, func=np.log, inverse_func=np.exp)
     steps = [first, ("regressor", regressor)]
     if _HISTOGRAM in (model.regressor, *model.params.get("estimators", ())):
         steps.insert(1, ("rounding", FunctionTransformer(as_served)))
     return Pipeline(steps)
+
+
+def learned_by(pipeline: Pipeline) -> Any:
+    """Return the regressor of a fitted pipeline, of prices or of their logarithms."""
+    regressor = pipeline["regressor"]
+    return regressor.regressor_ if learns_logarithms(pipeline) else regressor
+
+
+def learns_logarithms(pipeline: Pipeline) -> bool:
+    """Return whether a pipeline prices by the exponential of what its regressor says."""
+    return isinstance(pipeline["regressor"], TransformedTargetRegressor)
 
 
 def know_names(pipeline: Pipeline, names: Sequence[str]) -> None:

@@ -42,6 +42,7 @@ class Initiated:
 
     rows: of the file, of which `unpriced` have no target and `repeated` equal an earlier one.
     config: what `--config` must name in the commands that follow, `None` where they find it.
+    spread: the price that 1 % are above by the one that 1 % are below.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Initiated:
     repeated: int
     columns: Sequence[Column]
     reading: Reading
+    spread: float
 
     @property
     def features(self) -> list[str]:
@@ -102,6 +104,7 @@ def init(
         str(path), chosen, target, config, config if file or config != DEFAULT_FILE else None,
         _registry(chosen), f"csv:logs/{chosen}", len(prices), int((~known).sum()),
         _repeated(profile, prices), _in_order(opened.header, profile, unreadable, target), reading,
+        _spread(prices[known]),
     )  # fmt: skip
     text = settings_text(_described(found))
     _try(text)
@@ -200,6 +203,11 @@ def _repeated(profile: Profile, prices: Floats) -> int:
     return len(rows) - len(set(keys_of(rows)))
 
 
+def _spread(prices: Floats) -> float:
+    low, high = np.quantile(prices, (0.01, 0.99))
+    return float(high / low)
+
+
 def _described(found: Initiated) -> Described:
     title = [
         f"Settings for {found.path}: {counted(found.rows, 'row')}, "
@@ -220,6 +228,7 @@ def _described(found: Initiated) -> Described:
         found.rows,
         found.registry,
         found.log,
+        found.spread,
     )
 
 

@@ -28,7 +28,7 @@ from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.explaining import explanation_of
 from housing_cli.learning.export import export_onnx, verify_export
 from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, one_thread, silent
-from housing_cli.learning.pipeline import know_names
+from housing_cli.learning.pipeline import know_names, learned_by
 from housing_cli.learning.spread import Spread, fit_spread
 from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
 from housing_cli.loop.promote import refusal
@@ -174,8 +174,9 @@ def build_version(
         created=now(),
         schema=schema,
         regressor=settings.model.regressor,
-        parameters=_plain(pipeline["regressor"].get_params()),
+        parameters=_plain(learned_by(pipeline).get_params()),
         imputer=settings.model.imputer,
+        target_scale=settings.model.target,
         seed=seed,
         metrics=_baseline(rows.target, out_of_fold)
         | {"folds": float(settings.train.folds), "repeats": float(len(out_of_fold))},

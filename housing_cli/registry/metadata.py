@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -73,6 +73,7 @@ class Metadata(Struct, frozen=True):
     evidence: dict[str, Any] = {}
     format: int = 1
     ranges: dict[str, tuple[float, float]] = {}
+    target_scale: Literal["price", "log"] = "price"
     importances: dict[str, float] = {}
 
 

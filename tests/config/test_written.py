@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,17 @@ def test_the_model_goes_by_the_number_of_rows(
 ) -> None:
     read = settings(tmp_path, settings_text(described(NAMES, rows)))
     assert (read.model.regressor, read.train.repeats) == (regressor, repeats)
+
+
+@pytest.mark.parametrize("rows", [100, 20_000])
+def test_prices_that_spread_over_decades_are_learned_by_their_logarithm(
+    rows: int, tmp_path: Path
+) -> None:
+    for spread, target in ((12.0, "price"), (150.0, "log")):
+        table = replace(described(NAMES, rows), spread=spread)
+        read = settings(tmp_path, settings_text(table))
+        assert read.model.target == target
+        assert read.model.regressor.startswith("Hist") == (rows > 5_000)
 
 
 def test_what_is_left_out_is_a_comment_that_can_be_moved_up(tmp_path: Path) -> None:

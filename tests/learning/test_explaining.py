@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from housing_cli.learning.encoding import columns_of
 from housing_cli.learning.explaining import explanation_of
 from housing_cli.learning.export import export_onnx
 from housing_cli.learning.fitting import fit_pipeline
-from housing_cli.learning.pipeline import REGRESSORS, as_served, build_pipeline
+from housing_cli.learning.pipeline import REGRESSORS, as_served, build_pipeline, learned_by
 from housing_cli.learning.trees import trees_of
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.explanation import Explainer, Explanation, LinearPart, background_of
@@ -37,10 +37,12 @@ def explained(
     target: np.ndarray = BOSTON.target,
     schema: FeatureSchema | None = None,
     params: dict[str, Any] | None = None,
+    scale: Literal["price", "log"] = "price",
 ) -> tuple[Any, Explanation, Explainer, CompiledModel]:
     """Return a fitted pipeline, what is written of it, and what reads that."""
     given = SMALL.get(regressor, {}) if params is None else params
-    pipeline = build_pipeline(Model(regressor, given), seed=1, jobs=1, schema=schema)
+    model = Model(regressor, given, target=scale)
+    pipeline = build_pipeline(model, seed=1, jobs=1, schema=schema)
     fit_pipeline(pipeline, features, target)
     raw = export_onnx(pipeline, features.shape[1])
     compiled = CompiledModel(raw, features.shape[1])
@@ -166,3 +168,25 @@ def test_what_does_not_sum_to_the_price_is_sampled_and_fails_no_training(
     assert not explainer.exact
     rows = BOSTON.features[:3]
     assert explainer.explain(rows).prices() == pytest.approx(compiled.score(rows), rel=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regressor", ["RandomForestRegressor", "HistGradientBoostingRegressor",
+                                       "Ridge", "AdaBoostRegressor"])  # fmt: skip
+def test_where_the_target_is_a_logarithm_features_are_factors(regressor: str) -> None:
+    pipeline, made, explainer, compiled = explained(regressor, scale="log")
+    assert made.scale == "log"
+    found = explainer.explain(BOSTON.features[:5])
+    assert found.scale == "log"
+    assert (found.contributions > 0).all()
+    product = found.base * found.contributions.prod(axis=1)
+    assert product == pytest.approx(compiled.score(BOSTON.features[:5]), rel=1e-5)
+    if regressor != "RandomForestRegressor":
+        return
+    from shap import TreeExplainer
+
+    inner = TreeExplainer(learned_by(pipeline), feature_perturbation="tree_path_dependent")
+    values = inner.shap_values(as_served(pipeline[0].transform(BOSTON.features[:5])))
+    assert np.abs(np.log(found.contributions) - values).max() < 1e-6
+    # The base is the price of the mean logarithm: the geometric mean of what was learned.
+    assert found.base == pytest.approx(np.exp(inner.expected_value).item(), rel=1e-6)

@@ -199,3 +199,22 @@ def test_a_spread_that_is_not_the_compiled_one_is_refused() -> None:
     compiled = CompiledModel(export_onnx(pipeline, 13, one.model), 13, spreads=True)
     with pytest.raises(ExportError, match="spread"):
         verify_export(pipeline, compiled, TABLE.features, 1, other.model)
+
+
+@pytest.mark.parametrize(
+    "regressor", ["RandomForestRegressor", HISTOGRAM, "Ridge", "VotingRegressor"]
+)
+def test_a_logarithm_that_was_learned_is_compiled_to_a_price(regressor: str) -> None:
+    model = Model(regressor, SMALL.get(regressor, {}), target="log")
+    pipeline = build_pipeline(model, seed=1, jobs=1)
+    dear = TABLE.target * 20_000  # where float32 has few digits left for a logarithm
+    pipeline.fit(TABLE.features, dear)
+    noise = np.random.default_rng(0).gamma(2, 1, len(dear))
+    spread = fit_spread(pipeline, TABLE.features, dear, (dear + noise)[None], 1)
+    assert spread is not None
+    onnx = export_onnx(pipeline, 13, spread.model)
+    assert onnx == export_onnx(pipeline, 13, spread.model)
+    compiled = CompiledModel(onnx, 13, spreads=True)
+    rows = np.vstack([TABLE.features, random_rows(TABLE.features, 20_000, 1)])
+    assert compiled.score(rows) == pytest.approx(pipeline.predict(rows), rel=1e-4)
+    verify_export(pipeline, compiled, TABLE.features, 1, spread.model)

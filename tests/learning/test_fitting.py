@@ -177,3 +177,18 @@ def test_histogram_boosting_is_fitted_by_one_thread(
         measure(given, table.features, table.target)
         fit(given, table.features, table.target)
     assert set(seen) == {1} and len(seen) >= 3
+
+
+def test_a_price_without_a_logarithm_cannot_be_learned_as_one(table: Table) -> None:
+    target = table.target.copy()
+    target[3] = 0
+    with pytest.raises(DataError, match="1 price is not above 0, and has no logarithm"):
+        fit(settings("model.target=log"), table.features, target)
+
+
+def test_a_logarithm_is_learned_and_a_price_told(table: Table) -> None:
+    """Of two doublings of one price there is one in the middle: their geometric mean."""
+    config = settings("model.target=log", "model.regressor=Ridge", "model.params={alpha = 1e9}")
+    target = np.where(np.arange(len(table)) % 2, 10.0, 1000.0)
+    fitted = fit(config, table.features, target)
+    assert predict(fitted, table.features) == pytest.approx(np.full(len(table), 100.0), rel=0.01)

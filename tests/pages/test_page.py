@@ -17,7 +17,8 @@ CARD = {
     "scatter": charts.scatter([(1, 2)], EVIL, EVIL),
     "importances": charts.bars([(EVIL, 1.0, EVIL, False)], charts.Line(1.0, EVIL, "limit")),
     "data": {"rows": 1, "copies": 1, "path": EVIL, "feedback_rows": 2, "dropped": {EVIL: 1}},
-    "columns": [[EVIL, None, 1, 2.5, EVIL]], "boston": True, "explained": {"exact": True, "rows": [[EVIL, EVIL, 1.0]]}, "making": [[EVIL, EVIL]],
+    "columns": [[EVIL, None, 1, 2.5, EVIL]], "boston": True, "making": [[EVIL, EVIL]],
+    "explained": {"exact": True, "rows": [[EVIL, EVIL, 1.0]]},
     "comparison": {"metric": EVIL, "rows": [[EVIL]], "wins": False, "reasons": [EVIL]},
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ OLD_METADATA = {
     "created", "schema", "regressor", "parameters", "imputer", "seed", "metrics", "data", "git",
     "libraries", "golden", "files", "tag", "parent", "evidence", "format",
 }  # fmt: skip
-NEW_METADATA = {"ranges", "importances"}
+NEW_METADATA = {"ranges", "importances", "target_scale"}
 
 
 def raise_format(file: Path) -> None:
