@@ -29,6 +29,7 @@ MEANT = {
     "run": "housing serve",
     "judge": "housing evaluate",
     "score": "housing evaluate",
+    "price": "housing predict FILE",
     "deploy": "housing promote REF",
     "list": "housing registry ls",
     **{verb: f"housing registry {verb}" for verb in ("ls", "history", "verify", "gc", "sign")},

@@ -116,7 +116,8 @@ class RecordStream:
             again, self._again = self._again, b""
             return again
         parts, size = [self._rest], len(self._rest)
-        while not self._ended:
+        enough = size >= BLOCK_BYTES and _NEWLINE in self._rest
+        while not (self._ended or enough):
             try:
                 more = self._file.read(BLOCK_BYTES)
             except OSError as error:

@@ -57,7 +57,10 @@ class Values:
         Each value is looked up once. read: makes of a value of the column what JSON would have.
         """
         kind = self.schema.kinds[name]
-        places, values = pd.factorize(column)
+        try:
+            places, values = pd.factorize(column)
+        except TypeError:  # lists and such, which are no words either
+            places, values = pd.factorize(column.map(str))
         known = frozenset(kind.codes.values()) if isinstance(kind, Category) else None
         codes, odd = np.full(len(values) + 1, np.nan), np.zeros(len(values) + 1, dtype=bool)
         met: dict[str, list[int]] = {}

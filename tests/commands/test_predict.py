@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -194,3 +196,23 @@ def test_a_reader_that_has_enough_is_no_error(registry: Path, workshop: Path) ->
         running.stdout.close()
         assert running.wait(120) == 0
         assert running.stderr.read() == b""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+def test_ctrl_c_leaves_what_was_there(registry: Path, workshop: Path, out: str) -> None:
+    Path(out).write_text("before")
+    with process(workshop, "-", "--out", out) as running:
+        assert running.stdin is not None and running.stderr is not None
+        header, _, rows = SHIPPED.read_bytes().partition(b"\n")
+        running.stdin.write(header + b"\n" + rows * 60)  # two blocks, and it waits for more
+        running.stdin.flush()
+        while not list(workshop.glob(f".{out}.*")):
+            assert running.poll() is None
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        running.stdin.close()
+        assert running.wait(60) == 130
+        assert running.stderr.read().startswith(b"error: interrupted\n")
+    assert Path(out).read_text() == "before"
+    assert sorted(path.name for path in workshop.iterdir()) == ["artifacts", out]

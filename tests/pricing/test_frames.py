@@ -117,5 +117,10 @@ def test_unknown_words_are_refused_where_the_api_refuses_them() -> None:
         read(KINDS, refuse=True, sea=["MARS"], pool=[None], sold=[None])
 
 
+def test_what_is_no_word_at_all_is_one_that_nobody_knows() -> None:
+    with pytest.raises(DataError, match=r"row 0: `sea` is `\['a'\]`: .*unknown category"):
+        read(KINDS, refuse=True, sea=[["a"]], pool=[None], sold=[None])
+
+
 def test_an_empty_frame_has_no_rows() -> None:
     assert read(a=[], b=[]) == []

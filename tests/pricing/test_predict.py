@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.csv.log import CsvLog
 from housing_cli.pricing import predict, records, source
 from housing_cli.pricing.predict import Priced, load, price_table
+from housing_cli.pricing.source import Source
 from tests.conftest import FEATURES, QUICK, SHIPPED
 from tests.tables import california
 
@@ -333,3 +335,28 @@ def test_what_interrupts_a_logged_run_knows_how_much_is_in_the_log(
     with pytest.raises(KeyboardInterrupt) as caught:
         price_table(settings, str(table), Path("out.csv"))
     assert not hasattr(caught.value, "__notes__")
+
+
+def test_memory_holds_a_few_blocks_however_long_the_table_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "available_cores", lambda: 2)
+    for module in (records, source):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 1000)
+    held, most = [0], [0]
+    blocks, write = Source.blocks, predict._Run.write
+
+    def counting(source: Source) -> Iterator[records.Records]:
+        for block in blocks(source):
+            held[0] += 1
+            most[0] = max(most[0], held[0])
+            yield block
+
+    def written(run: predict._Run, *block: Any) -> None:
+        write(run, *block)
+        held[0] -= 1
+
+    monkeypatch.setattr(Source, "blocks", counting)
+    monkeypatch.setattr(predict._Run, "write", written)
+    assert priced(settings, SHIPPED)[0].rows == 506
+    assert (held[0], most[0]) == (0, 3)
