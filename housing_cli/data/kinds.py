@@ -10,6 +10,7 @@ one takes the next code, and the schema says so.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,7 @@ MISSING: Final = frozenset(
 YES: Final = frozenset({"yes", "y", "true", "t", "1", "1.0", "sí", "si", "verdadero", "oui", "ja"})
 NO: Final = frozenset({"no", "n", "false", "f", "0", "0.0", "falso", "non", "nein"})
 EPOCH: Final = date(1970, 1, 1).toordinal()
+_WHOLE: Final = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 
 
 class Category(msgspec.Struct, frozen=True, tag_field="kind", tag="category"):
@@ -129,9 +131,14 @@ class _Words:
 
 
 def word_of(value: str | float) -> str:
-    """Return the word of a value: a number that is whole is written without a decimal point."""
+    """Return the word of a value: a number that is whole is written without a decimal point.
+
+    As text, too: pandas writes `98064.0` where another row of the column has no value.
+    """
     if isinstance(value, str):
-        return normal(value)
+        word = normal(value)
+        whole = _WHOLE.fullmatch(word)
+        return word if whole is None else whole[1]
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)

@@ -23,6 +23,7 @@ from housing_cli.data.kinds import (
     plain,
     shown,
     vocabulary,
+    word_of,
 )
 
 
@@ -71,10 +72,15 @@ def test_a_vocabulary_grows_without_changing_what_it_has() -> None:
     assert list(grown) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("value", ["98103", 98103, " 98103 ", 98103.0])
+@pytest.mark.parametrize("value", ["98103", 98103, " 98103 ", 98103.0, "98103.0"])
 def test_a_number_that_is_a_word_is_one_word_however_it_is_written(value: Value) -> None:
     kind = category("98103")
     assert coder(kind)(value) == float(kind.codes["98103"])
+
+
+@pytest.mark.parametrize("text", ["1.5", "007.0", "1.0a", "v1.0", ".0", "1.", "1,0"])
+def test_only_a_number_that_is_whole_loses_its_decimal_point(text: str) -> None:
+    assert word_of(text) == text
 
 
 def test_words_are_compared_in_one_unicode_form() -> None:

@@ -142,6 +142,14 @@ def test_words_days_and_yes_or_no_become_codes() -> None:
     assert reader.unknown_words() == {"sea": {"MARS": 1}}
 
 
+def test_a_category_of_numbers_may_have_a_decimal_point() -> None:
+    schema = FeatureSchema(("zip",), "price", {}, {"zip": Category(vocabulary(["98064", "1.5"]))})
+    rows, reader = read("zip,x\n98064,1\n98064.0,1\n1.5,1\n98065.0,1\n", schema, refuse=False)
+    codes = schema.kinds["zip"].codes  # type: ignore[union-attr]
+    assert rows.features[:3, 0].tolist() == [codes["98064"], codes["98064"], codes["1.5"]]
+    assert reader.unknown_words() == {"zip": {"98065": 1}}
+
+
 def test_words_are_refused_in_the_words_of_predict() -> None:
     rows, reader = read(
         "sea,pool,sold,rooms\nMARS,maybe,13/10/2014,5\nINLAND,1,2014-10-13,5\n", KINDS, refuse=True

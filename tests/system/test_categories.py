@@ -133,7 +133,7 @@ def test_unknown_words_are_answered_and_counted_or_refused(trained: Path) -> Non
     with serving(settings(trained)) as client:
         assert client.post("/predict", json={**row, WORD: "MARS"}).status_code == 200
         assert client.post("/predict", json={**row, WORD: None}).status_code == 200
-        assert client.post("/predict", json={**row, WORD: 4.5}).status_code == 422
+        assert client.post("/predict", json={**row, WORD: True}).status_code == 422
         counted = 'housing_unknown_categories_total{feature="ocean_proximity"} 1.0'
         assert counted in client.get("/metrics").text
     with serving(settings(trained, "", "api.unknown_category=refuse")) as client:
@@ -141,6 +141,28 @@ def test_unknown_words_are_answered_and_counted_or_refused(trained: Path) -> Non
         assert answer.status_code == 422
         assert "INLAND" in answer.json()["detail"][0]["msg"]
         assert client.post("/predict", json={**row, WORD: "INLAND "}).status_code == 200
+
+
+def test_a_zip_code_may_be_sent_as_a_float(tmp_path: Path) -> None:
+    """As pandas has it where another row of the column has none."""
+    table = california(200, 3)
+    table[WORD] = table[WORD].map({word: 98061 + at for at, word in enumerate(OCEAN)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    own = settings(
+        tmp_path, "", f'data.kinds={{{WORD} = "category"}}', "model.params.n_estimators=5"
+    )
+    train(own)
+    (row,) = rows_of(table[:1])
+    with serving(own) as client:
+        sent = [{**row, WORD: word} for word in (98062, 98062.0, "98062", "98062.0")]
+        single = {client.post("/predict", json=one).json()["predicted_price"] for one in sent}
+        batch = client.post("/predict/batch", json={"rows": sent}).json()["predictions"]
+        why = [client.post("/explain", json=one).json()["predicted_price"] for one in sent]
+        assert single == {one["predicted_price"] for one in batch}
+        assert len(single) == 1 == len(set(why))
+        assert "housing_unknown_categories_total{" not in client.get("/metrics").text
+        listed = client.get("/openapi.json").json()["components"]["schemas"]["Features"]
+    assert {"type": "number"} in listed["properties"][WORD]["anyOf"]
 
 
 @pytest.fixture(params=["csv", "sqlite"])

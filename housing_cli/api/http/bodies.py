@@ -164,4 +164,4 @@ def _value_type(kind: Kind, *, refuse: bool) -> Any:
         return bool | str
     if isinstance(kind, Date):
         return str
-    return Literal[tuple(kind.codes)] if refuse else str | int
+    return Literal[tuple(kind.codes)] if refuse else str | int | float

@@ -225,8 +225,9 @@ def _value(kind: Kind, *, refuse: bool) -> Any:
         return Annotated[text, AfterValidator(check), said]
     words: list[dict[str, Any]] = [{"type": "string", "enum": list(kind.codes)}]
     if not refuse:
-        words += [{"type": "string", "title": "another word"}, {"type": "integer"}]
-    number = Annotated[int, Strict()]
+        words += [{"type": "string", "title": "another word"}, {"type": "number"}]
+    # Integers of their own: a float would round those of many digits to another word.
+    number = Annotated[int, Strict()] | Annotated[float, Strict(), AllowInfNan(False)]
     return Annotated[text | number, AfterValidator(check), WithJsonSchema({"anyOf": words})]
 
 

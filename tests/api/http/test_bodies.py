@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -124,6 +124,37 @@ def test_words_become_numbers_and_unknown_ones_are_told_of_rows_that_are_right()
     assert met == []
     assert readers.batch(b'{"rows": [%b, %b]}' % (row, row)) is not None
     assert met == [("place", "MARS")] * 2
+
+
+ZIPS = FeatureSchema(("zip",), "y", {}, {"zip": Category({"1.5": 4, "98064": 5, "98065": 6})})
+words = numbers | st.sampled_from(["98064", "98064.0", " 98065 ", 98064, 98064.0, 1.5, -0.0, 1e30])
+
+
+@settings(max_examples=300, deadline=None)
+@given(words)
+@example(98064.0)
+@example(10**30)
+def test_the_quick_reader_reads_the_same_word_as_the_model(word: Any) -> None:
+    body = json.dumps({"zip": word}).encode()
+    readers = Bodies(ZIPS)
+    sent = accepted(row_model(ZIPS), body)
+    assert readers.row(body) == (None if sent is None else readers.numbers(sent))
+
+
+@pytest.mark.parametrize("refuse", [False, True])
+def test_a_number_that_is_whole_is_one_word_however_it_is_written(refuse: bool) -> None:
+    model, readers = row_model(ZIPS, refuse=refuse), Bodies(ZIPS, refuse=refuse)
+    for body, code in ((b"98064", 5.0), (b'"98064"', 5.0), (b"98064.0", 5.0), (b"9.8064e4", 5.0),
+                       (b'"98064.0"', 5.0), (b"1.5", 4.0), (b'"1.5"', 4.0)):  # fmt: skip
+        row = b'{"zip": %b}' % body
+        sent = accepted(model, row)
+        assert sent is not None and readers.numbers(sent) == (code,)
+        assert readers.row(row) in ({(code,), None} if refuse else {(code,)})
+    for body in (b"98066.0", b"2.5"):
+        assert (accepted(model, b'{"zip": %b}' % body) is None) is refuse
+    for body in (b"true", b"NaN", b"1e999", b"[98064.0]"):
+        assert accepted(model, b'{"zip": %b}' % body) is None
+        assert readers.row(b'{"zip": %b}' % body) is None
 
 
 def test_a_word_that_must_be_known_is_left_to_the_models() -> None:
