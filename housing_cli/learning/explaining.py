@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from housing_cli.learning.encoding import columns_of
 from housing_cli.learning.export import first_result
 from housing_cli.learning.pipeline import learned_by, learns_logarithms
-from housing_cli.learning.trees import TREES, trees_of
+from housing_cli.learning.trees import tree_kinds, trees_of
 from housing_cli.model.compiled import LOG_SPREAD, CompiledModel
 from housing_cli.model.explanation import (
     Explainer,
@@ -75,7 +75,7 @@ def _key(trees: Trees) -> bytes:
 
 def _parts(model: Any, weight: float, known: dict[bytes, str]) -> tuple[Parts, float]:
     """Return the parts of a fitted model that counts with `weight`, and its constant."""
-    if isinstance(model, TREES):
+    if isinstance(model, tree_kinds()):
         trees, covers = trees_of(model)
         name = known.get(_key(trees), LOG_SPREAD)
         if name == LOG_SPREAD:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from skl2onnx import convert_sklearn
+from skl2onnx import convert_sklearn, update_registered_converter
+from skl2onnx._supported_operators import sklearn_operator_name_map
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
@@ -24,9 +25,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from housing_cli.data.kinds import CODES
 from housing_cli.errors import ExportError
-from housing_cli.learning import encoding
+from housing_cli.learning import encoding, lightgbm
 from housing_cli.learning.pipeline import as_served, learned_by, learns_logarithms
-from housing_cli.learning.trees import TREES, trees_of
+from housing_cli.learning.trees import tree_kinds, trees_of
 from housing_cli.model.compiled import HIGHEST, LOG_SPREAD, CompiledModel
 from housing_cli.model.trees import OPERATOR
 
@@ -67,6 +68,10 @@ def export_onnx(
 
 
 def _converted(model: Any, source: str, n_features: int) -> Any:
+    for kind in lightgbm.loaded():
+        # Blends look up their members, and know scikit-learn's alone: what nobody has registered.
+        if kind not in sklearn_operator_name_map:
+            update_registered_converter(kind, kind.__name__, _trees_shape, _convert_trees)
     return convert_sklearn(
         model,
         "housing",  # without a name each graph gets a random one
@@ -74,12 +79,12 @@ def _converted(model: Any, source: str, n_features: int) -> Any:
         target_opset=OPSET,
         # Given here and not registered: other users of skl2onnx in this process keep its own.
         custom_shape_calculators={
-            **dict.fromkeys(TREES, _trees_shape),
+            **dict.fromkeys(tree_kinds(), _trees_shape),
             FunctionTransformer: _rounding_shape,
             **encoding.shapes(),
         },
         custom_conversion_functions={
-            **dict.fromkeys(TREES, _convert_trees),
+            **dict.fromkeys(tree_kinds(), _convert_trees),
             FunctionTransformer: _convert_rounding,
             **encoding.converters(),
         },

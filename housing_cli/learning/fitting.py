@@ -20,6 +20,7 @@ from housing_cli.config import Model, Settings
 from housing_cli.config.cores import available_cores
 from housing_cli.data.copies import groups_of
 from housing_cli.errors import DataError, ModelError
+from housing_cli.learning import lightgbm
 from housing_cli.learning.folds import splits
 from housing_cli.learning.pipeline import build_pipeline, learned_by, learns_logarithms
 from housing_cli.words import are, counted
@@ -66,11 +67,13 @@ def fit_pipeline(pipeline: Pipeline, features: Floats, target: Floats) -> Pipeli
             "no logarithm",
             'leave these rows out, or set `model.target = "price"`',
         )
+    refusals: tuple[type[Exception], ...] = (ValueError, TypeError, *lightgbm.refusals())
     try:
         with one_thread():
             return pipeline.fit(features, target)
-    except (ValueError, TypeError) as error:  # scikit-learn checks parameter values when it fits
-        reason = str(error).splitlines()[0]
+    except refusals as error:
+        # scikit-learn checks parameter values when it fits. LightGBM adds where in its source.
+        reason = str(error).splitlines()[0].partition(" at /")[0]
         raise ModelError(
             f"the regressor cannot be fitted: {reason}", "check `model.params` in the settings"
         ) from error

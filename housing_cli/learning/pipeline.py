@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from housing_cli.config import Model
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import ModelError
+from housing_cli.learning import lightgbm
 from housing_cli.learning.encoding import encoder
 from housing_cli.model.compiled import prepared
 
@@ -44,13 +45,17 @@ REGRESSORS: dict[str, type[Any]] = {
     )
 }
 
+SUPPORTED: Final = tuple(sorted([*REGRESSORS, lightgbm.NAME]))
+"""What the settings may name; LightGBM is loaded where they do."""
 BLENDS: Final = ("StackingRegressor", "VotingRegressor")
-MEMBERS: Final = tuple(sorted(set(REGRESSORS) - set(BLENDS)))
+MEMBERS: Final = tuple(sorted(set(SUPPORTED) - set(BLENDS)))
 # The members' prices reach a final estimator in float32: to a linear one that is a rounding error,
 # in a tree it moves rows to other leaves.
 FINAL: Final = ("ElasticNet", "Lasso", "LinearRegression", "Ridge")
 _HISTOGRAM: Final = "HistGradientBoostingRegressor"
 _STACKING: Final = "StackingRegressor"
+# They compare in double, where other trees round the features to float32 by themselves.
+_DOUBLE: Final = {_HISTOGRAM, lightgbm.NAME}
 
 
 def build_pipeline(
@@ -62,8 +67,8 @@ def build_pipeline(
     `encoder` then, which imputes too. Raises `ModelError` for an unknown regressor or parameter;
     wrong parameter values are found when it is fitted.
     """
-    if model.regressor not in REGRESSORS:
-        raise _unsupported("regressor", model.regressor, sorted(REGRESSORS))
+    if model.regressor not in SUPPORTED:
+        raise _unsupported("regressor", model.regressor, SUPPORTED)
     defaults = {"random_state": seed, "n_jobs": jobs}
     make = _blend if model.regressor in BLENDS else _regressor
     regressor = make(model.regressor, model.params, defaults)
@@ -75,7 +80,7 @@ def build_pipeline(
         # Its exponential is a house's median price: errors count by factor, not by amount.
         regressor = TransformedTargetRegressor(regressor, func=np.log, inverse_func=np.exp)
     steps = [first, ("regressor", regressor)]
-    if _HISTOGRAM in (model.regressor, *model.params.get("estimators", ())):
+    if _DOUBLE & named(model):
         steps.insert(1, ("rounding", FunctionTransformer(as_served)))
     return Pipeline(steps)
 
@@ -89,6 +94,12 @@ def learned_by(pipeline: Pipeline) -> Any:
 def learns_logarithms(pipeline: Pipeline) -> bool:
     """Return whether a pipeline prices by the exponential of what its regressor says."""
     return isinstance(pipeline["regressor"], TransformedTargetRegressor)
+
+
+def named(model: Model) -> set[str]:
+    """Return the regressors that the settings name: the one, and what it combines."""
+    members = model.params.get("estimators") if model.regressor in BLENDS else None
+    return {model.regressor, *(members or ())}
 
 
 def know_names(pipeline: Pipeline, names: Sequence[str]) -> None:
@@ -109,8 +120,8 @@ def know_names(pipeline: Pipeline, names: Sequence[str]) -> None:
 def as_served(features: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the features as the compiled model gets them: rounded to float32.
 
-    Other trees do so by themselves, but histogram boosting compares in double: a threshold between
-    a value and its rounding would send the two to different leaves.
+    Other trees do so by themselves, but histogram boosting and LightGBM compare in double: a
+    threshold between a value and its rounding would send the two to different leaves.
     """
     return prepared(features).astype(np.float64)
 
@@ -123,6 +134,8 @@ def _regressor(
     for param in params:
         if param not in known:
             raise _unknown(prefix + param, name, [prefix + one for one in known])
+    if name == lightgbm.NAME:
+        return lightgbm.regressor(params, defaults, prefix)
     if name == _HISTOGRAM:
         if params.get("loss") in ("gamma", "poisson"):
             # Its trees add up to a logarithm.
@@ -213,6 +226,8 @@ def _weights(weights: Any, n: int) -> NDArray[np.float64]:
 
 
 def _parameters(name: str) -> list[str]:
+    if name == lightgbm.NAME:
+        return lightgbm.parameters()
     return sorted(inspect.signature(REGRESSORS[name]).parameters)
 
 

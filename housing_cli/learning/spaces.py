@@ -47,6 +47,14 @@ SPACES: dict[str, dict[str, tuple[Any, ...]]] = {
         "l2_regularization": (float, 1e-3, 1e2, "log"),
         "max_features": (float, 0.2, 1.0),
     },
+    "LGBMRegressor": {
+        "n_estimators": (int, 50, 500, "log"),
+        "learning_rate": (float, 0.02, 0.3, "log"),
+        "num_leaves": (int, 4, 63, "log"),
+        "min_child_samples": (int, 2, 40, "log"),
+        "reg_lambda": (float, 1e-3, 1e2, "log"),
+        "colsample_bytree": (float, 0.2, 1.0),
+    },
     "AdaBoostRegressor": {
         "n_estimators": (int, 25, 200, "log"),
         "learning_rate": (float, 0.03, 2.0, "log"),
@@ -89,11 +97,23 @@ def _histogram(leaves: int, leaf: int, rounds: int) -> dict[str, Any]:
     }
 
 
+def _light(leaves: int, leaf: int, rounds: int) -> dict[str, Any]:
+    return {
+        "n_estimators": rounds,
+        "learning_rate": 0.06,
+        "num_leaves": leaves,
+        "min_child_samples": leaf,
+        "reg_lambda": 1.0,
+        "colsample_bytree": 0.5,
+    }
+
+
 STARTS: dict[str, list[dict[str, Any]]] = {
     "RandomForestRegressor": [_forest(0.4), _forest(0.25)],
     "ExtraTreesRegressor": [_forest(0.5), _forest(0.35)],
     "GradientBoostingRegressor": [_boosted(4, 3, 0.06, 0.4), _boosted(4, 3, 0.06, 1.0)],
     "HistGradientBoostingRegressor": [_histogram(15, 10, 300), _histogram(8, 5, 200)],
+    "LGBMRegressor": [_light(15, 10, 300), _light(8, 5, 200)],
 }
 
 _SLOW: Final = ("GradientBoostingRegressor",)

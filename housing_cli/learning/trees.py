@@ -14,6 +14,7 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
+from housing_cli.learning import lightgbm
 from housing_cli.model.trees import Trees
 
 TREES = (
@@ -25,11 +26,19 @@ TREES = (
 )
 
 
+def tree_kinds() -> tuple[type[Any], ...]:
+    """Return the regressors that are trees: `TREES`, and LightGBM's where that is loaded."""
+    return (*TREES, *lightgbm.loaded())
+
+
 def trees_of(model: Any) -> tuple[Trees, NDArray[np.int64]]:
-    """Return the trees of a fitted model of `TREES`, and how many rows each leaf learned from.
+    """Return the trees of a fitted model of `tree_kinds`, and how many rows each leaf learned from.
 
     A row that a bootstrap drew twice counts twice.
     """
+    if isinstance(model, lightgbm.loaded()):
+        counts, nodes = lightgbm.nodes_of(model)
+        return _numbered(counts, **nodes)
     if isinstance(model, HistGradientBoostingRegressor):
         return _histogram_trees(model)
     rate, shares, base = 1.0, 1, 0.0

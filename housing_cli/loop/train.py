@@ -24,11 +24,12 @@ from housing_cli.data.table import Table, read_table
 from housing_cli.errors import DataError
 from housing_cli.judging import gate
 from housing_cli.judging.reference import categories_of, edges_of
+from housing_cli.learning import lightgbm
 from housing_cli.learning.conformal import fit_intervals
 from housing_cli.learning.explaining import explanation_of
 from housing_cli.learning.export import export_onnx, verify_export
 from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, one_thread, silent
-from housing_cli.learning.pipeline import know_names, learned_by
+from housing_cli.learning.pipeline import know_names, learned_by, named
 from housing_cli.learning.spread import Spread, fit_spread
 from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
 from housing_cli.loop.promote import refusal
@@ -156,6 +157,8 @@ def build_version(
         settings = msgspec.structs.replace(settings, model=tuned.model)
         evidence = {**(evidence or {}), "tuning": tuned.evidence}
         outer, libraries = tuned.outer, [*LIBRARIES, "optuna"]
+    if lightgbm.NAME in named(settings.model):
+        libraries.append(lightgbm.PACKAGE)
     if measured is None:
         measured = measure(settings, rows.features, rows.target, progress, outer)
     out_of_fold = measured.prices

@@ -99,6 +99,7 @@ def test_the_shipped_table_is_the_default(housing: Housing, workshop: Path) -> N
     ("regressor", "params"),
     [
         ("HistGradientBoostingRegressor", "max_iter = 10"),
+        ("LGBMRegressor", "n_estimators = 10"),
         ("StackingRegressor", 'estimators = ["ExtraTreesRegressor", "Ridge"]\nRidge__alpha = 2.0'),
         ("VotingRegressor", 'estimators = ["HistGradientBoostingRegressor", "Ridge"]'),
     ],

@@ -17,7 +17,7 @@ from housing_cli.learning.encoding import columns_of
 from housing_cli.learning.explaining import explanation_of
 from housing_cli.learning.export import export_onnx
 from housing_cli.learning.fitting import fit_pipeline
-from housing_cli.learning.pipeline import REGRESSORS, as_served, build_pipeline, learned_by
+from housing_cli.learning.pipeline import SUPPORTED, as_served, build_pipeline, learned_by
 from housing_cli.learning.trees import trees_of
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.explanation import Explainer, Explanation, LinearPart, background_of
@@ -54,7 +54,7 @@ def explained(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("regressor", REGRESSORS)
+@pytest.mark.parametrize("regressor", SUPPORTED)
 def test_contributions_and_base_sum_to_the_price_of_every_regressor(regressor: str) -> None:
     _, _, explainer, compiled = explained(regressor)
     assert explainer.exact == (regressor not in SAMPLED)

@@ -16,7 +16,7 @@ from housing_cli.config.settings import Model
 from housing_cli.data.table import read_table
 from housing_cli.errors import ExportError
 from housing_cli.learning.export import export_onnx, random_rows, verify_export
-from housing_cli.learning.pipeline import FINAL, MEMBERS, REGRESSORS, as_served, build_pipeline
+from housing_cli.learning.pipeline import FINAL, MEMBERS, SUPPORTED, as_served, build_pipeline
 from housing_cli.learning.spread import fit_spread
 from housing_cli.model.compiled import CompiledModel
 from tests.conftest import SHIPPED
@@ -29,10 +29,10 @@ FEW = {"RandomForestRegressor__n_estimators": 5, f"{HISTOGRAM}__max_iter": 5}
 SMALL: dict[str, dict[str, Any]] = {
     **{
         name: {"n_estimators": 20}
-        for name in REGRESSORS
+        for name in SUPPORTED
         if "Forest" in name
         or "Boost" in name
-        or name in {"ExtraTreesRegressor", "BaggingRegressor"}
+        or name in {"ExtraTreesRegressor", "BaggingRegressor", "LGBMRegressor"}
     },
     HISTOGRAM: {"max_iter": 20},
     "StackingRegressor": {"estimators": ["RandomForestRegressor", HISTOGRAM, "Ridge"], **FEW},
@@ -52,7 +52,7 @@ def compiled_difference(name: str, params: dict[str, Any], seed: int = 1) -> flo
 
 
 @pytest.mark.parametrize("imputer", ["mean", "median", "most_frequent"])
-@pytest.mark.parametrize("regressor", REGRESSORS)
+@pytest.mark.parametrize("regressor", SUPPORTED)
 def test_compiled_and_fitted_prices_are_the_same(regressor: str, imputer: str) -> None:
     model = Model(regressor, SMALL.get(regressor, {}), imputer)  # type: ignore[arg-type]
     pipeline = build_pipeline(model, seed=1, jobs=1)
@@ -64,7 +64,7 @@ def test_compiled_and_fitted_prices_are_the_same(regressor: str, imputer: str) -
     assert verify_export(pipeline, CompiledModel(onnx, 13), features, 1) < 1e-3
 
 
-@pytest.mark.parametrize("regressor", REGRESSORS)
+@pytest.mark.parametrize("regressor", SUPPORTED)
 def test_the_same_seed_gives_the_same_files(regressor: str) -> None:
     files = set()
     for _ in range(2):

@@ -16,7 +16,7 @@ from housing_cli.data.table import Table, read_table
 from housing_cli.errors import ConfigError, DataError
 from housing_cli.learning.export import export_onnx, verify_export
 from housing_cli.learning.fitting import fit, measure, one_thread, predict
-from housing_cli.learning.pipeline import BLENDS, REGRESSORS
+from housing_cli.learning.pipeline import BLENDS, SUPPORTED
 from housing_cli.model.compiled import CompiledModel
 
 DATA = Path(__file__).parents[2] / "data" / "HousingData.csv"
@@ -33,7 +33,7 @@ def table() -> Table:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(REGRESSORS))
+@pytest.mark.parametrize("name", sorted(SUPPORTED))
 def test_every_regressor_compiles_to_the_same_prices(
     tmp_path: Path, table: Table, name: str
 ) -> None:

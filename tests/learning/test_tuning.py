@@ -25,7 +25,7 @@ from housing_cli.data.table import Table, read_table
 from housing_cli.errors import ConfigError, DataError
 from housing_cli.judging import gate
 from housing_cli.learning.fitting import measure, outer_splits
-from housing_cli.learning.pipeline import BLENDS, REGRESSORS, build_pipeline
+from housing_cli.learning.pipeline import BLENDS, SUPPORTED, build_pipeline
 from housing_cli.learning.search import with_params
 from housing_cli.learning.spaces import SPACES, searched, space_of
 from housing_cli.learning.tuning import Tuned, inherited, tune
@@ -141,7 +141,7 @@ def test_too_few_rows_are_said(base: Callable[..., Settings], table: Table) -> N
         tune(base("train.tune=1"), table.features[:8], table.target[:8])
 
 
-@pytest.mark.parametrize("name", sorted(REGRESSORS))
+@pytest.mark.parametrize("name", sorted(SUPPORTED))
 def test_every_regressor_has_a_space_or_says_that_it_has_none(tmp_path: Path, name: str) -> None:
     (tmp_path / "s.toml").write_text(f'[model]\nregressor = "{name}"\n[model.params]\n')
     model = load_settings(tmp_path / "s.toml", {}, (), {}).model

@@ -47,8 +47,8 @@ ARGUMENTS: list[tuple[str, str, str, int]] = [
     ("train --set model.regressor=XGBoost", "`model.regressor` is `XGBoost`, which is not "
      "supported", "use one of AdaBoostRegressor, BaggingRegressor, DecisionTreeRegressor, "
      "ElasticNet, ExtraTreesRegressor, GradientBoostingRegressor, HistGradientBoostingRegressor, "
-     "Lasso, LinearRegression, RandomForestRegressor, Ridge, StackingRegressor, VotingRegressor",
-     USAGE),
+     "LGBMRegressor, Lasso, LinearRegression, RandomForestRegressor, Ridge, StackingRegressor, "
+     "VotingRegressor", USAGE),
     ("train --set model.params.n_estimator=5", "`model.params.n_estimator` is not a parameter of "
      "RandomForestRegressor", "did you mean `n_estimators`?", USAGE),
     ("train --set=model.params.max_depth=-1", "the regressor cannot be fitted: The 'max_depth' "

@@ -14,7 +14,7 @@ from tests.system.processes import environment
 HEAVY = [
     "numpy", "pandas", "pydantic", "sklearn", "scipy", "onnx", "onnxruntime", "skl2onnx", "joblib",
     "fastapi", "starlette", "uvicorn", "sqlalchemy", "duckdb", "rich", "asyncio",
-    "jinja2", "prometheus_client", "cryptography",
+    "jinja2", "prometheus_client", "cryptography", "lightgbm",
 ]  # fmt: skip
 
 
