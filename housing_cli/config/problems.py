@@ -16,6 +16,8 @@ from housing_cli.errors import ConfigError, UsageError
 
 ErrorType = type[ConfigError] | type[UsageError]
 
+_CORRECT = "correct it or leave it out; then `housing status --settings` shows every setting"
+
 # What a message must not repeat.
 _SECRET = frozenset({"api.keys", "log.url", "registry.signing_key"})
 
@@ -41,8 +43,7 @@ def blame(
     key = re.split(r"[.\[]", rest)[0]
     if section not in SECTIONS or key not in SECTIONS[section].__struct_fields__:
         # The check of a whole section says in its own words what is wrong.
-        hint = f"see `[{section}]` in `configs/housing.toml`, which lists every setting"
-        return error_type(f"{source}: {problem}", hint)
+        return error_type(f"{source}: {problem}", _CORRECT)
     value = merged[section][key]
     found = "" if f"{section}.{key}" in _SECRET else f"is `{_as_toml(value)}` but "
     default = getattr(SECTIONS[section](), key)

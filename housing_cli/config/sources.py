@@ -31,7 +31,7 @@ _SERVICE_PORT = re.compile(r"HOUSING_(\w+_)?PORT=(tcp|udp|sctp)://.*")
 
 _NOT_EMPTY = {("api", "keys"), ("registry", "trusted_keys")}
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
-_LISTED = "`configs/housing.toml` lists every setting"
+_LISTED = "`housing status --settings` shows every setting"
 
 
 def load_settings(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from housing_cli.data.guesses import init_command, likely_targets
@@ -15,6 +17,8 @@ SHOWN = 5
 """Names of columns in a message, before `and 9 more`."""
 FOREIGN = 12
 """The same of a table that is another one."""
+_NEAR = 0.85
+"""How alike a misspelled name is to the right one, as difflib has it."""
 PART = "part the columns by commas, semicolons or tabs"
 _OTHER_SEPARATORS = "|:^"
 _CASE, _SPACES, _UNICODE = "upper and lower case", "spaces", "Unicode form"
@@ -44,7 +48,8 @@ def check_header(
 ) -> None:
     """Raise `DataError` where a column of `schema` is missing, or there twice.
 
-    target: the target is needed, too.
+    target: the target is needed, too, and the settings are what names the columns; otherwise it is
+    a version that was trained, and the table must follow it.
     """
     needed = [*schema.features, *([schema.target] if target else [])]
     _check_once(header, needed, path)
@@ -52,7 +57,7 @@ def check_header(
     if missing:
         plural = "s" if len(missing) > 1 else ""
         named = ", ".join(f"`{name}`" for name in missing)
-        hint = _hint(header, missing, path, schema, len(needed))
+        hint = _hint(header, missing, path, schema, target=target)
         raise DataError(f"`{path}` lacks column{plural} {named}", hint)
 
 
@@ -98,24 +103,69 @@ def _check_once(header: Sequence[str], needed: Sequence[str], path: Path) -> Non
 
 
 def _hint(
-    header: Sequence[str], missing: Sequence[str], path: Path, schema: FeatureSchema, needed: int
+    header: Sequence[str],
+    missing: Sequence[str],
+    path: Path,
+    schema: FeatureSchema,
+    *,
+    target: bool,
 ) -> str:
     similar = {name: column for name in missing if (column := _similar(name, header)) is not None}
     if similar:
-        return _renaming(similar)
+        return (
+            f"{_setting(similar, schema)}, or {_renaming(similar)}"
+            if target
+            else _renaming(similar)
+        )
+    if target and (near := _near(header, missing, schema)):
+        return f"did you mean {_shown(list(near.values()))}? {_setting(near, schema)}"
+    needed = len(schema.features) + target
     if all(_is_number(name) for name in header):
         return f"the first line must hold the column names; it holds {_shown(header)}"
     if len(header) == 1 and (separator := _separator(header[0], schema)):
         return f"its columns seem to be parted by `{separator}`; {PART}"
     if 2 * len(missing) > needed:
         likely = [schema.target, *likely_targets(header), "COLUMN"]
-        target = next(name for name in likely if name in header or name == likely[-1])
-        return f"it has {_shown(header, FOREIGN)}: `{init_command(path, target)}` {_SETTINGS}"
+        price = next(name for name in likely if name in header or name == likely[-1])
+        return f"it has {_shown(header, FOREIGN)}: `{init_command(path, price)}` {_SETTINGS}"
     return f"add the columns, or {_OWN}"
 
 
 def _similar(name: str, header: Sequence[str]) -> str | None:
     return next((column for column in header if meaning(column) == meaning(name)), None)
+
+
+def _near(header: Sequence[str], missing: Sequence[str], schema: FeatureSchema) -> dict[str, str]:
+    """Return the column that each missing name is a misspelling of; nothing: not of them all."""
+    taken = {*schema.features, schema.target}
+    free = {meaning(name): name for name in header if name and name not in taken}
+    found: dict[str, str] = {}
+    for name in missing:
+        close = get_close_matches(meaning(name), free, n=1, cutoff=_NEAR)
+        if not close:
+            return {}
+        found[name] = free.pop(close[0])
+    return found
+
+
+def _setting(meant: dict[str, str], schema: FeatureSchema) -> str:
+    """Say what the settings must name; meant: the column for each name that they have."""
+    features = [name for name in meant if name != schema.target]
+    if len(meant) > SHOWN:
+        both = "`data.target` and `data.features`" if schema.target in meant else "`data.features`"
+        return f"write the file's names in {both}"
+    said = []
+    if schema.target in meant:
+        said.append(f"`data.target = {_quoted(schema.target, meant)}`")
+    if features:
+        named = ", ".join(f"`{_quoted(name, meant)}`" for name in features)
+        said.append(f"{named} in `data.features`")
+    return f"write {' and '.join(said)}"
+
+
+def _quoted(name: str, meant: dict[str, str]) -> str:
+    """Return a column's name as TOML has it, by codes where it looks like the other one."""
+    return json.dumps(meant[name], ensure_ascii=look(meant[name]) == look(name))
 
 
 def _renaming(similar: dict[str, str]) -> str:

@@ -216,7 +216,7 @@ def _described(found: Initiated) -> Described:
     ]
     if found.config is not None:
         title.append(f"Every command takes them by `--config {shlex.quote(str(found.config))}`.")
-    title.append("What is not named here has its default: docs/operate.md lists every setting.")
+    title.append("What is not named here has its default: `housing status --settings` shows it.")
     units = found.reading.units
     return Described(
         title,

@@ -59,7 +59,7 @@ def test_a_value_that_may_hold_a_password_is_not_repeated(section: str, key: str
 def test_the_check_of_a_whole_section_speaks_for_itself() -> None:
     error = blamed("data", "features", ["a", "a"])
     assert error.message == "here: column `a` is named twice"
-    assert "`[data]`" in error.hint
+    assert "housing status --settings" in error.hint
 
 
 @pytest.mark.parametrize("error_type", [ConfigError, UsageError])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -48,7 +49,11 @@ def test_a_column_that_is_not_asked_for_may_stand_there_twice() -> None:
     [
         (["a", "b", "a", "y"], "has column `a` twice", "keep one"),
         (["a", "y"], "lacks column `b`", "add the columns, or name the right ones"),
-        (["a", "B", "y"], "lacks column `b`", "rename `B` to `b`"),
+        (
+            ["a", "B", "y"],
+            "lacks column `b`",
+            'write `"B"` in `data.features`, or rename `B` to `b`',
+        ),
         (["A", "B", "Y"], "lacks columns `a`, `b`, `y`", "rename `A` to `a`, `B` to `b`, `Y` to"),
         (
             ["a"],
@@ -78,6 +83,7 @@ def test_a_header_in_lower_case_is_told_apart_from_none() -> None:
     message, hint = refused([name.lower() for name in [*FEATURES, "MEDV"]], BOSTON)
     assert message.startswith("lacks columns `CRIM`, `ZN`")
     assert hint == (
+        "write the file's names in `data.target` and `data.features`, or "
         "rename `crim` to `CRIM`, `zn` to `ZN`, `indus` to `INDUS`, `chas` to `CHAS`, `nox` to "
         "`NOX` and 9 more: they differ in upper and lower case"
     )
@@ -108,7 +114,45 @@ def test_the_table_of_other_settings_is_told_by_its_columns() -> None:
 def test_a_name_that_is_written_in_another_way_is_shown_with_its_code(
     written: str, wanted: str, said: str
 ) -> None:
-    assert refused([written, "y"], FeatureSchema((wanted,), "y"))[1] == said
+    shown = json.dumps(written, ensure_ascii=look(written) == look(wanted))
+    hint = refused([written, "y"], FeatureSchema((wanted,), "y"))[1]
+    assert hint == f"write `{shown}` in `data.features`, or {said}"
+
+
+SALES = FeatureSchema(("Lot Area", "Full Bath"), "SalePrice")
+
+
+@pytest.mark.parametrize(
+    ("header", "hint"),
+    [
+        (["Lot Area", "Full Bath", "Saleprice"],
+         'write `data.target = "Saleprice"`, or rename `Saleprice` to `SalePrice`'),
+        (["LotArea", "full_bath", "sale price"],
+         'write `data.target = "sale price"` and `"LotArea"`, `"full_bath"` in `data.features`, or '
+         "rename `LotArea` to `Lot Area`, `full_bath` to `Full Bath`, `sale price` to `SalePrice`"),
+        (["Lot Area", "Full Bath", "SalesPrice"],
+         'did you mean `SalesPrice`? write `data.target = "SalesPrice"`'),
+        (["Lot/Area", "Full Baths", "SalePrice"],
+         'did you mean `Lot/Area`, `Full Baths`? write `"Lot/Area"`, `"Full Baths"` in '
+         "`data.features`"),
+        (["Lot/Area", "Garage", "SalePrice"],
+         "it has `Lot/Area`, `Garage`, `SalePrice`: `housing init t.csv --target SalePrice` writes "
+         "settings for it; `--config FILE` names those that there are"),
+        (["Lot Area", "SalePrice", "Price"],
+         "add the columns, or name the right ones under `[data]` in the settings"),
+    ],
+)  # fmt: skip
+def test_the_setting_that_has_another_name_than_the_file_is_named(
+    header: list[str], hint: str
+) -> None:
+    assert refused(header, SALES)[1] == hint
+
+
+def test_a_table_that_a_version_prices_must_follow_it() -> None:
+    """No setting would change what was learned."""
+    with pytest.raises(DataError) as raised:
+        check_header(["lot area", "Full Baths"], PATH, SALES, target=False)
+    assert raised.value.hint == "rename `lot area` to `Lot Area`"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +175,7 @@ def test_parquet_says_the_same() -> None:
     table = parquet(pd.DataFrame({"a": [1.0], "A": [2.0], "B": [3.0], "y": [4.0]}))
     with pytest.raises(DataError) as raised:
         parquet_columns(PATH, table, SCHEMA)
-    assert raised.value.hint == "rename `B` to `b`"
+    assert raised.value.hint == 'write `"B"` in `data.features`, or rename `B` to `b`'
 
 
 @pytest.mark.parametrize("told", ["sep=;", "SEP=;", '"sep=;"', "sep=;\r", "\ufeffsep=;", "\nsep=;"])

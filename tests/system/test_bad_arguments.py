@@ -13,7 +13,7 @@ from tests.conftest import SHIPPED, Housing
 USAGE, FAILURE, REFUSED = 64, 1, 4
 
 LIST = "see what there is with `housing registry ls`"
-DEFAULTS = "which lists every setting"
+CORRECT = "correct it or leave it out; then `housing status --settings` shows every setting"
 TAG_RULE = (
     "use up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit; not a "
     "version, `latest`, `production` or `previous`"
@@ -43,7 +43,7 @@ ARGUMENTS: list[tuple[str, str, str, int]] = [
     ("train --set train.sead=1", "`--set train.sead=1`: unknown key `train.sead`",
      "did you mean `seed`?", USAGE),
     ("train --set train.jobs=0", "`--set train.jobs=0`: `train.jobs` is 0: give a number of "
-     "cores, or -1 for all", f"see `[train]` in `configs/housing.toml`, {DEFAULTS}", USAGE),
+     "cores, or -1 for all", CORRECT, USAGE),
     ("train --set model.regressor=XGBoost", "`model.regressor` is `XGBoost`, which is not "
      "supported", "use one of AdaBoostRegressor, BaggingRegressor, DecisionTreeRegressor, "
      "ElasticNet, ExtraTreesRegressor, GradientBoostingRegressor, HistGradientBoostingRegressor, "
@@ -65,9 +65,9 @@ ARGUMENTS: list[tuple[str, str, str, int]] = [
     ("evaluate --threshold -0.1", "`--threshold`: `evaluate.threshold` is `-0.1` but must be a "
      "number of at least 0", "the default is `0.1`", USAGE),
     ("evaluate --window 0d", "`--window`: `0d` is not a window: use `30d`, `24h`, or a number of "
-     "newest labeled rows", f"see `[evaluate]` in `configs/housing.toml`, {DEFAULTS}", USAGE),
+     "newest labeled rows", CORRECT, USAGE),
     ("evaluate --window soon", "`--window`: `soon` is not a window: use `30d`, `24h`, or a number "
-     "of newest labeled rows", f"see `[evaluate]` in `configs/housing.toml`, {DEFAULTS}", USAGE),
+     "of newest labeled rows", CORRECT, USAGE),
     ("evaluate --min-samples 0", "`--min-samples`: `evaluate.min_samples` is `0` but must be a "
      "whole number of at least 1", "the default is `30`", USAGE),
     ("evaluate --metric r2", "`--metric`: `evaluate.metric` is `\"r2\"` but must be `rmse` or "

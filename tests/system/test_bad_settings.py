@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import SHIPPED, Housing
 
 FAILURE = 1
-DEFAULTS = "which lists every setting"
+CORRECT = "correct it or leave it out; then `housing status --settings` shows every setting"
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,8 @@ DEFAULTS = "which lists every setting"
         (b"\xff\xfe", "settings file `s.toml` cannot be read: it is not UTF-8 text",
          "give a TOML file that you may read"),
         (b"seed = 1", "`s.toml`: unknown section `seed`",
-         "the sections are data, model, train, evaluate, retrain, registry, log, serve, api"),
+         "the sections are data, model, train, evaluate, retrain, registry, log, serve, api, "
+         "explain"),
         (b"train = 1", "`s.toml`: `train` is a section, not a value",
          "write its keys under `[train]`"),
         (b"[train]\nsede = 1", "`s.toml`: unknown key `train.sede`", "did you mean `seed`?"),
@@ -34,13 +35,13 @@ DEFAULTS = "which lists every setting"
         (b"[data]\npath = ''", "`s.toml`: `data.path` is `\"\"` but must be text that is not empty",
          "the default is `\"data/HousingData.csv\"`"),
         (b"[data]\nfeatures = ['RM', 'RM']", "`s.toml`: column `RM` is named twice",
-         f"see `[data]` in `configs/housing.toml`, {DEFAULTS}"),
+         CORRECT),
         (b"[data]\nfeatures = ['id']", "`s.toml`: column `id` is a column of the prediction log",
-         f"see `[data]` in `configs/housing.toml`, {DEFAULTS}"),
+         CORRECT),
         (b"[data.limits]\nPOOL = [0, 1]", "`s.toml`: limits for `POOL`, which is not a feature",
-         f"see `[data]` in `configs/housing.toml`, {DEFAULTS}"),
+         CORRECT),
         (b"[data.limits]\nRM = [9, 1]", "`s.toml`: limits for `RM` exclude every value: 9 to 1",
-         f"see `[data]` in `configs/housing.toml`, {DEFAULTS}"),
+         CORRECT),
         (b"[data.limits]\nRM = [9]", "`s.toml`: `data.limits` is `{RM = [9]}` but must be a table "
          "of `NAME = [LOWEST, HIGHEST]`", "the default is `{}`"),
         (b"[api]\nkeys = 5", "`s.toml`: `api.keys` must be a list of names", "the default is `[]`"),
@@ -67,7 +68,7 @@ def test_a_settings_file_that_is_wrong(
         ("HOUSING_PORT", "9000", "variable `HOUSING_PORT` is not a setting",
          "did you mean `HOUSING_SERVE_PORT`?"),
         ("HOUSING_FROBNICATE", "1", "variable `HOUSING_FROBNICATE` is not a setting",
-         "unset it; `configs/housing.toml` lists every setting"),
+         "unset it; `housing status --settings` shows every setting"),
         ("HOUSING_TRAIN_SEED", "two", "variable `HOUSING_TRAIN_SEED`: `train.seed` is `\"two\"` "
          "but must be a whole number of at least 0 and at most 2147483647",
          "the default is `42`"),

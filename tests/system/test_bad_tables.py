@@ -121,7 +121,10 @@ TABLES = [
         "add the columns, or name the right ones under `[data]` in the settings",
     ),
     Bad(
-        "wrong case", renamed(), "`t` lacks column `LSTAT`", "rename `lstat` to `LSTAT`",
+        "wrong case",
+        renamed(),
+        "`t` lacks column `LSTAT`",
+        'write `"lstat"` in `data.features`, or rename `lstat` to `LSTAT`',
     ),
     Bad(
         "text for a number",
