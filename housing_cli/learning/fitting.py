@@ -191,7 +191,8 @@ def side_by_side(settings: Settings, tasks: Iterable[Any]) -> Iterator[Any]:
 
 
 @cache
-def _thread_pools() -> ThreadpoolController:
+def _thread_pools(_loaded: int) -> ThreadpoolController:
+    """Return the thread pools there are. _loaded: grows when LightGBM brings one of its own."""
     return ThreadpoolController()
 
 
@@ -202,7 +203,7 @@ def one_thread() -> Iterator[None]:
     Histogram boosting has one for each core, which wait for each other without letting go of it:
     beside other folds, or other programs, 2 s of fitting became 65 on a busy machine.
     """
-    with _thread_pools().limit(limits=1, user_api="openmp"):
+    with _thread_pools(len(lightgbm.loaded())).limit(limits=1, user_api="openmp"):
         yield
 
 

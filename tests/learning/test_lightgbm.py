@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from housing_cli.loop.train import train
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.explanation import Explainer, background_of
 from housing_cli.registry import open_registry
-from tests.conftest import SHIPPED, Housing
+from tests.conftest import ROOT, SHIPPED, Housing
 from tests.learning.test_encoding import FEATURES as MIXED
 from tests.learning.test_encoding import SCHEMA
 from tests.learning.test_encoding import TARGET as PRICES
@@ -160,6 +161,23 @@ def test_logarithms_are_learned_compiled_and_explained() -> None:
     compiled = CompiledModel(onnx, 6)
     assert verify_export(pipeline, compiled, MIXED, 1, whole=SCHEMA.whole()) < 1e-3
     assert explanation_of(pipeline, onnx, compiled, MIXED).parts
+
+
+def test_the_openmp_that_it_brings_has_one_thread_too() -> None:
+    """In a process of its own, where it is loaded after threads were counted."""
+    code = (
+        "import threadpoolctl as pools\n"
+        "from housing_cli.learning.fitting import one_thread\n"
+        "with one_thread(): pass\n"
+        "import lightgbm\n"
+        "with pools.threadpool_limits(2, user_api='openmp'), one_thread():\n"
+        "    told = [p for p in pools.threadpool_info() if p['user_api'] == 'openmp']\n"
+        "print({p['num_threads'] for p in told})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "{1}\n"
 
 
 def test_seed_and_repeatability_are_given_and_a_member_has_its_own_parameters() -> None:
