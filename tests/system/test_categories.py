@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,18 @@ from fastapi.testclient import TestClient
 
 from housing_cli.api.app import create_app
 from housing_cli.config import Settings, load_settings
-from housing_cli.data.kinds import Category
+from housing_cli.data.kinds import Category, name_of
 from housing_cli.loop.evaluate import evaluate
 from housing_cli.loop.promote import promote
 from housing_cli.loop.retrain import retrain
 from housing_cli.loop.train import train
 from housing_cli.registry import open_reader, open_registry
 from housing_cli.show import card
+from tests.postgres import PostgresServer
 from tests.tables import OCEAN, california
 
 TARGET = "median_house_value"
-FEATURES = [name for name in california(1, 0) if name != TARGET]
+FEATURES = [str(name) for name in california(1, 0) if name != TARGET]
 WORD = "ocean_proximity"
 
 
@@ -63,13 +65,15 @@ def serving(own: Settings) -> Iterator[TestClient]:
         yield client
 
 
-def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
-    features = table[FEATURES].astype(object)
+def rows_of(table: pd.DataFrame, names: Sequence[str] = FEATURES) -> list[dict[str, Any]]:
+    features = table[list(names)].astype(object)
     return features.where(features.notna(), None).to_dict("records")  # type: ignore[return-value]
 
 
-def ask(client: TestClient, table: pd.DataFrame) -> list[dict[str, Any]]:
-    answer = client.post("/predict/batch", json={"rows": rows_of(table)})
+def ask(
+    client: TestClient, table: pd.DataFrame, names: Sequence[str] = FEATURES
+) -> list[dict[str, Any]]:
+    answer = client.post("/predict/batch", json={"rows": rows_of(table, names)})
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["predictions"]
     return found
@@ -197,6 +201,59 @@ def test_judgment_and_challenger_see_words(trained: Path, tmp_path: Path, log_ur
     assert first.metadata.schema.kinds[WORD] == made.version.metadata.schema.kinds[WORD]
     # Learned by its code from labels alone, though no table ever said the word.
     assert np.abs(after / harbor[TARGET] - 1).mean() < 0.15
+
+
+def sales(n: int, seed: int, shares: dict[str, float] | None = None, late: int = 0) -> pd.DataFrame:
+    """Return `california` with a boolean and a day, both of which move the price.
+
+    late: by how many days all are later.
+    """
+    rng = np.random.default_rng(seed)
+    table = california(n, seed, shares)
+    pool, built = rng.random(n) < (0.2 if not late else 0.9), rng.integers(0, 9000, n) + late
+    table[TARGET] += 50_000 * pool + 5 * built
+    table["pool"] = pool
+    days = pd.Timestamp("1970-01-01") + pd.to_timedelta(built, unit="D")
+    table["built"] = days.strftime("%Y-%m-%d")
+    return table
+
+
+def test_postgresql_keeps_words_truth_and_days(tmp_path: Path, postgres: PostgresServer) -> None:
+    """Prices, labels, the judgment and the next version, with all kinds in one database."""
+    postgres.sql("DROP DATABASE IF EXISTS kinds")
+    postgres.sql("CREATE DATABASE kinds")
+    sales(500, 1).to_csv(tmp_path / "t.csv", index=False)
+    features = [*FEATURES, "pool", "built"]
+    own = settings(
+        tmp_path, postgres.url("kinds"), f"data.features={json.dumps(features)}",
+        "model.params.n_estimators=10", "retrain.max_level=20",
+    )  # fmt: skip
+    kinds = train(own).version.metadata.schema.kinds
+    assert {name: name_of(kind) for name, kind in kinds.items()} == {
+        WORD: "category", "pool": "boolean", "built": "date",
+    }  # fmt: skip
+    recent = sales(300, 7, {"INLAND": 0.8, "HARBOR": 0.2}, late=4000)
+    with serving(own) as client:
+        answers = ask(client, recent, features)
+        for answer, price in zip(answers, recent[TARGET] * 1.5, strict=True):
+            body = {"id": answer["id"], "real_price": float(price)}
+            assert client.post("/feedback", json=body).json()["status"] == "recorded"
+    judged = evaluate(own)
+    assert (judged.verdict.verdict, judged.verdict.n) == ("degraded", len(recent))
+    drift = {one.name: one for one in judged.drift if one.drifted}
+    words = {name: moved.word for name in (WORD, "pool") if (moved := drift[name].word)}
+    assert words[WORD] == "INLAND"
+    assert words["pool"] in {"yes", "no"}
+    assert "built" in drift
+    named = {one.bounds for one in judged.segment_errors}
+    assert {f"{WORD} INLAND", "pool yes"} <= named
+    assert any(re.search(r"built .*19\d\d-\d\d-\d\d", one) for one in named)
+    made = retrain(own, force=True)
+    promote(own, made.version.name, force=True, reason="test")
+    harbor = sales(50, 8, {"HARBOR": 1.0}, late=4000)
+    with serving(own) as client:
+        after = np.array([one["predicted_price"] for one in ask(client, harbor, features)])
+    assert np.abs(after / (1.5 * harbor[TARGET]) - 1).mean() < 0.15
 
 
 def test_the_card_says_words(trained: Path) -> None:
