@@ -65,7 +65,8 @@ def described(version: Version, aliases: dict[str, str]) -> Result:
         # Why something was left out is a sentence, and no key.
         told = [f"{why}: {n}" for why, n in dropped.items()]
         shown["data"] = {**known["data"], "dropped": told}
-    facts = [[key, value] for key, value in _flat({**summary, **shown}).items()]
+    flat = _flat({**summary, **shown})
+    facts = [[key, _moment(key, flat[key])] for key in flat if not _is_code(key, flat)]
     return Result("registry show", data, show=[Table(["key", "value"], facts, version.name)])
 
 
@@ -99,7 +100,7 @@ def difference(first: Version, second: Version) -> Result:
     )
     keys = [key for key in {**left, **right} if left.get(key) != right.get(key)]
     rows = [[key, left.get(key), right.get(key)] for key in keys]
-    brief = [[key, *(_brief(key, side.get(key)) for side in (left, right))] for key in keys]
+    brief = _in_words(keys, left, right)
     same = f"{first.name} and {second.name} are the same in all that is recorded"
     return Result(
         "registry diff",
@@ -228,14 +229,42 @@ def _summary(version: Version, aliases: dict[str, str]) -> dict[str, Any]:
     }
 
 
+_CODES = ".codes."
+"""Within the key of a word's code: `schema.kinds.ocean_proximity.codes.INLAND`."""
+
+
+def _in_words(keys: Sequence[str], left: dict[str, Any], right: dict[str, Any]) -> list[list[Cell]]:
+    """Return the lines of what differs, the words of a category in one, without their codes."""
+    lines: dict[str, list[Cell]] = {}
+    words: dict[str, tuple[list[str], list[str]]] = {}
+    for key in keys:
+        name, found, word = key.partition(_CODES)
+        if _is_code(key, left) or _is_code(key, right):
+            continue
+        if found and (key in left) != (key in right):
+            words.setdefault(f"{name}.codes", ([], []))[key in right].append(word)
+            lines[f"{name}.codes"] = []
+        else:
+            lines[key] = [key, *(_brief(key, side.get(key)) for side in (left, right))]
+    for name, sides in words.items():
+        cells = [_brief(name, f"also {', '.join(own)}" if own else None) for own in sides]
+        lines[name] = [name.removesuffix(".codes"), *cells]
+    return list(lines.values())
+
+
+def _is_code(key: str, flat: dict[str, Any]) -> bool:
+    """Return whether a fact is the bound of a band that has a word, by which it is shown."""
+    band, _, bound = key.rpartition(".")
+    return bound in {"low", "high"} and bool(flat.get(f"{band}.word"))
+
+
 _HASH, _TIMES, _WIDE = 64, ("oldest", "newest"), 28
 """Hexadecimal digits of a SHA-256, facts that are epoch seconds, and the widest cell of two."""
 
 
 def _brief(key: str, value: Any) -> Cell:
     """Return a fact so short that two of them fit beside its name; `--json` has all of it."""
-    if key.rpartition(".")[2] in _TIMES and isinstance(value, float):
-        return f"{datetime.fromtimestamp(value).astimezone():%Y-%m-%d %H:%M}"
+    value = _moment(key, value)
     if key == "created" and isinstance(value, str):
         return short_time(value)
     if isinstance(value, str):
@@ -243,6 +272,13 @@ def _brief(key: str, value: Any) -> Cell:
             return value[:8]
         return value if len(value) <= _WIDE else f"{value[: _WIDE - 1]}\N{HORIZONTAL ELLIPSIS}"
     return value  # type: ignore[no-any-return]
+
+
+def _moment(key: str, value: Any) -> Any:
+    """Return a fact, local time for epoch seconds."""
+    if key.rpartition(".")[2] in _TIMES and isinstance(value, float):
+        return f"{datetime.fromtimestamp(value).astimezone():%Y-%m-%d %H:%M}"
+    return value
 
 
 def _figure(item: Any) -> str:

@@ -200,3 +200,45 @@ def test_many_features_and_their_words_are_told_in_short_and_whole_in_json(
     assert facts["data.dropped"] == "rows without `price`: 2"
     assert len(result.data["schema"]["features"]) == 78
     assert len(result.data["schema"]["kinds"][names[0]]["codes"]) == 40
+
+
+def test_a_band_of_a_category_is_shown_by_its_word_and_a_moment_as_a_time(
+    registry: ModelRegistry,
+) -> None:
+    known = registry.get("v2")
+    band = {"axis": "sea", "low": 8911711.0, "high": 8911712.0, "n": 30, "word": "INLAND"}
+    rooms = {"axis": "rooms", "low": 3.0, "high": None, "word": ""}
+    evidence = {"band": band, "rooms": rooms, "feedback": {"oldest": 1795860922.6}}
+    metadata = msgspec.structs.replace(known.metadata, evidence=evidence)
+    version = msgspec.structs.replace(known, metadata=metadata)
+    told = show.described(version, {})
+    facts = {row["key"]: row["value"] for row in table(told)}
+    changes = {row["key"]: row["v2"] for row in table(show.difference(registry.get("v1"), version))}
+    for shown in (facts, changes):
+        assert shown["evidence.band.word"] == "INLAND"
+        assert not {"evidence.band.low", "evidence.band.high"} & shown.keys()
+        assert shown["evidence.rooms.low"] == 3.0
+        assert re.fullmatch(r"2026-11-\d\d \d\d:\d\d", shown["evidence.feedback.oldest"])
+    assert told.data["evidence"] == evidence
+
+
+def test_words_that_one_version_alone_knows_are_named_without_their_codes(
+    registry: ModelRegistry,
+) -> None:
+    first, second = (
+        msgspec.structs.replace(
+            known,
+            metadata=msgspec.structs.replace(
+                known.metadata, schema=FeatureSchema(("sea",), "y", {}, {"sea": Category(codes)})
+            ),
+        )
+        for known, codes in (
+            (registry.get("v1"), {"INLAND": 8911711, "BAY": 5}),
+            (registry.get("v2"), {"BAY": 5, "HARBOR": 12887502, "ISLAND": 7}),
+        )
+    )
+    result = show.difference(first, second)
+    changes = {row["key"]: (row["v1"], row["v2"]) for row in table(result)}
+    assert changes["schema.kinds.sea"] == ("also INLAND", "also HARBOR, ISLAND")
+    assert "8911711" not in str(changes)
+    assert result.data["changed"]["schema.kinds.sea.codes.INLAND"] == {"a": 8911711, "b": None}
