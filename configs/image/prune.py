@@ -16,6 +16,7 @@ FOLDERS = [
     "joblib/test",
     "numpy/_core/include",
     "numpy/*/lib",
+    "numpy/f2py",
     "onnxruntime/tools",
     "onnxruntime/transformers",
     "onnxruntime/quantization",

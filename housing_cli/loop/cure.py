@@ -37,6 +37,10 @@ def cure(settings: Settings, judged: Evaluation) -> Advice:
         found = _next(settings, judged, rivals)
     except HousingError as error:
         rivals, found = (), Next("mend", why=error.message, hint=error.hint)
+    except (ImportError, OSError) as error:
+        # A sealed container has no folder for temporary files; where retraining has one is unknown.
+        why = f"nothing else could be looked at here: {' '.join(str(error).split())}"
+        rivals, found = (), Next("retrain", "retrain --promote", why)
     return Advice(found, since, worst, rivals)
 
 

@@ -114,3 +114,16 @@ def test_what_cannot_be_looked_at_hides_no_verdict(loop: Loop) -> None:
     found = advised(loop.settings(), judged).advice
     assert found is not None and found.next.action == "mend"
     assert "data.csv" in found.next.why
+
+
+def test_what_a_sealed_container_lacks_hides_no_verdict(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_folder(**_: object) -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", no_folder)
+    loop.live(ROWS, 2.0)
+    found = advice_of(loop).next
+    assert (found.action, found.command) == ("retrain", "retrain --promote")
+    assert "No usable temporary directory" in found.why
