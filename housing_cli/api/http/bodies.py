@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from housing_cli.data.kinds import Boolean, Category, Date, Kind, Value, coder
+from housing_cli.data.kinds import Boolean, Category, Date, Kind, Value, coder, word_of
 from housing_cli.model.compiled import HIGHEST
 from housing_cli.prediction_log import HIGHEST_PRICE
 
@@ -116,8 +116,10 @@ class Coded:
             for place, code in self._coders.items():
                 value = values[place]
                 values[place] = found = code(value)
-                if found is not None and found not in self._known.get(place, (found,)):
-                    met.append((self._names[place], str(value)))
+                if found is None or value is None:
+                    continue
+                if found not in self._known.get(place, (found,)):
+                    met.append((self._names[place], word_of(value)))
             made.append(tuple(values))  # type: ignore[arg-type]
         for name, word in met:
             self._unknown(name, word)

@@ -157,6 +157,14 @@ def test_a_number_that_is_whole_is_one_word_however_it_is_written(refuse: bool) 
         assert readers.row(b'{"zip": %b}' % body) is None
 
 
+def test_an_unknown_number_is_told_as_the_word_that_it_is() -> None:
+    met: list[tuple[str, str]] = []
+    readers = Bodies(ZIPS, lambda name, word: met.append((name, word)))
+    for sent in (b"98066", b"98066.0", b'" 98066"', b"2.5"):
+        assert readers.row(b'{"zip": %b}' % sent) is not None
+    assert met == [("zip", "98066")] * 3 + [("zip", "2.5")]
+
+
 def test_a_word_that_must_be_known_is_left_to_the_models() -> None:
     readers = Bodies(WORDS, refuse=True)
     assert readers.row(b'{"place": "MARS", "pool": null, "sold": null}') is None
