@@ -55,7 +55,7 @@ def test_numbers_out_of_range_are_found_and_missing_ones_are_not() -> None:
 
 
 def test_a_row_has_each_reason_once() -> None:
-    said = Values(SCHEMA, refuse=False).refusals({"sea": 1.5, "rooms": "x"})
+    said = Values(SCHEMA, refuse=False).refusals({"sea": [1.5], "rooms": "x"})
     assert said == list(dict.fromkeys(said))
     assert {name for name, _ in said} == {"sea", "rooms"}
 
