@@ -95,26 +95,31 @@ def _text(value: Any, read: str) -> str:
 
 
 def excel_rows(
-    path: Path, raw: bytes, schema: FeatureSchema | None
+    path: Path, raw: bytes, schema: FeatureSchema | None, target: str | None = None
 ) -> tuple[list[str], list[Row], str]:
     """Return column names, the rows that are not blank, each with its number, and the sheet's name.
 
-    schema: of several sheets the one that fits best is read; `None`: the first that has rows. The
-    name is empty where there is one sheet only. Raises `DataError`.
+    schema: of several sheets the one that fits best is read; `None`: the first that names `target`
+    near its top, or else the first that has rows. The name is empty where there is one sheet only.
+    Raises `DataError`.
     """
+    wanted = schema or (FeatureSchema((), target) if target else None)
     sheets = {name: rows for name, rows in _sheets(path, raw, values=True) if rows}
     if not sheets:
         raise DataError(f"`{path}` is an empty workbook", "give a sheet with a header and rows")
 
-    def fit(name: str) -> int:
-        return 0 if schema is None else hits(_names(sheets[name][0][1]), schema)
+    def fit(name: str) -> tuple[int, int]:
+        if wanted is None:
+            return 0, 0
+        first, *below = (hits(_names(row), wanted) for _, row in sheets[name][:_BEGIN])
+        return first, max(below, default=0)  # below a title
 
     sheet = max(sheets, key=fit)  # the first of the best
     (_, first), *rows = sheets[sheet]
     header = _names(first)
-    if schema is not None:
-        _check_begin(header, sheets[sheet], path, schema)
-    elif rows and sum(map(bool, header)) == 1 < sum(map(_is_filled, rows[0][1])):
+    if wanted is not None:
+        _check_begin(header, sheets[sheet], path, wanted)
+    if schema is None and rows and sum(map(bool, header)) == 1 < sum(map(_is_filled, rows[0][1])):
         raise title(path, f"row {sheets[sheet][0][0]}", next(filter(None, header)))
     while header and not header[-1] and all(_at(row, len(header) - 1) is None for _, row in rows):
         header.pop()

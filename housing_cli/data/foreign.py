@@ -56,14 +56,17 @@ def because(path: Path, name: str, error: DataError) -> str:
     return said.removeprefix(f"`{name}` ").replace(f": `{name}` is ", ": ")
 
 
-def open_foreign(path: Path) -> Foreign:
-    """Open a table whose columns are not known. Raises `DataError`."""
-    opened = _opened(path)
+def open_foreign(path: Path, target: str | None = None) -> Foreign:
+    """Open a table whose columns are not known. Raises `DataError`.
+
+    target: the column that tells which sheet of a workbook is meant.
+    """
+    opened = _opened(path, target)
     check_names_there(opened.header, path)
     return opened
 
 
-def _opened(path: Path) -> Foreign:
+def _opened(path: Path, target: str | None) -> Foreign:
     raw, _ = unpacked(path, read_bytes(path))
     reader = reader_of(path, raw)
     if reader is parquet_columns:
@@ -73,13 +76,13 @@ def _opened(path: Path) -> Foreign:
 
         return Foreign(path, parquet_header(path, raw), of_parquet)
     if reader is excel.excel_columns:
-        return _of_workbook(path, raw)
+        return _of_workbook(path, raw, target)
     written = csv_texts(path, raw, None)
     return Foreign(path, written.header, lambda names: delimited.columns_of(path, written, names))
 
 
-def _of_workbook(path: Path, raw: bytes) -> Foreign:
-    header, rows, sheet = excel_rows(path, raw, None)
+def _of_workbook(path: Path, raw: bytes, target: str | None) -> Foreign:
+    header, rows, sheet = excel_rows(path, raw, None, target)
     cells: dict[str, list[Any]] = {
         name: [row[at] for _, row in rows] for at, name in enumerate(header)
     }

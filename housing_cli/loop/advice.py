@@ -50,7 +50,8 @@ class Next:
     """What to do: `none`, `wait` for so many more labels, or the words after `housing`.
 
     action `look`: another version is production, and that one is to be judged; `mend`: `why` says
-    what stands in the way of a retraining, and `hint` what to do about it.
+    what stands in the way of a retraining, and `hint` what to do about it; of `wait` it may name
+    what was rolled back, and would mend it at once.
     """
 
     action: Action

@@ -142,7 +142,7 @@ def _retraining(settings: Settings) -> Next:
     if ahead.challenger is not None:
         return Next("promote", f"promote {ahead.challenger}", "it won on these labels, and waits")
     if ahead.labels:
-        return Next("wait", "retrain --promote", ahead.why, ahead.labels)
+        return Next("wait", "retrain --promote", ahead.why, ahead.labels, ahead.hint)
     if ahead.why:
         return Next("mend", why=ahead.why, hint=ahead.hint)
     return Next("retrain", "retrain --promote")

@@ -83,7 +83,7 @@ def init(
         raise DataError(f"`{path}` does not exist", "give a CSV, Parquet or Excel file")
     if not path.is_file() and not path.is_dir():
         raise DataError(f"`{path}` is a pipe or a device", "settings name a file: save it as one")
-    opened = open_foreign(path)
+    opened = open_foreign(path, target)
     target = _target(opened, target)
     chosen = _name(path, name)
     config = file or _place(chosen, named=name is not None)

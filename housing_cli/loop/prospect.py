@@ -24,7 +24,8 @@ class Prospect:
 
     labels: how many more are to be waited for, 0 for none. challenger: a version that was made of
     the same labels, won, and waits. why: it would be refused, or fail; empty where nothing is in
-    its way. hint: what to do about it, where more labels are no help.
+    its way. hint: what to do about it, where more labels are no help; with `labels`: what else
+    mends it at once.
     """
 
     labels: int = 0
@@ -53,7 +54,8 @@ def prospect(settings: Settings) -> Prospect:
         missing = int(str(error.evidence["needed"])) - int(str(error.evidence["labeled"]))
         return Prospect(missing, why=error.message)
     except GateRefused as error:  # what learned from these labels served already
-        return Prospect(more, why=error.message)
+        again = error.hint.partition("; else ")[0] if "serves it again" in error.hint else ""
+        return Prospect(more, why=error.message, hint=again)
     except HousingError as error:
         return Prospect(why=error.message, hint=error.hint)
     return Prospect() if waiting is None else _of(settings, waiting, more)

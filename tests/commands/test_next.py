@@ -145,6 +145,11 @@ def test_nothing_new_to_learn_is_waited_for_and_never_sent_in_circles(
     said = "next: wait for 30 more labels, then housing retrain --promote --config own.toml"
     assert said in told.stderr
     assert housing("retrain", "--promote", *CONFIG).code == 4
+    # What was rolled back won on these very labels: it is named, as one types it.
+    again = "`housing promote v2 --config own.toml` serves it again"
+    assert f"\n  {again}\n" in told.stderr
+    assert housing("evaluate", "--json", *CONFIG).json["data"]["next"]["hint"] == again
+    assert housing("promote", "v2", *CONFIG).code == 0
 
 
 def test_a_served_version_comes_first(workshop: Path, housing: Housing) -> None:

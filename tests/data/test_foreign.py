@@ -70,6 +70,24 @@ def test_a_title_in_a_workbook_is_told(tmp_path: Path) -> None:
         open_foreign(file)
 
 
+def test_the_sheet_is_the_one_that_holds_the_target(tmp_path: Path) -> None:
+    file = tmp_path / "t.xlsx"
+    file.write_bytes(workbook(TABLE, about=pd.DataFrame({"notes": ["hello"]})))
+    assert open_foreign(file).header == ["notes"]
+    opened = open_foreign(file, "price")
+    assert opened.header == ["area", "word", "price"]
+    assert opened.readable("price")[0].reading.sheet == "Sheet1"
+
+
+def test_a_title_on_a_later_sheet_is_told_with_the_row_of_the_names(tmp_path: Path) -> None:
+    file = tmp_path / "t.xlsx"
+    titled = pd.DataFrame({"Houses of May": ["area", 1, 2], "": ["price", 3, 4]})
+    file.write_bytes(workbook(titled, about=pd.DataFrame({"notes": ["hello"]})))
+    with pytest.raises(DataError, match="they are in row 2") as raised:
+        open_foreign(file, "price")
+    assert raised.value.hint == "remove what stands above row 2"
+
+
 def test_a_column_that_may_be_two_numbers_is_left_out_and_the_target_is_refused(
     tmp_path: Path,
 ) -> None:

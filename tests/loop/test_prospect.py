@@ -41,6 +41,7 @@ def test_labels_that_served_already_teach_nothing_new(loop: Loop) -> None:
     found = prospect(loop.settings())
     assert (found.labels, found.challenger) == (30, None)
     assert found.why == "v2 learned from the same 206 real prices already"
+    assert found.hint == "`housing promote v2` serves it again"
     with pytest.raises(GateRefused) as refused:
         loop.retrain(promote=True)
     assert refused.value.hint.startswith("`housing promote v2` serves it again; else wait")
