@@ -53,6 +53,10 @@ def test_failures_carry_their_hint(houses: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="lacks columns `RM`, `TAX`") as caught:
         model.predict(houses.drop(columns=["RM", "TAX"]))
     assert caught.value.__notes__ == [f"hint: {caught.value.hint}"]
+    for other in (houses.to_numpy(), houses.iloc[0], [[1.0] * 13]):
+        with pytest.raises(DataError, match="has no columns with names") as unnamed:
+            model.predict(other)  # type: ignore[call-overload]
+        assert "pandas.DataFrame" in unnamed.value.__notes__[0]
     with pytest.raises(VersionNotFound) as missing:
         housing_cli.load("v9")
     assert missing.value.__notes__[0].startswith("hint: see what there is")

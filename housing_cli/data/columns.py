@@ -7,6 +7,7 @@ numbers (`3`, `4`, `ground floor`): a category too, for a typo is not made twent
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,6 +43,9 @@ _EMPTY: dict[str, Kind] = {"category": Category(), "boolean": Boolean(), "date":
 _FEWEST_NUMBERS = 0.5
 _OFTEN, _OFTEN_SHARE = 20, 0.02
 """So many values that are no number, and so large a share of all, are no typos."""
+
+_DAY = re.compile(r"(\d{1,2}[/. -]){2}\d{2,4}|\d{4}([/.]\d{1,2}){2}")
+"""A day as people write it: which of its numbers is the month, the day alone does not tell."""
 
 
 def matrix_of(
@@ -124,6 +128,12 @@ def _learned(kind: Category, values: list[Value], name: str, path: Path) -> Cate
     present = [value for value in values if value is not None and read(value) is not None]
     words, known = {word_of(value) for value in present}, len(present)
     if not kind.codes and known >= MANY_ROWS and len(words) > MOST_WORDS * known:
+        if all(map(_DAY.fullmatch, words)):
+            first = printable(word_of(present[0]))
+            raise DataError(
+                f"`{path}`: `{name}` has days like `{first}`; only such as `2026-11-28` are read",
+                f"write them so, or take `{name}` out of `data.features` in the settings",
+            )
         raise DataError(
             f"`{path}`: `{name}` has {len(words)} different words in {known} rows: names, not a "
             "category",

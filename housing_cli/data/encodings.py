@@ -72,7 +72,7 @@ def _western(path: Path, raw: bytes, start: int, before: int) -> Text:
 def _word(text: str, at: int) -> str:
     """Return the word around a place, one byte being one letter."""
     begin, end = max(at - 20, 0), at + 20
-    before = re.search(r"\w*$", text[begin:at])
+    before = re.search(r"\w*\Z", text[begin:at])
     after = re.match(r".\w*", text[at:end], re.DOTALL)
     return printable((before[0] if before else "") + (after[0] if after else ""))
 

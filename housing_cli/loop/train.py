@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from housing_cli.config import Settings
+from housing_cli.config import Data, Settings
 from housing_cli.data.copies import copies_in
 from housing_cli.data.reading import Reading
 from housing_cli.data.schema import FeatureSchema
@@ -105,6 +105,12 @@ def train(
         raise DataError(
             f"`{data.path}` does not exist: it comes from {data.source}",
             "put it there, or give a table with `--data-path FILE`",
+        )
+    if data.path == Data().path and not Path(data.path).exists():
+        raise DataError(
+            f"`{data.path}` does not exist",
+            "for a table of your own: `housing init FILE --target COLUMN --train`; else give the "
+            "table with `--data-path FILE`",
         )
     table = read_table(data.path, settings.schema(), data.kinds)
     settings = settings.learned(table.kinds)

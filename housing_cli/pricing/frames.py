@@ -36,6 +36,11 @@ def numbers_of(
     refuse: words that a vocabulary lacks are refused. Raises `DataError`, which names the columns
     that are missing, or the first row that `/predict` would refuse, by its index.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(
+            f"a `{type(frame).__name__}` has no columns with names",
+            "give a `pandas.DataFrame`; of one row: `frame.iloc[[0]]`",
+        )
     check_header([str(name) for name in frame.columns], _FRAME, schema, target=False)
     values = Values(schema, refuse=refuse)
     numbers = np.empty((len(frame), len(schema.features)))

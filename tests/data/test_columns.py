@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from housing_cli.data.columns import ONE_HOT_MOST
@@ -70,6 +71,14 @@ def test_a_word_that_is_said_again_and_again_beside_numbers_is_no_typo(tmp_path:
 def test_names_are_no_category(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"`a` has 120 different words in 120 rows: names"):
         kind([f"{number} Main Street" for number in range(N)], tmp_path)
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%y", "%d.%m.%Y", "%Y/%m/%d"])
+def test_days_that_are_not_read_are_not_called_names(form: str, tmp_path: Path) -> None:
+    days = pd.date_range("2019-12-01", periods=200).strftime(form)
+    with pytest.raises(DataError, match=f"has days like `{days[0]}`; only such as") as raised:
+        kind(list(days), tmp_path)
+    assert raised.value.hint.startswith("write them so")
 
 
 def test_a_number_may_be_said_to_be_a_word_and_a_word_to_be_a_number(tmp_path: Path) -> None:

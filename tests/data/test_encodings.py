@@ -22,6 +22,10 @@ def test_latin_1_is_named_with_a_word_of_it() -> None:
     assert text_of(PATH, TEXT.encode("latin-1")) == (TEXT, "Latin-1", "`Chamberí` on line 2")
 
 
+def test_the_word_is_of_its_own_line() -> None:
+    assert text_of(PATH, "precio\nÑu\n".encode("latin-1")).sample == "`Ñu` on line 2"
+
+
 def test_signs_that_only_windows_has_name_its_encoding() -> None:
     text = TEXT.replace("1", "450 €")
     assert text_of(PATH, text.encode("cp1252")) == (

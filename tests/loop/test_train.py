@@ -170,6 +170,13 @@ def test_the_metadata_tell_what_matters_most_first(artifacts: Path) -> None:
     assert told == dict(zip(names, reference["importances"], strict=True))
 
 
+def test_who_has_no_table_yet_is_told_how_to_bring_one(workshop: Path) -> None:
+    with pytest.raises(DataError, match=r"`data/HousingData.csv` does not exist") as caught:
+        train(load_settings(None, {}, (), {}))
+    assert "`housing init FILE --target COLUMN --train`" in caught.value.hint
+    assert "--data-path" in caught.value.hint
+
+
 def test_a_table_that_is_not_there_is_told_where_it_comes_from(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, "data.source=the census")
     (tmp_path / "t.csv").unlink()
