@@ -16,7 +16,6 @@ FOLDERS = [
     "joblib/test",
     "numpy/_core/include",
     "numpy/*/lib",
-    "numpy/f2py",
     "onnxruntime/tools",
     "onnxruntime/transformers",
     "onnxruntime/quantization",
@@ -45,6 +44,8 @@ FOLDERS = [
 # The C library of ONNX Runtime: its Python module carries the same code a second time.
 FILES = [
     "onnxruntime/capi/libonnxruntime.so*",
+    "numpy/_core/_multiarray_tests*",  # these two are for NumPy's own tests
+    "numpy/_core/_simd*",
     "**/*.pyi",
     "**/*.pyx",
     "**/*.pxd",
