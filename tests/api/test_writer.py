@@ -156,16 +156,17 @@ def test_rows_of_who_gave_up_take_no_memory_while_the_log_is_frozen() -> None:
     class Rows(list[list[float | None]]):
         """Rows that a weak reference can look at."""
 
+    async def given_up(writer: GroupWriter) -> weakref.ref[Rows]:
+        """Return a look at rows that nobody here holds: some Pythons keep them in a frame."""
+        rows = Rows([[1.0]])
+        with pytest.raises(LogUnavailable, match="did not answer"):
+            await writer.append("v1", rows, [1.0])
+        return weakref.ref(rows)
+
     async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
         first = asyncio.create_task(writer.append("v1", [[0.0]], [0.0]))
         await asyncio.sleep(0.05)
-        seen = []
-        for _ in range(3):
-            rows = Rows([[1.0]])
-            seen.append(weakref.ref(rows))
-            with pytest.raises(LogUnavailable, match="did not answer"):
-                await writer.append("v1", rows, [1.0])
-            del rows
+        seen = [await given_up(writer) for _ in range(3)]
         gc.collect()  # an exception and the frames of its traceback are a circle
         alive = [reference() for reference in seen]
         with pytest.raises(LogUnavailable):
