@@ -157,7 +157,7 @@ def test_rows_of_who_gave_up_take_no_memory_while_the_log_is_frozen() -> None:
         """Rows that a weak reference can look at."""
 
     async def given_up(writer: GroupWriter) -> weakref.ref[Rows]:
-        """Return a look at rows that nobody here holds: some Pythons keep them in a frame."""
+        """Return a look at rows that nobody here holds."""
         rows = Rows([[1.0]])
         with pytest.raises(LogUnavailable, match="did not answer"):
             await writer.append("v1", rows, [1.0])
@@ -166,7 +166,8 @@ def test_rows_of_who_gave_up_take_no_memory_while_the_log_is_frozen() -> None:
     async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
         first = asyncio.create_task(writer.append("v1", [[0.0]], [0.0]))
         await asyncio.sleep(0.05)
-        seen = [await given_up(writer) for _ in range(3)]
+        # Each in a task of its own, as requests are: a task keeps how it was last cancelled.
+        seen = [await asyncio.create_task(given_up(writer)) for _ in range(3)]
         gc.collect()  # an exception and the frames of its traceback are a circle
         alive = [reference() for reference in seen]
         with pytest.raises(LogUnavailable):
