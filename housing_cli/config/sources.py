@@ -96,7 +96,14 @@ def settings_with_sources(
                     )
                 lay({section: {key: parsed}}, f"variable `{variable}`", ConfigError)
     # Another regressor starts without parameters: it comes before those that are given beside it.
-    for text in sorted(sets, key=lambda text: not text.startswith("model.regressor")):
+    # What is said of features comes after their list.
+    for text in sorted(
+        sets,
+        key=lambda text: (
+            not text.startswith("model.regressor"),
+            text.startswith(("data.kinds", "data.limits")),
+        ),
+    ):
         layer, deep = _parse_set(text)
         lay(layer, f"`--set {text}`", UsageError, deep=deep)
     for dotted, option in (overrides or {}).items():

@@ -38,6 +38,8 @@ FOREIGN = (
     (b"\x1f\x8b", "compressed with gzip twice", "unpack it with `gunzip`"),
     (b"\xff\xfe", "UTF-16 text", "save the file as UTF-8"),
     (b"\xfe\xff", "UTF-16 text", "save the file as UTF-8"),
+    (b"[{", "JSON", "save it as CSV: `pandas.read_json` and `to_csv` do"),
+    (b'{"', "JSON", "save it as CSV: `pandas.read_json` and `to_csv` do"),
 )
 
 

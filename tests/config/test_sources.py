@@ -81,6 +81,13 @@ def test_an_entry_joins_its_table_and_a_table_replaces_it() -> None:
     assert set(load_settings(sets=limits, environ={}).data.limits) == {"RM", "AGE"}
 
 
+def test_what_is_said_of_features_comes_after_their_list() -> None:
+    sets = ["data.kinds.built=date", "data.limits.area=[1, 9]", 'data.features=["area", "built"]']
+    data = load_settings(sets=sets, environ={}).data
+    assert data.features == ("area", "built")
+    assert data.kinds == {"built": "date"} and set(data.limits) == {"area"}
+
+
 def test_another_regressor_starts_without_the_parameters_of_the_first() -> None:
     for sets in (
         ["model.regressor=Ridge", "model.params.alpha=2"],

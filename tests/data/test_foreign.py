@@ -62,6 +62,14 @@ def test_a_file_without_column_names_at_its_top_is_told(
     assert said in raised.value.message and hint in raised.value.hint
 
 
+@pytest.mark.parametrize("text", ['[{"a": 1, "price": 2}]', '{"a": [1], "price": [2]}'])
+def test_json_is_told(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "t.json"
+    file.write_text(text)
+    with pytest.raises(DataError, match="is JSON, neither CSV nor Parquet"):
+        open_foreign(file)
+
+
 def test_a_title_in_a_workbook_is_told(tmp_path: Path) -> None:
     file = tmp_path / "t.xlsx"
     titled = pd.DataFrame({"Houses of May": ["area", 1, 2], "": ["price", 3, 4]})
