@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -75,6 +76,24 @@ def test_the_wheel_carries_the_table_of_the_demo(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         table = archive.read("housing_cli/data/HousingData.csv")
     assert table == (ROOT / "data" / "HousingData.csv").read_bytes()
+
+
+def test_the_source_archive_makes_the_same_wheel_without_the_clone(
+    wheel: Path, tmp_path: Path
+) -> None:
+    code = f"from hatchling.build import build_sdist; print(build_sdist({str(tmp_path)!r}))"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    shutil.unpack_archive(archive, tmp_path / "unpacked", filter="data")
+    (source,) = (tmp_path / "unpacked").iterdir()
+    code = f"from hatchling.build import build_wheel; build_wheel({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, check=True)
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(tmp_path / wheel.name) as other:
+        names = sorted(one.namelist())
+        assert names == sorted(other.namelist())
+        assert {one.getinfo(n).CRC for n in names} == {other.getinfo(n).CRC for n in names}
+    assert "housing_cli/data/HousingData.csv" in names
+    assert "housing_cli/show/json_schemas/evaluate.json" in names
 
 
 def test_what_serving_lacks_is_among_the_dependencies() -> None:
