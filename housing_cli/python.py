@@ -180,7 +180,8 @@ def log(
 
     Columns: `id`, `timestamp`, `model_version`, the features, `predicted_price`, `real_price` and
     `labeled_at`, the last two missing where there is no price yet; words, days, yes and no as such,
-    times in UTC. version: of that one alone. newest: so many of the newest. since: predicted at or
+    times in UTC. A feature of one of the last two names has it, and the price `housing_` before
+    its own. version: of that one alone. newest: so many of the newest. since: predicted at or
     after it (with a time zone). Raises `LogError`.
     """
     from housing_cli.config import load_settings

@@ -116,6 +116,23 @@ def test_unknown_words_are_a_warning(workshop: Path) -> None:
         refusing.predict(frame)
 
 
+def test_a_feature_that_is_called_as_the_price_keeps_its_name(
+    workshop: Path, housing: Housing
+) -> None:
+    table = pd.DataFrame({"real_price": np.arange(1.0, 41), "price": np.arange(2.0, 82, 2)})
+    table.to_csv("t.csv", index=False)
+    keys = {"data.path": "t.csv", "data.features": ["real_price"], "data.target": "price"}
+    sets = [f"{key}={value}".replace("'", '"') for key, value in keys.items()]
+    train(load_settings(None, {}, [*sets, "model.regressor=Ridge"], {}))
+    Path("own.toml").write_text(
+        '[data]\npath = "t.csv"\nfeatures = ["real_price"]\ntarget = "price"\n'
+    )
+    assert housing("predict", "t.csv", "--log", "--config", "own.toml").code == 0
+    rows = housing_cli.log(config="own.toml")
+    assert rows["real_price"].tolist() == table["real_price"].tolist()
+    assert rows["housing_real_price"].isna().all() and "labeled_at" in rows
+
+
 def test_the_log_and_the_judgment(houses: pd.DataFrame, housing: Housing) -> None:
     houses.to_csv("houses.csv")
     housing("predict", "houses.csv", "--out", "priced.csv", "--log")

@@ -37,7 +37,9 @@ def logged(
     frame["predicted_price"] = rows.predicted
     known = pd.DataFrame({"id": _texts(prices.ids), "real_price": prices.real})
     known["labeled_at"] = _times(prices.labeled_at)
-    return frame.merge(known, on="id", how="left")
+    # A feature keeps its name, as in `housing predict`.
+    taken = {name: f"housing_{name}" for name in ("real_price", "labeled_at") if name in frame}
+    return frame.merge(known.rename(columns=taken), on="id", how="left")
 
 
 def _schemas(settings: Settings) -> dict[str, FeatureSchema]:
