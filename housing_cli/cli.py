@@ -14,12 +14,11 @@ import typer
 from typer.core import TyperGroup
 
 from housing_cli import errors, garbage
-from housing_cli.commands import completing, values, verbs
+from housing_cli.commands import values, verbs
 from housing_cli.errors import ExitCode, HousingError
 from housing_cli.files import keep_from_strangers
 from housing_cli.show.printer import emit, print_schema, say, unwritten
 from housing_cli.show.result import Result, failure
-from housing_cli.show.schemas import check_field
 
 MEANT = {
     "rollback": "housing promote --rollback",
@@ -66,6 +65,8 @@ class HousingGroup(TyperGroup):
         options.setdefault("prog_name", "housing")
         try:
             if field is not None:
+                from housing_cli.show.schemas import check_field
+
                 check_field(command, field)
             if "--json-schema" in words:
                 return _ended(print_schema(command), standalone_mode)
@@ -256,6 +257,8 @@ def main() -> None:
     # A verb is the first word that is no option; shell completion has no words, and needs all.
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     if any(word.endswith("-completion") for word in sys.argv[1:]):
+        from housing_cli.commands import completing
+
         completing.install()
     try:
         app = make_app(words[0] if words else None)

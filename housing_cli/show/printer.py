@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from housing_cli.errors import ExitCode
 from housing_cli.show import github
 from housing_cli.show.result import JSON_FORMAT, Result, Table, span, text_of
-from housing_cli.show.schemas import picked, schema_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +60,8 @@ def unwritten(error: OSError) -> ExitCode:
 
 def print_schema(command: str) -> int:
     """Print the JSON Schema of a verb; return the exit code."""
+    from housing_cli.show.schemas import schema_of
+
     try:
         print(json.dumps(schema_of(command), indent=2), flush=True)  # noqa: T201
     except OSError as error:
@@ -82,7 +83,12 @@ def print_result(result: Result, *, as_json: bool, field: str | None = None) -> 
             "errors": list(result.errors),
         }
         whole = _finite(envelope)
-        print(json.dumps(whole) if field is None else picked(whole, field))  # noqa: T201
+        if field is None:
+            print(json.dumps(whole))  # noqa: T201
+        else:
+            from housing_cli.show.schemas import picked
+
+            print(picked(whole, field))  # noqa: T201
     else:
         for shown in _shown(result):
             print(shown)  # noqa: T201
