@@ -31,7 +31,9 @@ def command(
 ) -> Result:
     """Learn from base data and real prices; compare the challenger with production."""
     from housing_cli.config import load_settings
+    from housing_cli.errors import GateRefused
     from housing_cli.loop.retrain import needed, retrain
+    from housing_cli.show.advice import typed
     from housing_cli.show.retrain import not_needed, result_of
 
     settings = load_settings(config, {"data.path": data_path}, sets or ())
@@ -39,7 +41,11 @@ def command(
         return not_needed(judged)
     with progress_bars() as progress:
         named = data_path is not None or any(text.startswith("data.path") for text in sets or ())
-        done = retrain(
-            settings, tag=tag, promote=promote, force=force, named=named, progress=progress
-        )
+        try:
+            done = retrain(
+                settings, tag=tag, promote=promote, force=force, named=named, progress=progress
+            )
+        except GateRefused as error:
+            error.hint = typed(error.hint, carried(config, sets))
+            raise
     return result_of(done, carried(config, sets))

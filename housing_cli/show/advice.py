@@ -40,7 +40,10 @@ def advice_notes(advice: Advice | None, carried: str) -> list[str]:
     if found.action == "wait":
         labels = "more labels" if found.labels is None else counted(found.labels, "more label")
         said = f"next: wait for {labels}, then housing {found.command}{carried}"
-        told = [said, *(folded(text, "  ") for text in (found.why, _typed(found, carried)) if text)]
+        told = [
+            said,
+            *(folded(text, "  ") for text in (found.why, typed(found.hint, carried)) if text),
+        ]
         return ["\n".join(told)]
     if found.command is None:
         said = folded(f"a retraining would fail: {found.why}", "warning: ")
@@ -51,12 +54,12 @@ def advice_notes(advice: Advice | None, carried: str) -> list[str]:
 def next_payload(found: Next, carried: str) -> dict[str, Any]:
     """Return what to do as `--json` has it; the command as one types it."""
     command = found.command and f"housing {found.command}{carried}"
-    return {**asdict(found), "command": command, "hint": _typed(found, carried)}
+    return {**asdict(found), "command": command, "hint": typed(found.hint, carried)}
 
 
-def _typed(found: Next, carried: str) -> str:
-    """Return the hint; its command with the options that it needs, as one types it."""
-    return re.sub(r"`(housing promote \w+)`", lambda one: f"`{one[1]}{carried}`", found.hint)
+def typed(hint: str, carried: str) -> str:
+    """Return a hint; its command with the options that it needs, as one types it."""
+    return re.sub(r"`(housing promote \w+)`", lambda one: f"`{one[1]}{carried}`", hint)
 
 
 def advice_payload(advice: Advice | None, carried: str) -> dict[str, Any]:

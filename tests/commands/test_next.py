@@ -144,7 +144,9 @@ def test_nothing_new_to_learn_is_waited_for_and_never_sent_in_circles(
     told = housing("evaluate", *CONFIG)
     said = "next: wait for 30 more labels, then housing retrain --promote --config own.toml"
     assert said in told.stderr
-    assert housing("retrain", "--promote", *CONFIG).code == 4
+    refused = housing("retrain", "--promote", *CONFIG)
+    assert refused.code == 4
+    assert "`housing promote v2 --config own.toml` serves it again; else" in refused.stderr
     # What was rolled back won on these very labels: it is named, as one types it.
     again = "`housing promote v2 --config own.toml` serves it again"
     assert f"\n  {again}\n" in told.stderr
