@@ -91,25 +91,12 @@ def create_app(
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
     predictor = Predictor(settings, log, metrics)
     explanations = Explanations(predictor, registry, comparables=settings.explain.comparables)
-    api = settings.api
     direct: dict[str, Answer] = {}
-    app = FastAPI(
-        title="housing",
-        summary="House prices, each prediction on record",
-        version=__version__,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,  # to where a header of the request says
-        # To look for a tracer at each request costs a tenth of it, and ours are `metrics`.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
-        lifespan=_lifespan,
-        middleware=_stack(settings, keys, predictor, direct),
-        exception_handlers={HousingError: known, RequestValidationError: _invalid},
-    )
-    app.root_path = settings.serve.root_path  # as an argument it is deprecated, aloud
+    app = _application(settings, _stack(settings, keys, predictor, direct))
     # The guard enforces the keys; these let OpenAPI say so.
     schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))
     secured = [Security(scheme) for scheme in schemes] if keys.required else []
+    api = settings.api
 
     def use_schema(schema: FeatureSchema, learned: Sequence[Row] = ()) -> None:
         """Make what takes bodies anew; learned: rows of which a usual one is shown."""
@@ -139,6 +126,25 @@ def create_app(
     app.state.explanations = explanations
     app.state.reloader = reloader
     app.state.adapter = Adapter(predictor, settings)
+    return app
+
+
+def _application(settings: Settings, middleware: Sequence[Middleware]) -> FastAPI:
+    """Return the application without its routes."""
+    app = FastAPI(
+        title="housing",
+        summary="House prices, each prediction on record",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # to where a header of the request says
+        # To look for a tracer at each request costs a tenth of it, and ours are `metrics`.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        lifespan=_lifespan,
+        middleware=middleware,
+        exception_handlers={HousingError: known, RequestValidationError: _invalid},
+    )
+    app.root_path = settings.serve.root_path  # as an argument it is deprecated, aloud
     return app
 
 

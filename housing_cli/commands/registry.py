@@ -10,7 +10,6 @@ import typer
 
 from housing_cli.commands.options import Config, Json, Ref, Sets, complete_ref, first_step
 from housing_cli.errors import UsageError
-from housing_cli.show import registry as show
 from housing_cli.show.result import Result
 
 if TYPE_CHECKING:
@@ -34,7 +33,9 @@ def _open(config: Path | None, sets: Sequence[str] | None = None) -> ModelRegist
 @app.command("ls", epilog="Example: housing registry ls --json")
 def ls(config: Config = None, as_json: Json = False) -> Result:
     """List the versions, newest first."""
-    return show.listed(_open(config), first_step(config))
+    from housing_cli.show import registry as shown
+
+    return shown.listed(_open(config), first_step(config))
 
 
 @app.command("show", epilog="Example: housing registry show production")
@@ -47,26 +48,32 @@ def show_one(
     as_json: Json = False,
 ) -> Result:
     """Show all that is known of one version."""
+    from housing_cli.show import registry as shown
+
     registry = _open(config)
     version = registry.get(ref)
     if report is not None:
         from housing_cli.show.card import write_card
 
         write_card(report, registry, version)
-    return show.described(version, registry.aliases())
+    return shown.described(version, registry.aliases())
 
 
 @app.command("diff", epilog="Example: housing registry diff previous production")
 def diff(a: Ref, b: Ref, sets: Sets = None, config: Config = None, as_json: Json = False) -> Result:
     """Show in what two versions differ."""
+    from housing_cli.show import registry as shown
+
     registry = _open(config, sets)
-    return show.difference(registry.get(a), registry.get(b))
+    return shown.difference(registry.get(a), registry.get(b))
 
 
 @app.command("history", epilog="Example: housing registry history")
 def history(config: Config = None, as_json: Json = False) -> Result:
     """Show who moved what, when and why, newest first."""
-    return show.told(_open(config).history(), first_step(config))
+    from housing_cli.show import registry as shown
+
+    return shown.told(_open(config).history(), first_step(config))
 
 
 @app.command("verify", epilog="Example: housing registry verify production")
@@ -80,8 +87,9 @@ def verify(
 ) -> Result:
     """Check hashes, golden rows, aliases and the chain of the history."""
     from housing_cli.loop.verify import verify_registry
+    from housing_cli.show import registry as shown
 
-    return show.proved(verify_registry(_open(config), ref), one=bool(ref))
+    return shown.proved(verify_registry(_open(config), ref), one=bool(ref))
 
 
 @app.command("sign", epilog="Example: housing registry sign --new-key housing.key")
@@ -107,14 +115,15 @@ def sign(
     """Sign the versions that are there, and the aliases that name them, once all are verified."""
     from housing_cli.config import load_settings
     from housing_cli.loop.sign import sign as sign_them
+    from housing_cli.show import registry as shown
 
     if new_key is not None:
         if ref is not None or untrusted:
             raise UsageError("`--new-key` signs nothing", "make the key first, then sign with it")
         from housing_cli.registry.keys import write_new_key
 
-        return show.key_made(new_key, write_new_key(new_key))
-    return show.signed(sign_them(load_settings(config, {}, sets or ()), ref, untrusted=untrusted))
+        return shown.key_made(new_key, write_new_key(new_key))
+    return shown.signed(sign_them(load_settings(config, {}, sets or ()), ref, untrusted=untrusted))
 
 
 @app.command("gc", epilog="Example: housing registry gc --keep 10 --dry-run")
@@ -127,4 +136,6 @@ def gc(
     as_json: Json = False,
 ) -> Result:
     """Remove old versions; those that an alias names always stay."""
-    return show.removed(_open(config).gc(keep, dry_run=dry_run), dry_run=dry_run)
+    from housing_cli.show import registry as shown
+
+    return shown.removed(_open(config).gc(keep, dry_run=dry_run), dry_run=dry_run)
