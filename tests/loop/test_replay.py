@@ -12,22 +12,16 @@ import pytest
 from housing_cli.config import Settings
 from housing_cli.errors import SchemaMismatch
 from housing_cli.loop.replay import Replay, compare_prices, may_have_learned, replay
-from housing_cli.loop.train import train
 from housing_cli.prediction_log import open_log
-from tests.in_process import Loop, shuffled
+from tests.in_process import Loop, half_learned, shuffled
 from tests.prediction_log.conftest import BACK_ENDS, fresh_url
 
-RIDGE = ("model.regressor=Ridge", "train.repeats=1")
 KNOWN, ROWS = shuffled(0)[:300], shuffled(0)[300:]
 
 
 @pytest.fixture
 def loop(tmp_path: Path) -> Loop:
-    """v1 has learned the prices of half of what the houses cost, v2 the whole ones."""
-    loop = Loop(tmp_path, KNOWN.assign(MEDV=KNOWN["MEDV"] / 2), RIDGE)
-    KNOWN.to_csv(tmp_path / "data.csv", index=False)
-    train(loop.settings())
-    return loop
+    return half_learned(tmp_path, KNOWN)
 
 
 def snapshot(folder: Path) -> dict[str, str]:

@@ -8,19 +8,14 @@ import pytest
 
 from housing_cli.loop.rivals import Rival, rivals_of
 from housing_cli.loop.train import train
-from tests.in_process import Loop, shuffled
+from tests.in_process import Loop, half_learned, shuffled
 
-RIDGE = ("model.regressor=Ridge", "train.repeats=1")
 KNOWN, ROWS = shuffled(0)[:300], shuffled(0)[300:]
 
 
 @pytest.fixture
 def loop(tmp_path: Path) -> Loop:
-    """v1 has learned half of what the houses cost, v2 all of it."""
-    loop = Loop(tmp_path, KNOWN.assign(MEDV=KNOWN["MEDV"] / 2), RIDGE)
-    KNOWN.to_csv(tmp_path / "data.csv", index=False)
-    train(loop.settings())
-    return loop
+    return half_learned(tmp_path, KNOWN)
 
 
 def found(loop: Loop) -> list[Rival]:
