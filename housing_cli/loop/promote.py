@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from housing_cli.config import Settings
 from housing_cli.data.metrics import METRICS
@@ -12,31 +11,30 @@ from housing_cli.errors import (
     HousingError,
     VersionCorrupt,
     VersionNotFound,
-    VersionUntrusted,
 )
 from housing_cli.judging.reference import baseline_value
+from housing_cli.loop.promotion import Promotion, gone, stands, told
+from housing_cli.loop.trials import begin
 from housing_cli.loop.verify import load_verified
-from housing_cli.registry import Event, ModelRegistry, Version, open_registry
+from housing_cli.registry import ModelRegistry, Version, open_registry
 from housing_cli.registry.audit import refusing, verify_metadata, verify_move
 from housing_cli.registry.store import PREVIOUS, PRODUCTION, check_alias
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """The move of an alias; `event` is `None` where it named the version already."""
-
-    version: Version
-    alias: str
-    replaced: str | None
-    event: Event | None
+from housing_cli.registry.trials import TRIALS
 
 
 def promote(
-    settings: Settings, ref: str, *, to: str = PRODUCTION, force: bool = False, reason: str = ""
+    settings: Settings,
+    ref: str,
+    *,
+    to: str = PRODUCTION,
+    weight: float | None = None,
+    force: bool = False,
+    reason: str = "",
 ) -> Promotion:
     """Point alias `to` at the version that REF names.
 
-    Raises `VersionCorrupt` where files or golden rows do not match, and `GateRefused` where the
+    weight: percent of the rows that a canary answers; by default what it has, or `WEIGHT`. Raises
+    `VersionCorrupt` where files or golden rows do not match, and `GateRefused` where the
     version is worse than what it replaces, unless forced.
     """
     check_alias(to)
@@ -46,7 +44,9 @@ def promote(
     verify_move(registry, ref, version)
     replaced = registry.aliases().get(to)
     load_verified(registry, version)
-    if replaced == version.name and _stands(registry, to, version):
+    if to in TRIALS:
+        return begin(registry, version, to, weight=weight, reason=reason)
+    if replaced == version.name and stands(registry, to, version):
         return Promotion(version, to, replaced, None)
     evidence: dict[str, object] = {}
     if to == PRODUCTION and replaced not in {None, version.name}:
@@ -67,14 +67,16 @@ def promote(
                 "or use `--force --reason TEXT`",
                 evidence,
             )
+    tried = told(registry, version) if to == PRODUCTION else {}
+    before = registry.aliases()
     event = registry.point(
         to,
         version,
         why=reason or ("forced" if force else "promote"),
-        evidence=evidence | ({"forced": True} if force else {}),
+        evidence=evidence | tried | ({"forced": True} if force else {}),
         expected=replaced,
     )
-    return Promotion(version, to, replaced, event)
+    return Promotion(version, to, replaced, event, ended=gone(registry, before))
 
 
 def refusal(settings: Settings, version: Version) -> str:
@@ -114,16 +116,7 @@ def rollback(settings: Settings, *, reason: str = "") -> Promotion:
         event="rolled back",
         expected=replaced,
     )
-    return Promotion(version, PRODUCTION, replaced, event)
-
-
-def _stands(registry: ModelRegistry, alias: str, version: Version) -> bool:
-    """Say whether a trusted key signed that `alias` names `version`, where one is asked for."""
-    try:
-        verify_move(registry, alias, version)
-    except VersionUntrusted:
-        return False
-    return True
+    return Promotion(version, PRODUCTION, replaced, event, ended=gone(registry, aliases))
 
 
 def _evidence(

@@ -22,6 +22,7 @@ from housing_cli.registry.names import (
 from housing_cli.registry.reader import RegistryReader
 from housing_cli.registry.signatures import trust_in
 from housing_cli.registry.store import ModelRegistry
+from housing_cli.registry.trials import Trial
 
 if TYPE_CHECKING:
     from housing_cli.config import Settings
@@ -39,6 +40,7 @@ __all__ = [
     "Metadata",
     "ModelRegistry",
     "RegistryReader",
+    "Trial",
     "Version",
     "open_reader",
     "open_registry",

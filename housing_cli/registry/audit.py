@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from housing_cli.errors import HousingError, VersionCorrupt
+from housing_cli.errors import HousingError, VersionCorrupt, VersionUntrusted
 from housing_cli.files import read_file, reason
 from housing_cli.registry.altered import CHECK_OUT, line_ends_changed
 from housing_cli.registry.digests import sha256
@@ -16,6 +16,7 @@ from housing_cli.registry.reader import RESTORE, RegistryReader
 from housing_cli.registry.signatures import Move
 from housing_cli.registry.store import ModelRegistry
 from housing_cli.registry.transaction import locked, writable
+from housing_cli.registry.trials import Trial
 
 
 def verify_files(
@@ -77,6 +78,21 @@ def verify_move(registry: RegistryReader, ref: str, version: Version) -> Move | 
     with registry.reading():
         raw = read_file(version.directory / METADATA_FILE)
     return registry.trust.alias(ref, name, raw, registry.statement(ref, name))
+
+
+def verify_trial(registry: RegistryReader, trial: Trial, version: Version) -> Move | None:
+    """Return what `verify_move` does for the alias of `trial`, whose weight is signed as well.
+
+    version: what it tries. Raises `VersionUntrusted`.
+    """
+    move = verify_move(registry, trial.alias, version)
+    if move is not None and move.weight != f"{trial.weight:g}":
+        raise VersionUntrusted(
+            f"the history gives `{trial.alias}` {trial.weight:g} % of the rows, and "
+            f"{move.weight} % are signed",
+            f"say it anew: `housing promote --weight {trial.weight:g}`",
+        )
+    return move
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from housing_cli.files import read_file
 
 METADATA: Final = 2
 """2 where a feature is no number: who does not know its kind would take its codes for numbers."""
-HISTORY: Final = 1
+HISTORY: Final = 2
+"""2 where an alias ends: who does not know that one can would go on following it."""
 REGISTRY: Final = 1
 FILE: Final = "format.json"
 

@@ -26,11 +26,15 @@ _NUMBERED = re.compile(rb'"event":"registered","from":[^,]*,"to":"v([0-9]+)"')
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """What the history says there is: versions with the SHA-256 of their metadata, and aliases."""
+    """What the history says there is: versions with the SHA-256 of their metadata, and aliases.
+
+    ended: the aliases that there are no more.
+    """
 
     versions: dict[str, str]
     aliases: dict[str, str]
     events: int
+    ended: frozenset[str] = frozenset()
 
 
 def read_history(file: Path) -> bytes:
@@ -143,14 +147,19 @@ def replay(events: Sequence[Event]) -> Recorded:
     """Return the versions and aliases that there must be after `events`."""
     versions: dict[str, str] = {}
     aliases: dict[str, str] = {}
+    ended: set[str] = set()
     for event in events:
         if event.event == "registered" and event.to:
             versions[event.to] = str(event.evidence.get("metadata_sha256", ""))
         elif event.event == "removed" and event.from_:
             versions.pop(event.from_, None)
+        elif event.ends:
+            aliases.pop(event.ends, None)
+            ended.add(event.ends)
         elif event.alias and event.to:
             aliases[event.alias] = event.to
+            ended.discard(event.alias)
             before = event.from_
             if event.alias == PRODUCTION and before != event.to and is_version(before):
                 aliases[PREVIOUS] = str(before)
-    return Recorded(versions, aliases, len(events))
+    return Recorded(versions, aliases, len(events), frozenset(ended))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.data.schema import FeatureSchema, check_names
-from housing_cli.registry import formats
 
 _HIGHEST = 1e39
 """No error of prices that float32 holds is larger."""
@@ -94,8 +93,18 @@ def parse_metadata(raw: bytes) -> Metadata:
     return metadata
 
 
+ENDED: Final = "ended"
+"""What an alias stood for is production now."""
+ABORTED: Final = "aborted"
+"""What an alias stood for was given up."""
+ENDINGS: Final = frozenset((ENDED, ABORTED))
+
+
 class Event(Struct, frozen=True, kw_only=True):
-    """One line of `history.jsonl`; `prev` is the SHA-256 of the line before (64 zeros at first)."""
+    """One line of `history.jsonl`; `prev` is the SHA-256 of the line before (64 zeros at first).
+
+    Its format is 2 where the alias ends, else 1.
+    """
 
     when: str
     who: str
@@ -106,7 +115,12 @@ class Event(Struct, frozen=True, kw_only=True):
     alias: str | None = None
     evidence: dict[str, Any] = {}
     prev: str = "0" * 64
-    format: int = formats.HISTORY
+    format: int = 1
+
+    @property
+    def ends(self) -> str | None:
+        """Return the alias that there is no more from then on; `None` where none ends."""
+        return self.alias if self.event in ENDINGS and self.to is None else None
 
 
 class Version(msgspec.Struct, frozen=True):

@@ -9,6 +9,14 @@ from housing_cli.errors import UsageError
 PRODUCTION = "production"
 PREVIOUS = "previous"
 LATEST = "latest"
+SHADOW = "shadow"
+"""What prices every row beside production, and answers none."""
+CANARY = "canary"
+"""What answers a part of the rows."""
+CANDIDATE = "candidate"
+"""What won, and waits for a person."""
+PASSING = (SHADOW, CANARY, CANDIDATE)
+"""Aliases that end: by promotion of what they name, or by being aborted."""
 
 MODEL_FILE = "model.onnx"
 """What is served."""
@@ -35,11 +43,12 @@ def is_version(text: str | None) -> bool:
 
 def check_tag(tag: str) -> None:
     """Raise `UsageError` unless `tag` can be told from versions and aliases in a REF."""
-    taken = {LATEST, PRODUCTION, PREVIOUS}
+    taken = {LATEST, PRODUCTION, PREVIOUS, *PASSING}
     if not NAME.fullmatch(tag) or VERSION_REF.fullmatch(tag) or tag in taken:
         raise UsageError(
             f"`{printable(tag)}` cannot be a tag",
-            f"{_RULE} version, `latest`, `production` or `previous`",
+            f"{_RULE} version, `latest`, `production`, `previous`, `shadow`, `canary` or "
+            "`candidate`",
         )
 
 

@@ -19,7 +19,7 @@ from housing_cli.registry.digests import GENESIS, line_hash
 from housing_cli.registry.history import parse_history, replay
 from housing_cli.registry.metadata import Event
 from housing_cli.registry.minisign import parse_signature
-from housing_cli.registry.names import is_version, may_be_alias
+from housing_cli.registry.names import PASSING, is_version, may_be_alias
 
 _PUBLISHED = re.compile(r"versions/\.building-(v[1-9][0-9]*) versions/(v[1-9][0-9]*)")
 _REMOVED = re.compile(r"versions/(v[1-9][0-9]*) versions/\.removed-(v[1-9][0-9]*)")
@@ -28,7 +28,8 @@ _REMOVED = re.compile(r"versions/(v[1-9][0-9]*) versions/\.removed-(v[1-9][0-9]*
 class Plan(Struct, frozen=True):
     """Directories to rename, lines to add to the history at byte `history_size`, aliases to set.
 
-    statements: of some of these aliases, who signs that they name what they will.
+    statements: of some of these aliases, who signs that they name what they will. ended: aliases to
+    remove.
     """
 
     renames: list[tuple[str, str]] = []
@@ -36,6 +37,7 @@ class Plan(Struct, frozen=True):
     lines: list[str] = []
     aliases: dict[str, str] = {}
     statements: dict[str, str] = {}
+    ended: list[str] = []
 
 
 def parse_plan(raw: bytes, history: bytes, journal: Path) -> Plan:
@@ -64,6 +66,20 @@ def parse_plan(raw: bytes, history: bytes, journal: Path) -> Plan:
 def _wrong(plan: Plan, history: bytes, journal: Path) -> str:
     """Return in what `plan` is none of ours, or nothing."""
     # Names first: what follows quotes none of them.
+    if wrong := _wrong_names(plan):
+        return wrong
+    for statement in plan.statements.values():
+        parse_signature(statement)
+    events = parse_history("\n".join(plan.lines).encode(), journal)
+    told = replay(events)
+    changed = (dict(plan.renames), plan.aliases, frozenset(plan.ended))
+    if changed != (_renames(events), told.aliases, told.ended):
+        return "it changes something that its lines of history do not tell of"
+    return _does_not_follow(plan, events, history)
+
+
+def _wrong_names(plan: Plan) -> str:
+    """Return what is named in `plan` that none of ours would name, or nothing."""
     for pair in plan.renames:
         found = _PUBLISHED.fullmatch(" ".join(pair)) or _REMOVED.fullmatch(" ".join(pair))
         if found is None or found[1] != found[2]:
@@ -71,17 +87,13 @@ def _wrong(plan: Plan, history: bytes, journal: Path) -> str:
     for alias, version in plan.aliases.items():
         if not may_be_alias(alias) or not is_version(version):
             return "it points something that is no alias, or at something that is no version"
+    if not set(plan.ended) <= set(PASSING):
+        return "it removes an alias that does not end"
     if any("\n" in line or "\r" in line for line in plan.lines):
         return "a line of history in it is not one line"
     if not plan.statements.keys() <= plan.aliases.keys():
         return "it signs an alias that it does not point"
-    for statement in plan.statements.values():
-        parse_signature(statement)
-    events = parse_history("\n".join(plan.lines).encode(), journal)
-    told = replay(events)
-    if dict(plan.renames) != _renames(events) or plan.aliases != told.aliases:
-        return "it changes something that its lines of history do not tell of"
-    return _does_not_follow(plan, events, history)
+    return ""
 
 
 def _renames(events: list[Event]) -> dict[str, str]:

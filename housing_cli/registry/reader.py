@@ -16,9 +16,11 @@ from housing_cli.registry.digests import sha256
 from housing_cli.registry.history import parse_history, read_history
 from housing_cli.registry.metadata import Event, Version, parse_metadata
 from housing_cli.registry.names import (
+    CANARY,
     LATEST,
     METADATA_FILE,
     NAME,
+    PASSING,
     PREVIOUS,
     PRODUCTION,
     SIGNATURE_FILE,
@@ -28,6 +30,7 @@ from housing_cli.registry.names import (
     printable,
     statement_file,
 )
+from housing_cli.registry.trials import Trial, trial_of
 
 if TYPE_CHECKING:
     from housing_cli.registry.signatures import Trust
@@ -113,6 +116,29 @@ class RegistryReader:
                 return {}
         return {name: self._alias_text(name) for name in names if NAME.fullmatch(name)}
 
+    def trial(self, alias: str) -> Trial | None:
+        """Return what `shadow` or `canary` tries now; `None` where there is no such alias.
+
+        Raises `VersionNotFound` where the alias names no version, and `VersionCorrupt` where the
+        history does not tell that it names this one.
+        """
+        if not self.alias_path(alias).is_file():
+            return None
+        # First the alias: the history is written before it.
+        name = self._alias(alias)
+        found = trial_of(self.history(), alias, name)
+        if found is None:
+            raise VersionCorrupt(
+                f"alias `{alias}` names {name}, but `{self.history_file}` does not tell of it",
+                f"point it with `housing promote REF --to {alias}`",
+            )
+        return found
+
+    def weight(self, alias: str) -> float:
+        """Return the percent of the rows that `alias` answers; 0 for any but a canary."""
+        trial = self.trial(alias) if alias == CANARY else None
+        return trial.weight if trial else 0.0
+
     @property
     def history_file(self) -> Path:
         """Return the file with one event a line."""
@@ -135,8 +161,8 @@ class RegistryReader:
         """Say whether REF, which was found to name `version`, is an alias and no other REF."""
         if ref == LATEST or VERSION_REF.fullmatch(ref):
             return False
-        # These two are never tags, whatever a file says that nobody has checked yet.
-        tagged = version.metadata.tag == ref and ref not in {PRODUCTION, PREVIOUS}
+        # These are never tags, whatever a file says that nobody has checked yet.
+        tagged = version.metadata.tag == ref and ref not in {PRODUCTION, PREVIOUS, *PASSING}
         return not tagged or self.alias_path(ref).is_file()
 
     def signature(self, name: str) -> bytes | None:

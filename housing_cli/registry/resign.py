@@ -68,7 +68,7 @@ def resign(
             (registry.root / SIGNATURES).mkdir(exist_ok=True)
             replace_file(
                 registry.root / SIGNATURES / statement_file(alias, name),
-                signer.alias(alias, name, metadata[name], event),
+                signer.alias(alias, name, metadata[name], event, registry.weight(alias)),
                 durable=True,
             )
     for name in new:

@@ -30,11 +30,13 @@ from housing_cli.registry.minisign import (
 class Move(Struct, frozen=True):
     """What a signed alias says: the hash of its version's metadata, and when it moved.
 
-    event: of how many events the history told when it had moved.
+    event: of how many events the history told when it had moved. weight: the percent of the rows
+    that a canary answers, in digits; 0 for any other alias.
     """
 
     metadata_sha256: str
     event: int
+    weight: str = "0"
 
 
 class Signer:
@@ -52,10 +54,16 @@ class Signer:
         """Return the signature of version `name`; metadata: the bytes of `metadata.json`."""
         return self._sign(metadata, version=name)
 
-    def alias(self, alias: str, name: str, metadata: bytes, event: int) -> bytes:
-        """Return the signature that says that `alias` names version `name` from `event` on."""
+    def alias(
+        self, alias: str, name: str, metadata: bytes, event: int, weight: float = 0.0
+    ) -> bytes:
+        """Return the signature that says that `alias` names version `name` from `event` on.
+
+        weight: as in `Move`.
+        """
         told = {"alias": alias, "version": name, "metadata_sha256": sha256(metadata)}
-        return self._sign(alias_line(name), **told, event=str(event))
+        share = {"weight": f"{weight:g}"} if weight else {}
+        return self._sign(alias_line(name), **told, event=str(event), **share)
 
     def _sign(self, message: bytes, **told: str) -> bytes:
         told = {"timestamp": str(int(time.time())), **told}
@@ -107,7 +115,7 @@ class Trust:
         event = told.get("event", "")
         if not (event.isascii() and event.isdigit()) or expected.items() - told.items():
             raise VersionUntrusted(f"the signature of {what} is that of something else", hint)
-        return Move(expected["metadata_sha256"], int(event))
+        return Move(expected["metadata_sha256"], int(event), told.get("weight", "0"))
 
     def _checked(self, what: str, message: bytes, signed: bytes | None, hint: str) -> Signature:
         """Return the signature where one of the keys made it."""

@@ -20,9 +20,10 @@ from housing_cli.files import sync_directory
 from housing_cli.registry.digests import GENESIS, chain, line_hash, sha256
 from housing_cli.registry.history import check_head, highest_number, read_history
 from housing_cli.registry.keys import signer_of
-from housing_cli.registry.metadata import Event, Metadata, Version
+from housing_cli.registry.metadata import ABORTED, ENDED, Event, Metadata, Version
 from housing_cli.registry.names import (
     METADATA_FILE,
+    PASSING,
     PREVIOUS,
     PRODUCTION,
     SIGNATURE_FILE,
@@ -34,6 +35,7 @@ from housing_cli.registry.names import (
 from housing_cli.registry.plan import Plan
 from housing_cli.registry.reader import LIST, RegistryReader
 from housing_cli.registry.transaction import JOURNAL, commit, locked, remove_tree, writable
+from housing_cli.registry.trials import weight_of
 
 if TYPE_CHECKING:
     from housing_cli.registry.signatures import Signer, Trust
@@ -137,7 +139,8 @@ class ModelRegistry(RegistryReader):
 
         expected: the version that the alias must still name (`None`: no such alias yet), for
         judgments made before the lock was held; raises `RegistryError` if it moved meanwhile.
-        `False`: whichever it names.
+        `False`: whichever it names. What `production` comes to name is tried and waits no more:
+        the aliases of `PASSING` that name it end.
         """
         check_alias(alias)
         self.check_signing()
@@ -154,8 +157,41 @@ class ModelRegistry(RegistryReader):
                 event, alias=alias, from_=self._if_there(current), to=version.name, why=why,
                 evidence=dict(evidence or {}),
             )  # fmt: skip
-            self._commit([moved], self._alias_moves(alias, version.name, current))
+            events = [moved, *(self._arrived(version.name) if alias == PRODUCTION else ())]
+            self._commit(events, self._alias_moves(alias, version.name, current))
         return moved
+
+    def end(self, alias: str, *, why: str, evidence: Mapping[str, object] | None = None) -> Event:
+        """Remove one of the aliases of `PASSING` and return the event: what it names is given up.
+
+        Raises `VersionNotFound` where it names nothing.
+        """
+        if alias not in PASSING:
+            raise ValueError(f"`{alias}` does not end")
+        with locked(self.root, self.lock_timeout):
+            name = self._current(alias)
+            if name is None:
+                raise VersionNotFound(f"there is no `{alias}`", LIST)
+            ended = self._ending(ABORTED, alias, name, why, dict(evidence or {}))
+            self._commit([ended], {})
+        return ended
+
+    def _arrived(self, name: str) -> list[Event]:
+        """Return the ends of the aliases that named `name` until it became production."""
+        there = {alias: self._current(alias) for alias in PASSING}
+        return [
+            self._ending(ENDED, alias, name, f"{name} is production")
+            for alias, named in there.items()
+            if named == name
+        ]
+
+    def _ending(
+        self, event: str, alias: str, name: str, why: str, evidence: dict[str, object] | None = None
+    ) -> Event:
+        there = self._if_there(name)
+        return self._event(
+            event, alias=alias, from_=there, why=why, evidence=evidence or {}, format=2
+        )
 
     def record(
         self, event: str, version: Version, *, why: str, evidence: dict[str, object]
@@ -204,12 +240,15 @@ class ModelRegistry(RegistryReader):
         moves = {f"versions/{name}": name for name in aliases.values()}
         built = {moves[target]: source for source, target in renames or [] if target in moves}
         told = len(lines) + len(events)
+        weights = {e.alias: weight_of(e) for e in events if e.alias}
         statements = {}
         for alias, name in aliases.items():
             metadata = self._metadata(built, name)
             if self.signer and metadata is not None:
-                statements[alias] = self.signer.alias(alias, name, metadata, told).decode()
-        plan = Plan(renames or [], len(raw), chain(events, previous), aliases, statements)
+                signed = self.signer.alias(alias, name, metadata, told, weights.get(alias, 0.0))
+                statements[alias] = signed.decode()
+        ended = [event.ends for event in events if event.ends]
+        plan = Plan(renames or [], len(raw), chain(events, previous), aliases, statements, ended)
         commit(self.root, plan)
 
     def _metadata(self, built: Mapping[str, str], name: str) -> bytes | None:

@@ -131,6 +131,10 @@ def _perform(root: Path, plan: Plan) -> None:
         for path in _statements_of(root, alias):
             if path.name != kept:
                 path.unlink()
+    for alias in plan.ended:
+        (root / "aliases" / alias).unlink(missing_ok=True)
+        for path in _statements_of(root, alias):
+            path.unlink()
     (root / JOURNAL).unlink()
     sync_directory(root)
 

@@ -16,7 +16,6 @@ from housing_cli.show.result import Cell, Result, Table, describe
 from housing_cli.words import counted, short_time
 
 if TYPE_CHECKING:
-    from housing_cli.loop.promote import Promotion
     from housing_cli.loop.verify import Verified
     from housing_cli.registry import Event, ModelRegistry, Version
     from housing_cli.registry.minisign import PublicKey
@@ -189,31 +188,6 @@ def removed(names: Sequence[str], *, dry_run: bool) -> Result:
     verb = "would remove" if dry_run else "removed"
     said = f"{verb} {', '.join(names)}" if names else "nothing to remove"
     return Result("registry gc", {"removed": list(names), "dry_run": dry_run}, show=[said])
-
-
-def promoted(moved: Promotion) -> Result:
-    """Return where an alias points now, and where it pointed before."""
-    name = moved.version.name
-    was = f" (was {moved.replaced})" if moved.replaced else ""
-    said = f"{moved.alias} is {name}{was}" if moved.event else f"{moved.alias} is {name} already"
-    return Result(
-        "promote",
-        {
-            "version": name,
-            "alias": moved.alias,
-            "from": moved.replaced,
-            "to": name,
-            "changed": moved.event is not None,
-            "evidence": dict(moved.event.evidence) if moved.event else {},
-        },
-        show=[said],
-        outputs={
-            "version": name,
-            "alias": moved.alias,
-            "from": moved.replaced,
-            "changed": moved.event is not None,
-        },
-    )
 
 
 def _summary(version: Version, aliases: dict[str, str]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def raise_format(file: Path) -> None:
 
 
 def newer_line(registry: ModelRegistry) -> None:
-    raw = registry.history_file.read_bytes() + b'{"format":2,"event":["moved","twice"]}\n'
+    raw = registry.history_file.read_bytes() + b'{"format":3,"event":["moved","twice"]}\n'
     registry.history_file.write_bytes(raw)
     (registry.root / DIGEST).write_bytes(digest_line(raw))
 
@@ -48,7 +48,7 @@ def test_a_history_of_a_newer_format_is_neither_read_nor_written_on(tmp_path: Pa
     registry = registry_of(tmp_path / "artifacts", 1)
     newer_line(registry)
     before = registry.history_file.read_bytes()
-    with pytest.raises(NewerFormat, match=r"line 3 of `.*history.jsonl` has format 2"):
+    with pytest.raises(NewerFormat, match=r"line 3 of `.*history.jsonl` has format 3"):
         registry.history()
     with pytest.raises(NewerFormat):
         add(registry)

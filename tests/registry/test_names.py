@@ -36,6 +36,13 @@ def test_a_name_that_could_be_taken_for_another_is_refused(name: str) -> None:
         assert "up to 64 letters, digits" in raised.value.hint
 
 
+@pytest.mark.parametrize("name", ["shadow", "canary", "candidate"])
+def test_what_is_tried_or_waits_is_an_alias_and_never_a_tag(name: str) -> None:
+    check_alias(name)
+    with pytest.raises(UsageError, match="cannot be a tag"):
+        check_tag(name)
+
+
 def test_production_is_an_alias_and_never_a_tag() -> None:
     check_alias("production")
     with pytest.raises(UsageError):

@@ -49,6 +49,21 @@ def test_removals_are_taken() -> None:
     assert parse_plan(msgspec.json.encode(plan), HISTORY, JOURNAL) == plan
 
 
+def test_an_alias_that_ends_is_taken_and_no_other() -> None:
+    for alias in ("canary", "production"):
+        event = Event(when="", who="", event="aborted", alias=alias, from_="v1", format=2)
+        lines = chain([event], line_hash(FIRST[0].encode()))
+        raw = msgspec.json.encode(Plan([], len(HISTORY), lines, ended=[alias]))
+        if alias == "canary":
+            assert parse_plan(raw, HISTORY, JOURNAL).ended == ["canary"]
+            untold = msgspec.json.encode(Plan([], len(HISTORY), lines))
+            with pytest.raises(RegistryError, match="do not tell of"):
+                parse_plan(untold, HISTORY, JOURNAL)
+        else:
+            with pytest.raises(RegistryError, match="removes an alias that does not end"):
+                parse_plan(raw, HISTORY, JOURNAL)
+
+
 @pytest.mark.parametrize("history", [b"", b"x" * 400, HISTORY * 2, HISTORY[:-1] + b" "])
 def test_a_plan_for_another_history_is_refused(history: bytes) -> None:
     with pytest.raises(RegistryError, match=r"`artifacts/.journal.json` is no plan that"):

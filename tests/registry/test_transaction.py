@@ -34,6 +34,8 @@ CHANGES: dict[str, Change] = {
     "point": lambda registry: registry.point("production", registry.get("v3")),
     "record": lambda registry: registry.record("refused", registry.get("v3"), why="", evidence={}),
     "gc": lambda registry: registry.gc(1),
+    "end": lambda registry: registry.end("canary", why="no"),
+    "point at what is tried": lambda registry: registry.point("production", registry.get("v4")),
 }
 
 
@@ -74,9 +76,10 @@ def state(registry: ModelRegistry) -> tuple[Any, ...]:
 
 @pytest.fixture
 def before(tmp_path: Path) -> Path:
-    """v1 to v4 with production v2."""
+    """v1 to v4 with production v2 and canary v4."""
     registry = registry_of(tmp_path / "before", 4)
     registry.point("production", registry.get("v2"))
+    registry.point("canary", registry.get("v4"), evidence={"weight": 10.0})
     return registry.root
 
 

@@ -12,7 +12,6 @@ import pytest
 from housing_cli.data.kinds import Category, Date
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import ExitCode
-from housing_cli.loop.promote import Promotion
 from housing_cli.loop.verify import Verified
 from housing_cli.registry import ModelRegistry
 from housing_cli.registry.keys import write_new_key
@@ -133,17 +132,6 @@ def test_what_went_or_would_go_is_named() -> None:
     assert list(show.removed(["v1"], dry_run=True).show) == ["would remove v1"]
     assert list(show.removed([], dry_run=True).show) == ["nothing to remove"]
     assert show.removed(["v1"], dry_run=True).data == {"removed": ["v1"], "dry_run": True}
-
-
-def test_a_promotion_says_where_the_alias_points_and_pointed(registry: ModelRegistry) -> None:
-    version, event = registry.get("v2"), registry.history()[-1]
-    moved = show.promoted(Promotion(version, "production", "v1", event))
-    assert list(moved.show) == ["production is v2 (was v1)"]
-    assert (moved.data["from"], moved.data["to"], moved.data["changed"]) == ("v1", "v2", True)
-    assert list(show.promoted(Promotion(version, "canary", None, event)).show) == ["canary is v2"]
-    same = show.promoted(Promotion(version, "production", "v2", None))
-    assert list(same.show) == ["production is v2 already"]
-    assert (same.data["changed"], same.data["evidence"]) == (False, {})
 
 
 def test_who_signed_a_version_is_told_where_anybody_did() -> None:

@@ -1,0 +1,54 @@
+"""What became of an alias, for all that move one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from housing_cli.errors import VersionUntrusted
+from housing_cli.registry import Event, ModelRegistry, Version
+from housing_cli.registry.audit import verify_move
+from housing_cli.registry.names import PASSING
+from housing_cli.registry.trials import TRIALS
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """The move of an alias; `event` is `None` where it named the version already.
+
+    weight: percent of the rows that a canary answers. ended: aliases that there are no more. doubt:
+    why servers will not try the version, or nothing.
+    """
+
+    version: Version
+    alias: str
+    replaced: str | None
+    event: Event | None
+    weight: float = 0.0
+    ended: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+def stands(registry: ModelRegistry, alias: str, version: Version) -> bool:
+    """Say whether a trusted key signed that `alias` names `version`, where one is asked for."""
+    try:
+        verify_move(registry, alias, version)
+    except VersionUntrusted:
+        return False
+    return True
+
+
+def gone(registry: ModelRegistry, before: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which of the aliases that there were `before` ended."""
+    now = registry.aliases()
+    return tuple(alias for alias in PASSING if alias in before and alias not in now)
+
+
+def told(registry: ModelRegistry, version: Version) -> dict[str, object]:
+    """Return how `version` is being tried, as evidence; nothing where it is not."""
+    trials = [registry.trial(alias) for alias, name in registry.aliases().items()
+              if alias in TRIALS and name == version.name]  # fmt: skip
+    found = [msgspec.to_builtins(trial) for trial in trials if trial]
+    return {"trials": found} if found else {}

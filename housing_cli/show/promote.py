@@ -1,0 +1,66 @@
+"""What `housing promote` says of an alias that moved, or ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from housing_cli.registry.names import CANARY, SHADOW
+from housing_cli.show.advice import next_note
+from housing_cli.show.result import Result
+
+if TYPE_CHECKING:
+    from housing_cli.loop.promotion import Promotion
+    from housing_cli.registry import Event
+
+_NEXT = {SHADOW: "evaluate --shadow", CANARY: "evaluate --canary"}
+
+
+def promoted(moved: Promotion) -> Result:
+    """Return where an alias points now, and where it pointed before."""
+    name = moved.version.name
+    weight = f", {moved.weight:g}% of the rows" if moved.alias == CANARY else ""
+    was = f" (was {moved.replaced})" if moved.replaced not in {None, name} else ""
+    said = f"{moved.alias} is {name}{was}" if moved.event else f"{moved.alias} is {name} already"
+    ended = [f"`{alias}` ended: {name} is production" for alias in moved.ended]
+    data = {
+        "version": name,
+        "alias": moved.alias,
+        "from": moved.replaced,
+        "to": name,
+        "changed": moved.event is not None,
+    }
+    return Result(
+        "promote",
+        {
+            **data,
+            "weight": moved.weight if moved.alias == CANARY else None,
+            "ended": list(moved.ended),
+            "evidence": dict(moved.event.evidence) if moved.event else {},
+        },
+        show=[said + weight, *ended],
+        notes=_notes(moved),
+        outputs={key: value for key, value in data.items() if key != "to"},
+    )
+
+
+def aborted(event: Event) -> Result:
+    """Return which alias there is no more."""
+    data = {"version": event.from_, "alias": event.alias, "from": event.from_, "changed": True}
+    return Result(
+        "promote",
+        {
+            **data,
+            "to": None,
+            "weight": None,
+            "ended": [event.alias],
+            "evidence": dict(event.evidence),
+        },
+        show=[f"{event.alias} ended{f': {event.from_} was given up' if event.from_ else ''}"],
+        outputs=data,
+    )
+
+
+def _notes(moved: Promotion) -> list[str]:
+    if moved.doubt:
+        return [f"{moved.version.name}: {moved.doubt}"]
+    return [next_note(_NEXT[moved.alias])] if moved.alias in _NEXT else []
