@@ -43,6 +43,9 @@ Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the history.")
 ]
 
+_LEARNING = ("model.", "train.", "retrain.")
+"""Settings that no command reads which only serves, judges or promotes."""
+
 
 def carried(config: Path | None, sets: Sequence[str] | None = None) -> str:
     """Return the options that a command needs which goes on where this one stopped."""
@@ -50,6 +53,11 @@ def carried(config: Path | None, sets: Sequence[str] | None = None) -> str:
     for text in sets or ():
         words += ["--set", text]
     return "".join(f" {shlex.quote(word)}" for word in words)
+
+
+def served_with(config: Path | None, sets: Sequence[str] | None = None) -> str:
+    """Return what `carried` does for a command that learns nothing: without how to learn."""
+    return carried(config, [text for text in sets or () if not text.startswith(_LEARNING)])
 
 
 def first_step(config: Path | None, sets: Sequence[str] | None = None) -> str:

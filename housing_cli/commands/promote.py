@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from housing_cli.commands.options import Config, Json, Reason, Sets, complete_ref
+from housing_cli.commands.options import Config, Json, Reason, Sets, complete_ref, served_with
 from housing_cli.errors import UsageError
 from housing_cli.registry.names import PASSING
 from housing_cli.show.result import Result
@@ -60,14 +60,16 @@ def command(
     from housing_cli.show.promote import aborted, promoted
 
     settings = load_settings(config, {}, sets or ())
+    asked = served_with(config, sets)
     if rollback:
-        return promoted(action.rollback(settings, reason=reason))
+        return promoted(action.rollback(settings, reason=reason), asked)
     if abort:
         return aborted(trials.abort(settings, to, reason=reason))
     if ref is None:
-        return promoted(trials.reweigh(settings, weight or 0.0, reason=reason))
+        return promoted(trials.reweigh(settings, weight or 0.0, reason=reason), asked)
     to = to or "production"
-    return promoted(action.promote(settings, ref, to=to, weight=weight, force=force, reason=reason))
+    moved = action.promote(settings, ref, to=to, weight=weight, force=force, reason=reason)
+    return promoted(moved, asked)
 
 
 def require_ref(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag, carried
+from housing_cli.commands.options import Config, DataPath, Json, Sets, Tag, served_with
 from housing_cli.show.printer import progress_bars
 from housing_cli.show.result import Result
 
@@ -51,4 +51,4 @@ def command(
     settings = load_settings(config, options, sets or ())
     with progress_bars() as progress:
         trained = train(settings, tag=tag, promote=promote, progress=progress, stop_key=stop_key)
-    return result_of(trained, carried(config, sets))
+    return result_of(trained, served_with(config, sets))

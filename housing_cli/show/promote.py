@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 _NEXT = {SHADOW: "evaluate --shadow", CANARY: "evaluate --canary"}
 
 
-def promoted(moved: Promotion) -> Result:
-    """Return where an alias points now, and where it pointed before."""
+def promoted(moved: Promotion, carried: str = "") -> Result:
+    """Return where an alias points now, and where it pointed before.
+
+    carried: options that the next command needs as well.
+    """
     name = moved.version.name
     weight = f", {moved.weight:g}% of the rows" if moved.alias == CANARY else ""
     was = f" (was {moved.replaced})" if moved.replaced not in {None, name} else ""
@@ -38,7 +41,7 @@ def promoted(moved: Promotion) -> Result:
             "evidence": dict(moved.event.evidence) if moved.event else {},
         },
         show=[said + weight, *ended],
-        notes=_notes(moved),
+        notes=_notes(moved, carried),
         outputs={key: value for key, value in data.items() if key != "to"},
     )
 
@@ -60,7 +63,7 @@ def aborted(event: Event) -> Result:
     )
 
 
-def _notes(moved: Promotion) -> list[str]:
+def _notes(moved: Promotion, carried: str) -> list[str]:
     if moved.doubt:
         return [f"{moved.version.name}: {moved.doubt}"]
-    return [next_note(_NEXT[moved.alias])] if moved.alias in _NEXT else []
+    return [next_note(_NEXT[moved.alias] + carried)] if moved.alias in _NEXT else []

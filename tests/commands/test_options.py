@@ -33,6 +33,14 @@ def test_what_is_shared_is_declared_once(verb: object) -> None:
         assert found[name] == shared[name], name
 
 
+def test_who_serves_needs_not_what_was_said_of_learning() -> None:
+    sets = ["model.params.n_estimators=20", "train.seed=3", "serve.port=8001"]
+    assert (
+        options.served_with(Path("mine.toml"), sets) == " --config mine.toml --set serve.port=8001"
+    )
+    assert options.served_with(None, sets[:2]) == ""
+
+
 @pytest.mark.parametrize("option", ["--data-path", "--data_path"])
 def test_the_table_is_named_by_either_spelling(housing: Housing, option: str) -> None:
     ran = housing("train", option, "gone.csv")

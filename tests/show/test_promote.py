@@ -37,8 +37,8 @@ def test_a_trial_says_how_much_it_answers_and_what_to_type_next(registry: ModelR
     assert list(said.show) == ["canary is v1, 12.5% of the rows"]
     assert said.notes == ["next: housing evaluate --canary"]
     assert said.data["weight"] == 12.5
-    shadow = promoted(Promotion(registry.get("v1"), "shadow", None, event))
-    assert shadow.notes == ["next: housing evaluate --shadow"]
+    shadow = promoted(Promotion(registry.get("v1"), "shadow", None, event), " --config a.toml")
+    assert shadow.notes == ["next: housing evaluate --shadow --config a.toml"]
     doubtful = promoted(Promotion(registry.get("v1"), "shadow", None, event, doubt="it is odd"))
     assert doubtful.notes == ["v1: it is odd"]
 
