@@ -70,9 +70,9 @@ def test_a_shell_completes_aliases_versions_and_tags_with_what_they_are(
 
 
 def test_a_tag_that_is_an_aliass_name_does_not_hide_it(registry: ModelRegistry) -> None:
-    add(registry, "canary")
-    registry.point("canary", registry.get("v2"))
-    assert dict(complete_ref("canary")) == {"canary": "v2"}
+    add(registry, "staging")
+    registry.point("staging", registry.get("v2"))
+    assert dict(complete_ref("staging")) == {"staging": "v2"}
 
 
 def test_a_shell_that_completes_is_told_of_no_error(workshop: Path) -> None:
