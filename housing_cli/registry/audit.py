@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from housing_cli.errors import HousingError, VersionCorrupt, VersionUntrusted
+from housing_cli.errors import HousingError, VersionCorrupt
 from housing_cli.files import read_file, reason
 from housing_cli.registry.altered import CHECK_OUT, line_ends_changed
 from housing_cli.registry.digests import sha256
@@ -13,7 +13,7 @@ from housing_cli.registry.history import Recorded, check_chain, read_history, se
 from housing_cli.registry.metadata import Version, parse_metadata
 from housing_cli.registry.names import METADATA_FILE, PREVIOUS, printable
 from housing_cli.registry.reader import RESTORE, RegistryReader
-from housing_cli.registry.signatures import Move
+from housing_cli.registry.signatures import Move, check_weight
 from housing_cli.registry.store import ModelRegistry
 from housing_cli.registry.transaction import locked, writable
 from housing_cli.registry.trials import Trial
@@ -86,12 +86,8 @@ def verify_trial(registry: RegistryReader, trial: Trial, version: Version) -> Mo
     version: what it tries. Raises `VersionUntrusted`.
     """
     move = verify_move(registry, trial.alias, version)
-    if move is not None and move.weight != f"{trial.weight:g}":
-        raise VersionUntrusted(
-            f"the history gives `{trial.alias}` {trial.weight:g} % of the rows, and "
-            f"{move.weight} % are signed",
-            f"say it anew: `housing promote --weight {trial.weight:g}`",
-        )
+    if move is not None:
+        check_weight(trial.alias, trial.weight, move)
     return move
 
 

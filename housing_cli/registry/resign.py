@@ -21,7 +21,7 @@ from housing_cli.registry.names import (
     statement_file,
 )
 from housing_cli.registry.reader import RESTORE
-from housing_cli.registry.signatures import Signer, Trust, claimed
+from housing_cli.registry.signatures import Signer, Trust, check_weight, claimed
 from housing_cli.registry.store import ModelRegistry
 from housing_cli.registry.transaction import locked
 
@@ -97,7 +97,8 @@ def _require_trusted(
             refused.append(error.message)
     for alias, name in aliases.items():
         try:
-            trust.alias(alias, name, metadata[name], registry.statement(alias, name))
+            move = trust.alias(alias, name, metadata[name], registry.statement(alias, name))
+            check_weight(alias, registry.weight(alias), move)
         except VersionUntrusted as error:
             refused.append(error.message)
     if refused:

@@ -139,6 +139,15 @@ class Trust:
         return signature
 
 
+def check_weight(alias: str, weight: float, move: Move) -> None:
+    """Raise `VersionUntrusted` unless `weight`, which the history tells, is that of `move`."""
+    if move.weight != f"{weight:g}":
+        raise VersionUntrusted(
+            f"the history gives `{alias}` {weight:g} % of the rows, and {move.weight} % are signed",
+            f"say it anew: `housing promote --weight {weight:g}`",
+        )
+
+
 def alias_line(name: str) -> bytes:
     """Return what the file of an alias holds that names version `name`."""
     return f"{name}\n".encode()

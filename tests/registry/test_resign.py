@@ -90,3 +90,21 @@ def test_what_changed_while_it_was_checked_is_not_signed(unsigned: ModelRegistry
     with pytest.raises(VersionCorrupt, match=r"v1 was changed while"):
         resign(unsigned, OLD.signer(), ["v1"], untrusted=True)
     assert unsigned.signature("v1") is None
+
+
+def test_the_weight_of_a_canary_is_signed_anew_unless_somebody_changed_it(tmp_path: Path) -> None:
+    registry = OLD.registry(tmp_path)
+    for _ in range(2):
+        add(registry)
+    registry.point("canary", registry.get("v2"), evidence={"weight": 12.5})
+    both = NEW.registry(tmp_path, OLD)
+    resign(both, NEW.signer(), ["v1", "v2"])
+    move = verify_move(NEW.reader(tmp_path), "canary", registry.get("v2"))
+    assert move is not None
+    assert move.weight == "12.5"
+    unsigned = ModelRegistry(tmp_path, 5)  # as whoever may write there, and has no key
+    statement = (tmp_path / "signatures" / "canary-v2.minisig").read_bytes()
+    unsigned.point("canary", registry.get("v2"), event="weighted", evidence={"weight": 100.0})
+    (tmp_path / "signatures" / "canary-v2.minisig").write_bytes(statement)
+    with pytest.raises(VersionUntrusted, match=r"100 % of the rows, and 12.5 % are signed"):
+        resign(OLD.registry(tmp_path, NEW), OLD.signer(), ["v2"])
