@@ -21,6 +21,7 @@ from housing_cli.prediction_log.records import (
     Sums,
     SumsQuery,
 )
+from housing_cli.prediction_log.tried import Tried, TriedQuery
 
 
 class PredictionLog(Protocol):
@@ -128,6 +129,12 @@ class PredictionLog(Protocol):
         """Return what answers carried, ordered by id; of predictions at or after `since`.
 
         Nothing where nothing was recorded, or where there is no room for it.
+        """
+
+    def tried(self, query: TriedQuery) -> Tried:
+        """Return the answers that a trial had a part in, beside their real prices where known.
+
+        Joined where the rows lie. Nothing where nothing was recorded, or there is no room for it.
         """
 
     def init(self, *, migrate: bool = False) -> Initialized:

@@ -79,9 +79,9 @@ def labeled(
             prices.c.real_price,
         )
         .select_from(prices.join(rows, rows.c.id == prices.c.id))
-        .where(_counts(prices), *conditions)
+        .where(counting(prices), *conditions)
     )
-    return _cut(query, order, newest)
+    return cut(query, order, newest)
 
 
 def predictions(
@@ -89,7 +89,7 @@ def predictions(
 ) -> Rows:
     """Select predictions: id, version, features, predicted price, 1 where labeled (else 0)."""
     rows, prices = source.rows, source.prices
-    known = sa.select(prices.c.id).where(prices.c.id == rows.c.id, _counts(prices)).exists()
+    known = sa.select(prices.c.id).where(prices.c.id == rows.c.id, counting(prices)).exists()
     query = sa.select(
         sa.cast(rows.c.id, sa.Text).label("key"),
         rows.c.model_version,
@@ -97,7 +97,7 @@ def predictions(
         rows.c.predicted_price,
         sa.case((known, 1), else_=0).label("labeled"),
     ).where(*conditions)
-    return _cut(query, order, newest)
+    return cut(query, order, newest)
 
 
 def sums(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> Rows:
@@ -190,7 +190,7 @@ def arrivals(source: Source, query: ArrivalsQuery, conditions: Sequence[Conditio
             ),
         )
         .select_from(prices.join(rows, rows.c.id == prices.c.id))
-        .where(_counts(prices), *conditions)
+        .where(counting(prices), *conditions)
         .subquery("labels")
     )
     keys = labels.c.day, labels.c.band, labels.c.off
@@ -223,7 +223,7 @@ def late(source: Source, query: LateQuery, conditions: Sequence[Condition]) -> R
         sa.select(made.label("made"), (arrived - made).label("delay"))
         .select_from(prices.join(rows, rows.c.id == prices.c.id))
         .where(
-            _counts(prices),
+            counting(prices),
             *conditions,
             arrived >= query.since.timestamp(),
             made < query.since.timestamp(),
@@ -243,7 +243,7 @@ def late_of(found: Iterable[Sequence[Any]]) -> Late:
     return Late()
 
 
-def _counts(prices: sa.FromClause) -> Condition:
+def counting(prices: sa.FromClause) -> Condition:
     """Return the condition that a real price is the last of its id, and can be one."""
     newer = prices.alias("newer")
     corrected = sa.select(newer.c.id).where(
@@ -253,7 +253,8 @@ def _counts(prices: sa.FromClause) -> Condition:
     return sa.and_(price > 0.0, price <= HIGHEST_PRICE, ~corrected.exists())
 
 
-def _cut(query: Rows, order: Sequence[Number], newest: int | None) -> Rows:
+def cut(query: Rows, order: Sequence[Number], newest: int | None) -> Rows:
+    """Return the query in `order`; with `newest` that many of its last rows, in reverse."""
     if newest is None:
         return query.order_by(*order)
     return query.order_by(*(column.desc() for column in order)).limit(max(newest, 0))
@@ -262,7 +263,7 @@ def _cut(query: Rows, order: Sequence[Number], newest: int | None) -> Rows:
 def _paired(source: Source, query: SumsQuery, conditions: Sequence[Condition]) -> sa.Subquery:
     """Select every prediction beside its real price, with its day and its bands."""
     rows, prices = source.rows, source.prices
-    last = sa.select(prices.c.id, prices.c.real_price).where(_counts(prices)).subquery("last")
+    last = sa.select(prices.c.id, prices.c.real_price).where(counting(prices)).subquery("last")
     predicted = rows.c.predicted_price
     columns = {**source.features, PREDICTED: predicted}
     return (

@@ -34,15 +34,19 @@ class Feed:
 
     careful: lines with another number of fields, with a quote that does not end within them, or
     with an underscore within a number are broken lines. Else they go through as they are, and
-    `odd` says afterwards that DuckDB may have taken one for a row.
+    `odd` says afterwards that DuckDB may have taken one for a row. texts: fields may be text that
+    looks like such a number.
     """
 
-    def __init__(self, reader: LineReader, start: int, fields: int, *, careful: bool) -> None:
+    def __init__(
+        self, reader: LineReader, start: int, fields: int, *, careful: bool, texts: bool = False
+    ) -> None:
         self.odd = False
         self._reader = reader
         self._start = start
         self._fields = fields
         self._careful = careful
+        self._texts = texts
         self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._source = self._sink = -1
@@ -70,7 +74,7 @@ class Feed:
             try:
                 for lines in self._reader.whole_lines(self._start):
                     if self._careful:
-                        file.write(mended(lines, self._fields))
+                        file.write(mended(lines, self._fields, texts=self._texts))
                     else:
                         self.odd = self.odd or any(mark in lines for mark in _ODD)
                         file.write(lines)
@@ -80,13 +84,13 @@ class Feed:
                 self._failed = error
 
 
-def mended(lines: bytes, fields: int) -> bytes:
+def mended(lines: bytes, fields: int, *, texts: bool = False) -> bytes:
     """Return lines, of which those that are no line of `fields` fields are broken ones."""
     many, one = _patterns(fields)
-    if many.fullmatch(lines) and not _is_underscored(lines):
+    if many.fullmatch(lines) and (texts or not _is_underscored(lines)):
         return lines
     return b"".join(
-        line if one.fullmatch(line) and not _is_underscored(line) else _BROKEN
+        line if one.fullmatch(line) and (texts or not _is_underscored(line)) else _BROKEN
         for line in lines.splitlines(keepends=True)
     )
 

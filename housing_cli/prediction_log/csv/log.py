@@ -56,6 +56,7 @@ from housing_cli.prediction_log.records import (
     SumsQuery,
     checked_price,
 )
+from housing_cli.prediction_log.tried import Tried, TriedQuery
 
 if TYPE_CHECKING:
     from housing_cli.data.schema import FeatureSchema
@@ -259,6 +260,18 @@ class CsvLog:
             from housing_cli.prediction_log.csv import wide as csv_wide
 
             return csv_wide.late(asked, query)
+
+    def tried(self, query: TriedQuery) -> Tried:
+        """Return the answers that a trial had a part in; DuckDB joins."""
+        from housing_cli.prediction_log.csv import tried as csv_tried
+
+        with (
+            self._read() as rows,
+            self._read_feedback() as prices,
+            self._open(self._served.path, csv_served.COLUMNS) as served,
+        ):
+            asked = self._query(rows, prices, None, query.newest, query.since)
+            return csv_tried.tried(asked, served, query)
 
     def init(self, *, migrate: bool = False) -> Initialized:
         """Make both files with their headers; served.csv is made by its first row."""

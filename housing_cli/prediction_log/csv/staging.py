@@ -68,14 +68,15 @@ _ASCENDS = """
     FROM (SELECT id, lag(id) OVER () AS before FROM {table}) WHERE before IS NOT NULL
 """
 _REPEATS = "SELECT count(*) - count(DISTINCT id) FROM {table}"
-_KEEP_LAST = "DELETE FROM {table} WHERE rowid NOT IN (SELECT max(rowid) FROM {table} GROUP BY id)"
+_KEEP = "DELETE FROM {table} WHERE rowid NOT IN (SELECT {which}(rowid) FROM {table} GROUP BY id)"
 
 
-class _Table(NamedTuple):
+class FileTable(NamedTuple):
     """A table to make of the lines of a file from `start` on.
 
     types: of the file's columns. columns: what is selected of them beside the id. is_row: when a
     line is a row. wanted: which rows are asked for, with `values` for what is numbered in it.
+    texts: all columns are read as text. keeps: which row of one id counts, `max` the last.
     """
 
     name: str
@@ -86,6 +87,8 @@ class _Table(NamedTuple):
     is_row: str
     wanted: str = "true"
     values: Sequence[Any] = ()
+    texts: bool = False
+    keeps: str = "max"
 
 
 class Staged:
@@ -109,7 +112,7 @@ class Staged:
         self.order = (rows.c.timestamp, rows.c.id)
         self.skipped = query.torn
         self.repeated = 0
-        self._query = query
+        self.query = query
         self._open = ExitStack()
 
     def __enter__(self) -> Staged:
@@ -120,8 +123,7 @@ class Staged:
             )
             with self._refusing():
                 self._database.execute("SET TimeZone = 'UTC'")
-                self._stage_predictions()
-                self._stage_feedback()
+                self.stage()
             self._open = stack.pop_all()
         return self
 
@@ -156,19 +158,25 @@ class Staged:
         except duckdb.Error as error:
             text = str(error).partition("\n")[0]
             raise LogUnavailable(
-                f"the prediction log `{self._query.rows.path.parent}` cannot be read: {text}",
+                f"the prediction log `{self.query.rows.path.parent}` cannot be read: {text}",
                 "check the csv files, the free memory and the space for temporary files",
             ) from error
 
-    def _stage_predictions(self) -> None:
-        query, rows = self._query, self._query.rows
+    def stage(self) -> None:
+        """Make the tables."""
+        self.stage_predictions()
+        self.stage_feedback(self.query.prices.start)
+
+    def stage_predictions(self) -> None:
+        """Make the table of the predictions that are asked for."""
+        query, rows = self.query, self.query.rows
         start = rows.start
         if query.floor and rows.plain and query.sorted:
             start = rows.begin_near(rows.lower_bound(id_before(prefix_of(query.floor).encode())))
         features = [f"f{place}" for place in range(query.width)]
         shown = self.source.features
         numbers = dict.fromkeys([*features, "predicted_price"], "DOUBLE")
-        predictions = _Table(
+        predictions = FileTable(
             "predictions",
             rows,
             start,
@@ -183,53 +191,57 @@ class Staged:
             "timestamp >= make_timestamp($1) AND ($2 IS NULL OR model_version = $2)",
             (query.floor * 1000, query.version),
         )
-        self.repeated = self._load(predictions)
+        self.repeated = self.load(predictions)
 
-    def _stage_feedback(self) -> None:
-        feedback = _Table(
+    def stage_feedback(self, start: int) -> None:
+        """Make the table of the prices from `start` on."""
+        feedback = FileTable(
             "feedback",
-            self._query.prices,
-            self._query.prices.start,
+            self.query.prices,
+            start,
             {"id": "VARCHAR", "timestamp": "TIMESTAMPTZ", "real_price": "DOUBLE"},
             ("1 AS revision", _UTC, "real_price"),
             f"real_price > 0 AND real_price <= {HIGHEST_PRICE!r}",
         )
-        self._load(feedback)
+        self.load(feedback)
 
-    def _load(self, table: _Table) -> int:
+    def load(self, table: FileTable) -> int:
         """Make a table of lines; leave out, and count, those that are no rows.
 
-        Of rows with one id the last counts; return how many others there are. A file that this tool
+        Of rows with one id one counts; return how many others there are. A file that this tool
         wrote has no words for a missing number, no quotes and no broken line: to look for them
         takes longer, and is done where DuckDB stopped at a line, or a line was no row.
         """
-        broken = self._make(table)
+        # Text may be empty at a line's end, which is odd.
+        broken = 1 if table.texts else self._make(table)
         if broken:
             broken = self._make(table, careful=True)
         self.skipped += broken
         self._ask(_DROP_BROKEN, table.name)
         repeats = 0 if self._ask(_ASCENDS, table.name) else self._ask(_REPEATS, table.name)
         if repeats:
-            self._ask(_KEEP_LAST, table.name)
+            self._database.execute(_KEEP.format(table=table.name, which=table.keeps))
         return repeats
 
-    def _make(self, table: _Table, *, careful: bool = False) -> int:
+    def _make(self, table: FileTable, *, careful: bool = False) -> int:
         """Make a table, anew where there is one; return how many lines are no rows.
 
         With `careful` that many, else at least one where there are some.
         """
         self._database.execute(f"DROP TABLE IF EXISTS {table.name}")
-        feed = Feed(table.reader, table.start, len(table.types), careful=careful)
+        fields, texts = len(table.types), table.texts
+        feed = Feed(table.reader, table.start, fields, careful=careful, texts=texts)
         try:
             with feed as place:
                 read = _READ.format(
-                    columns=", ".join((f"{_KEYS[self._query.ordered]} AS id", *table.columns)),
+                    columns=", ".join((f"{_KEYS[self.query.ordered]} AS id", *table.columns)),
                     place=place,
                     types=table.types,
                     missing=list(_MISSING) if careful else [""],
                     lenient=careful,
                 )
-                is_row = f"id IS NOT NULL AND {_IN_TIME} AND {table.is_row}"
+                timed = f" AND {_IN_TIME}" if "timestamp" in table.types else ""
+                is_row = f"id IS NOT NULL{timed} AND {table.is_row}"
                 make = _MAKE.format(table=table.name, is_row=is_row, read=read, wanted=table.wanted)
                 self._database.execute(make, table.values)
         except duckdb.Error:

@@ -35,13 +35,13 @@ def labeled(query: Query) -> Labeled:
         statement = statements.labeled(
             source, source.features, (), staged.order, query.newest
         ).add_columns(source.rows.c.timestamp)
-        found = _columns(staged, statement, query)
+        found = columns_of(staged, statement, query)
         return Labeled(
             ids=found["key"].tolist(),
-            timestamps=_seconds(found["timestamp"]),
-            labeled_at=_seconds(found["labeled_at"]),
+            timestamps=seconds_of(found["timestamp"]),
+            labeled_at=seconds_of(found["labeled_at"]),
             versions=found["model_version"].tolist(),
-            features=_matrix(found, source.features),
+            features=matrix_of(found, source.features),
             predicted=found["predicted_price"],
             real=found["real_price"],
             skipped=staged.skipped,
@@ -56,12 +56,12 @@ def predictions(query: Query) -> Predictions:
         statement = statements.predictions(source, (), staged.order, query.newest).add_columns(
             source.rows.c.timestamp
         )
-        found = _columns(staged, statement, query)
+        found = columns_of(staged, statement, query)
         return Predictions(
             ids=found["key"].tolist(),
-            timestamps=_seconds(found["timestamp"]),
+            timestamps=seconds_of(found["timestamp"]),
             versions=found["model_version"].tolist(),
-            features=_matrix(found, source.features),
+            features=matrix_of(found, source.features),
             predicted=found["predicted_price"],
             labeled=found["labeled"] > 0,
             skipped=staged.skipped,
@@ -92,18 +92,18 @@ def late(query: Query, asked: LateQuery) -> Late:
         return statements.late_of(staged.rows(statements.late(staged.source, asked, ())))
 
 
-def _columns(staged: Staged, statement: statements.Rows, query: Query) -> dict[str, NDArray[Any]]:
+def columns_of(staged: Staged, statement: statements.Rows, query: Query) -> dict[str, NDArray[Any]]:
     """Return what `statement` selects, oldest first."""
     step = 1 if query.newest is None else -1
     return {name: values[::step] for name, values in staged.columns(statement).items()}
 
 
-def _seconds(times: NDArray[Any]) -> NDArray[np.float64]:
+def seconds_of(times: NDArray[Any]) -> NDArray[np.float64]:
     """Return epoch seconds of times in microseconds."""
     return times.astype("datetime64[us]").astype(np.int64) / 1e6
 
 
-def _matrix(found: dict[str, NDArray[Any]], names: Iterable[str]) -> NDArray[np.float64]:
+def matrix_of(found: dict[str, NDArray[Any]], names: Iterable[str]) -> NDArray[np.float64]:
     """Return columns as (n, k), NaN for missing."""
     columns = [np.ma.filled(found[name].astype(np.float64), np.nan) for name in names]
     return np.stack(columns, axis=1) if columns else np.empty((len(found["key"]), 0))

@@ -35,6 +35,7 @@ from housing_cli.prediction_log.records import (
     checked_price,
 )
 from housing_cli.prediction_log.sql import tables as sql_tables
+from housing_cli.prediction_log.tried import Tried, TriedQuery
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -227,6 +228,14 @@ class SqlLog:
         question = sql_query.Question(self._tables, query.version, None, query.floor)
         found = self._place.read(lambda connection: sql_query.late(connection, question, query))
         return Late() if found is None else found
+
+    def tried(self, query: TriedQuery) -> Tried:
+        """Return the answers that a trial had a part in; the database joins."""
+        from housing_cli.prediction_log.sql import query as sql_query
+
+        question = sql_query.Question(self._tables, None, None, query.since)
+        found = self._place.read(lambda connection: sql_query.tried(connection, question, query))
+        return sql_query.no_tried(query, self.width) if found is None else found
 
     def check(self) -> None:
         """Raise when rows cannot be written now."""

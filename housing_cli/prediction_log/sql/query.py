@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
-from housing_cli.prediction_log import statements
+from housing_cli.prediction_log import statements, tried_statements
 from housing_cli.prediction_log.ids import ceil_ms, epoch, milliseconds, prefix_of
 from housing_cli.prediction_log.records import (
     Arrivals,
@@ -21,6 +21,7 @@ from housing_cli.prediction_log.records import (
     Sums,
     SumsQuery,
 )
+from housing_cli.prediction_log.tried import Tried, TriedQuery
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,13 +52,16 @@ class Question(NamedTuple):
 
     def conditions(self, table: sa.Table) -> list[statements.Condition]:
         """Return what rows of `table` must fulfil; ids are ordered by time."""
-        found = []
+        found = self.since_of(table)
         if self.version is not None:
             found.append(table.c.model_version == self.version)
-        if self.since is not None:
-            first = f"{prefix_of(ceil_ms(self.since))}-0000-0000-000000000000"
-            found.append(table.c.id >= first)
         return found
+
+    def since_of(self, table: sa.Table) -> list[statements.Condition]:
+        """Return what ids of `table` must fulfil."""
+        if self.since is None:
+            return []
+        return [table.c.id >= f"{prefix_of(ceil_ms(self.since))}-0000-0000-000000000000"]
 
 
 def labeled(connection: Connection, question: Question, features: bool = True) -> Labeled:
@@ -121,6 +125,42 @@ def late(connection: Connection, question: Question, query: LateQuery) -> Late:
     return statements.late_of(connection.execute(statement))
 
 
+def tried(connection: Connection, question: Question, query: TriedQuery) -> Tried | None:
+    """Return the answers that a trial had a part in; None where there is no table of them."""
+    served = question.tables.served
+    if not sa.inspect(connection).has_table(served.name):
+        return None
+    source, conditions = question.source(), question.since_of(served)
+    counts = connection.execute(tried_statements.made(source, served, query, conditions))
+    made = tried_statements.made_of(counts)
+    statement = tried_statements.tried(source, served, query, conditions, [served.c.id])
+    texts = len(tried_statements.TEXTS)
+    found = _Columns(connection, statement, query.newest is not None, texts)
+    ids, versions, arms, shadows = found.texts
+    width = len(question.tables.features) if query.features else 0
+    predicted, shadow_prices, labeled_at, real = found.numbers[:, width:].T
+    return Tried(
+        ids=ids,
+        timestamps=found.times(),
+        versions=versions,
+        arms=arms,
+        shadows=shadows,
+        features=found.numbers[:, :width],
+        predicted=predicted,
+        shadow_prices=shadow_prices,
+        labeled_at=labeled_at,
+        real=real,
+        made=made,
+    )
+
+
+def no_tried(query: TriedQuery, width: int) -> Tried:
+    """Return no rows."""
+    none = np.empty(0)
+    features = np.empty((0, width if query.features else 0))
+    return Tried([], none, [], [], [], features, none, none, none, none)
+
+
 def no_labeled(width: int) -> Labeled:
     """Return no rows."""
     none = np.empty(0)
@@ -134,28 +174,31 @@ def no_predictions(width: int) -> Predictions:
 
 
 class _Columns:
-    """The rows of a query: ids, versions, and the other columns as float64 (n, k)."""
+    """The rows of a query: its first columns as lists of text, the others as float64 (n, k)."""
 
-    def __init__(self, connection: Connection, query: statements.Rows, backward: bool) -> None:
-        self.ids: list[str] = []
-        self.versions: list[str] = []
-        width = len(query.selected_columns) - 2
+    def __init__(
+        self, connection: Connection, query: statements.Rows, backward: bool, texts: int = 2
+    ) -> None:
+        self.texts: list[list[str]] = [[] for _ in range(texts)]
+        width = len(query.selected_columns) - texts
         blocks: list[NDArray[np.float64]] = []
         names: dict[str, str] = {}
         result = connection.execution_options(stream_results=True).execute(query)
         for chunk in result.partitions(_CHUNK):
-            ids, versions, *numbers = zip(*chunk, strict=True)
-            self.ids += ids
-            self.versions += [names.setdefault(name, name) for name in versions]
-            block = np.empty((len(ids), width))
-            for position, values in enumerate(numbers):
+            columns = list(zip(*chunk, strict=True))
+            self.texts[0] += columns[0]
+            for kept, repeated in zip(self.texts[1:], columns[1:texts], strict=True):
+                kept += [names.setdefault(name, name) for name in repeated]
+            block = np.empty((len(chunk), width))
+            for position, values in enumerate(columns[texts:]):
                 block[:, position] = _floats(values)
             blocks.append(block)
         self.numbers = np.concatenate(blocks) if blocks else np.empty((0, width))
         if backward:
-            self.ids.reverse()
-            self.versions.reverse()
+            for kept in self.texts:
+                kept.reverse()
             self.numbers = self.numbers[::-1]
+        self.ids, self.versions = self.texts[:2]
 
     def times(self) -> NDArray[np.float64]:
         """Return epoch seconds of the predictions, which their ids carry."""
@@ -164,8 +207,9 @@ class _Columns:
 
 def _floats(values: Sequence[Any]) -> Sequence[Any]:
     """Return times as epoch seconds, and numbers as they are (None becomes NaN)."""
-    if isinstance(values[0], str):  # SQLite's times are text
-        return [epoch(value) for value in values]
-    if isinstance(values[0], datetime):
-        return [value.timestamp() for value in values]
+    first = next((value for value in values if value is not None), None)
+    if isinstance(first, str):  # SQLite's times are text
+        return [value and epoch(value) for value in values]
+    if isinstance(first, datetime):
+        return [value and value.timestamp() for value in values]
     return values
