@@ -24,6 +24,7 @@ HousingError                  a known failure: message and hint, never a traceba
 ├── ReportError               a report cannot be written
 ├── OutputError               a table of prices cannot be written
 ├── RowsRefused               rows of a table were not priced
+├── RouteError                a cluster did not take the weights of its route
 └── ServeError                the server cannot start
 
 Errors know no HTTP status and no exit code: `cli.py` and `api/app.py` own those tables.
@@ -153,6 +154,10 @@ class OutputError(HousingError):
 
 class RowsRefused(HousingError):
     """Rows of a table were not priced; the others were."""
+
+
+class RouteError(HousingError):
+    """A cluster did not take the weights of its route; what was to be promoted may be."""
 
 
 class ServeError(HousingError):

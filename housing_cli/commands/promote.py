@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +12,12 @@ from housing_cli.errors import UsageError
 from housing_cli.registry.names import PASSING
 from housing_cli.show.result import Result
 
+if TYPE_CHECKING:
+    from housing_cli.config import Settings
+
 MOST = 100.0
+PRINT, APPLY = "print", "apply"
+"""What can be done with a route."""
 EXAMPLE = "housing promote v3 --reason 'wins on recent rows'"
 
 
@@ -48,12 +54,20 @@ def command(
         bool, typer.Option("--force", help="Promote even what is worse; recorded.")
     ] = False,
     reason: Reason = "",
+    route: Annotated[
+        str | None,
+        typer.Option(
+            "--route",
+            metavar="print|apply",
+            help="The HTTPRoute of Kubernetes that follows: print it, or tell it by kubectl.",
+        ),
+    ] = None,
     sets: Sets = None,
     config: Config = None,
     as_json: Json = False,
 ) -> Result:
     """Verify a version, compare it with what it replaces, and point an alias at it."""
-    require_ref(ref, to, rollback=rollback, abort=abort, weight=weight)
+    require_ref(ref, to, rollback=rollback, abort=abort, weight=weight, route=route)
     from housing_cli.config import load_settings
     from housing_cli.loop import promote as action
     from housing_cli.loop import trials
@@ -61,24 +75,79 @@ def command(
 
     settings = load_settings(config, {}, sets or ())
     asked = served_with(config, sets)
-    if rollback:
-        return promoted(action.rollback(settings, reason=reason), asked)
-    if abort:
-        return aborted(trials.abort(settings, to, reason=reason))
-    if ref is None:
-        return promoted(trials.reweigh(settings, weight or 0.0, reason=reason), asked)
-    to = to or "production"
-    moved = action.promote(settings, ref, to=to, weight=weight, force=force, reason=reason)
-    return promoted(moved, asked)
+
+    def moved() -> Result | None:
+        if rollback:
+            return promoted(action.rollback(settings, reason=reason), asked)
+        if abort:
+            return aborted(trials.abort(settings, to, reason=reason))
+        if ref is not None:
+            alias = to or "production"
+            return promoted(
+                action.promote(settings, ref, to=alias, weight=weight, force=force, reason=reason),
+                asked,
+            )
+        if weight is not None:
+            return promoted(trials.reweigh(settings, weight, reason=reason), asked)
+        return None
+
+    # Nothing may keep anybody from going back: there the route is told, and not asked first.
+    return _routed(settings, moved, route, ask=not (abort or rollback), carried=asked)
+
+
+def _routed(
+    settings: Settings,
+    moved: Callable[[], Result | None],
+    route: str | None,
+    *,
+    ask: bool,
+    carried: str,
+) -> Result:
+    """Move an alias, and let the route follow where one is asked for; `None`: nothing moves.
+
+    ask: a cluster that would not take the route is found out before anything moves. Raises
+    `RouteError`; the alias has moved where it says so.
+    """
+    from housing_cli.errors import RouteError
+    from housing_cli.loop import route as routes
+    from housing_cli.show.route import routed, standing, untold
+
+    if route == APPLY and ask:
+        routes.rehearse(settings)
+    result = moved()
+    if route is None and result is not None:
+        return result
+    trial = routes.canary(settings)
+    percent = trial.weight if trial else 0.0
+    result = result or standing(trial)
+    if route == APPLY:
+        try:
+            routes.apply(settings, percent)
+        except RouteError as error:
+            raise untold(result, error, carried) from None
+    manifest, weights = routes.manifest(settings, percent), routes.weights(percent)
+    return routed(result, manifest, weights, applied=route == APPLY)
 
 
 def require_ref(
-    ref: str | None, to: str | None, *, rollback: bool, abort: bool, weight: float | None
+    ref: str | None,
+    to: str | None,
+    *,
+    rollback: bool,
+    abort: bool,
+    weight: float | None,
+    route: str | None = None,
 ) -> None:
     """Raise `UsageError` unless the words ask for one thing.
 
-    That is: a REF, `--rollback`, `--abort`, or `--weight` alone, which moves a canary's share.
+    That is: a REF, `--rollback`, `--abort`, `--weight` alone, which moves a canary's share, or
+    `--route` alone, which moves nothing.
     """
+    if route not in {None, PRINT, APPLY}:
+        raise UsageError(
+            f"`--route {route}` is neither `{PRINT}` nor `{APPLY}`",
+            "print the route, or let `kubectl` tell a cluster",
+        )
     if rollback and to not in {None, "production"}:
         raise UsageError(
             f"`--rollback` moves `production` alone, not `{to}`",
@@ -99,7 +168,7 @@ def require_ref(
         )
     if weight is not None:
         _require_canary(ref, to, weight, beside=asked[0] if rollback or abort else "")
-    elif not asked:
+    elif not asked and (to is not None or route is None):
         raise UsageError("name a version, or use `--rollback`", "for example `housing promote v3`")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -178,6 +179,32 @@ class Explain(Struct, frozen=True, forbid_unknown_fields=True):
     comparables: bool = False
 
 
+class Route(Struct, frozen=True, forbid_unknown_fields=True):
+    """The route of a Kubernetes cluster that gives a canary its share of the requests.
+
+    name: its own, and that of production's Service. gateway: `NAME` or `NAMESPACE/NAME`.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=56)] = "housing"
+    namespace: str = ""
+    gateway: Text = "gateway"
+    hostnames: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what a cluster takes for no name; msgspec turns it into a validation error."""
+        label, host = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", r"(\*\.)?[a-z0-9]([-.a-z0-9]*[a-z0-9])?"
+        shapes = [
+            ("name", [self.name], r"[a-z]([-a-z0-9]*[a-z0-9])?"),
+            ("namespace", [self.namespace] if self.namespace else [], label),
+            ("gateway", [self.gateway], rf"({label}/)?{label}"),
+            ("hostnames", self.hostnames, host),
+        ]
+        for key, values, shape in shapes:
+            for value in values:
+                if not re.fullmatch(shape, value):
+                    raise ValueError(f"`route.{key}` is {value!a}, which is no name in Kubernetes")
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting of one command, checked and frozen."""
 
@@ -191,6 +218,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     serve: Serve = Serve()
     api: Api = Api()
     explain: Explain = Explain()
+    route: Route = Route()
 
     def schema(self) -> FeatureSchema:
         """Return the feature schema of the configured table, with the kinds that were learned."""

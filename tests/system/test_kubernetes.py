@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,16 @@ from housing_cli.config import Settings, load_settings
 from housing_cli.loop.verify import verify_registry
 from housing_cli.registry import ModelRegistry
 from tests.system.docker_engine import REPOSITORY
+from tests.system.kustomize import KUBERNETES, validated
+from tests.system.kustomize import kustomize as made
 
-KUBERNETES = REPOSITORY / "configs/kubernetes"
 API = {"app.kubernetes.io/name": "housing", "app.kubernetes.io/component": "api"}
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no `kubectl`")
 
 
 def kustomize(overlay: str) -> str:
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(KUBERNETES / overlay)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
+    return made(KUBERNETES / overlay)
 
 
 @pytest.fixture(params=["base", "production"])
@@ -53,16 +47,7 @@ def containers(manifests: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("overlay", ["base", "production"])
 def test_the_schemas_find_nothing_wrong(overlay: str, tmp_path: Path) -> None:
-    program = shutil.which("kubernetes-validate", path=str(Path(sys.executable).parent))
-    program = program or shutil.which("kubernetes-validate")
-    if program is None:
-        pytest.skip("`kubernetes-validate` is not installed")
-    file = tmp_path / "all.yaml"
-    file.write_text(kustomize(overlay))
-    done = subprocess.run(
-        [program, "--strict", str(file)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    validated(kustomize(overlay), tmp_path)
 
 
 def test_selectors_find_the_api_and_nothing_else(manifests: dict[str, Any]) -> None:
