@@ -13,7 +13,7 @@ from housing_cli.loop.evaluation import Evaluation
 from housing_cli.loop.retrain import Retrained, retrain
 from housing_cli.loop.train import train
 from housing_cli.loop.verify import load_verified
-from housing_cli.prediction_log import open_log
+from housing_cli.prediction_log import Served, open_log
 from housing_cli.registry import ModelRegistry
 
 DATA = Path(__file__).parent.parent / "data" / "HousingData.csv"
@@ -71,6 +71,26 @@ class Loop:
     def live(self, rows: pd.DataFrame, factor: float | np.ndarray = 1.0) -> list[str]:
         """Predict rows and send their real prices times `factor`; return the ids."""
         ids = self.predict(rows)
+        self.label(ids, rows["MEDV"].to_numpy() * factor)
+        return ids
+
+    def shadowed(self, rows: pd.DataFrame, *, factor: float = 1.0, failed: int = 0) -> list[str]:
+        """Do what `live` does with a shadow on, which fails on the first `failed` rows."""
+        ids = self.predict(rows)
+        version = self.registry.get("shadow")
+        features = rows.drop(columns="MEDV").to_numpy(dtype=float)
+        prices = load_verified(self.registry, version).score(features).tolist()
+        said = [None] * failed + prices[failed:]
+        log = open_log(self.settings().log.url, self.settings().schema())
+        try:
+            log.append_served(
+                [
+                    Served(one, shadow_version=version.name, shadow_price=price)
+                    for one, price in zip(ids, said, strict=True)
+                ]
+            )
+        finally:
+            log.close()
         self.label(ids, rows["MEDV"].to_numpy() * factor)
         return ids
 

@@ -74,6 +74,10 @@ Replay = Annotated[
     typer.Option("--replay", help="Price the window's labeled rows with --version; never exits 2."),
 ]
 
+Shadow = Annotated[
+    bool, typer.Option("--shadow", help="Judge the shadow against production; never exits 2.")
+]
+
 
 def command(
     threshold: Threshold = None,
@@ -89,6 +93,7 @@ def command(
     report: Report = None,
     prometheus: Prometheus = None,
     replay: Replay = False,
+    shadow: Shadow = False,
     sets: Sets = None,
     config: Config = None,
     as_json: Json = False,
@@ -102,10 +107,15 @@ def command(
         "evaluate.confidence": confidence,
         "evaluate.false_alarms_per_year": budget,
     }
+    if shadow:
+        others = {"threshold": threshold, "window": window, "budget": budget, "version": version,
+                  "drift": drift or None, "power": power or None, "report": report,
+                  "prometheus": prometheus, "replay": replay or None}  # fmt: skip
+        refuse_beside([name for name, given in others.items() if given is not None], "shadow")
     if replay:
         others = {"threshold": threshold, "budget": budget, "drift": drift or None,
                   "power": power or None, "report": report, "prometheus": prometheus}  # fmt: skip
-        refuse_beside_replay([name for name, given in others.items() if given is not None])
+        refuse_beside([name for name, given in others.items() if given is not None], "replay")
     asked = _Asked(version or "production", strict, drift, power, report, carried(config, sets))
 
     def judge() -> Result:
@@ -114,6 +124,8 @@ def command(
         settings = load_settings(config, options, sets or ())
         if replay:
             return _replayed(settings, asked)
+        if shadow:
+            return _shadowed(settings, asked)
         return _judged(settings, load_settings(config, {}, sets or ()), asked)
 
     if prometheus is None:
@@ -157,10 +169,20 @@ def _replayed(settings: Settings, asked: _Asked) -> Result:
     return replay_result(replay(settings, asked.version), strict=asked.strict)
 
 
-def refuse_beside_replay(others: Sequence[str]) -> None:
-    """Raise `UsageError` for options that a replay cannot follow: it judges and writes nothing."""
+def _shadowed(settings: Settings, asked: _Asked) -> Result:
+    from housing_cli.loop.shadow import judge_shadow
+    from housing_cli.show.shadow import shadow_result
+
+    return shadow_result(judge_shadow(settings), strict=asked.strict, carried=asked.carried)
+
+
+def refuse_beside(others: Sequence[str], asked: str) -> None:
+    """Raise `UsageError` for options that a replay, or a look at a trial, cannot follow.
+
+    asked: the option that they stand beside.
+    """
     if others:
         from housing_cli.errors import UsageError
 
         names = ", ".join(f"`--{name}`" for name in others)
-        raise UsageError(f"`--replay` goes without {names}", "ask for one of them at a time")
+        raise UsageError(f"`--{asked}` goes without {names}", "ask for one of them at a time")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from housing_cli.config import Settings
 from housing_cli.data.metrics import METRICS
@@ -14,6 +15,7 @@ from housing_cli.errors import (
 )
 from housing_cli.judging.reference import baseline_value
 from housing_cli.loop.promotion import Promotion, gone, stands, told
+from housing_cli.loop.shadow import evidence_of
 from housing_cli.loop.trials import begin
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import ModelRegistry, Version, open_registry
@@ -52,6 +54,7 @@ def promote(
     if to == PRODUCTION and replaced not in {None, version.name}:
         try:
             evidence = _evidence(settings, registry, version, str(replaced))
+            evidence |= evidence_of(settings, registry, version)
         except VersionCorrupt as error:  # a broken champion must not stay for ever
             if not force:
                 error.hint = (
@@ -63,8 +66,7 @@ def promote(
         if evidence.get("refused") and not force:
             raise GateRefused(
                 f"{version.name} is not better than {replaced}: {evidence['refused']}",
-                f"see `housing registry diff {replaced} {version.name}`, "
-                "or use `--force --reason TEXT`",
+                f"see `{_where(evidence, version, str(replaced))}`, or use `--force --reason TEXT`",
                 evidence,
             )
     tried = told(registry, version) if to == PRODUCTION else {}
@@ -117,6 +119,13 @@ def rollback(settings: Settings, *, reason: str = "") -> Promotion:
         expected=replaced,
     )
     return Promotion(version, PRODUCTION, replaced, event, ended=gone(registry, aliases))
+
+
+def _where(evidence: Mapping[str, object], version: Version, replaced: str) -> str:
+    """Return the command that says more of a refusal."""
+    if "shadow" in evidence:
+        return "housing evaluate --shadow"
+    return f"housing registry diff {replaced} {version.name}"
 
 
 def _evidence(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Housing
-from tests.in_process import Loop, shuffled
+from tests.in_process import Loop, half_learned, shuffled
 
 ROWS = shuffled(0)[350:]
 
@@ -227,3 +227,46 @@ def test_a_replay_goes_alone(loop: Loop, housing: Housing, other: tuple[str, ...
     assert ran.code == 64
     assert f"`--replay` goes without `{other[0]}`" in ran.stderr
     assert "hint: ask for one of them at a time" in ran.stderr
+
+
+def test_a_shadow_is_judged_and_never_two(
+    workshop: Path, housing: Housing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = shuffled(0)[:350]
+    loop = half_learned(workshop, known)
+    assert housing("promote", "v2", "--to", "shadow").code == 0
+    assert housing("evaluate", "--shadow").code == 0
+    few = housing("evaluate", "--shadow", "--strict", "--json")
+    assert (few.code, few.json["data"]["verdict"]) == (3, "insufficient")
+    refused = housing("promote", "shadow", "--json")
+    assert (refused.code, refused.json["data"]["shadow"]["verdict"]) == (4, "insufficient")
+    loop.shadowed(ROWS)
+    monkeypatch.setenv("GITHUB_OUTPUT", str(workshop / "outputs"))
+    ran = housing("evaluate", "--shadow", "--metric", "mae", "--min-samples", "50", "--json")
+    data = ran.json["data"]
+    assert (ran.code, data["verdict"], data["n"], data["metric"]) == (0, "better", 156, "mae")
+    assert data["interval"][1] < 1
+    assert "verdict=better" in (workshop / "outputs").read_text()
+    people = housing("evaluate", "--shadow")
+    assert people.stdout.startswith("v2 is better than v1: RMSE ")
+    assert people.stderr.splitlines()[-1] == "next: housing promote shadow"
+    promoted = housing("promote", "shadow", "--json")
+    assert promoted.json["data"]["evidence"]["shadow"]["n"] == 156
+    events = housing("registry", "history", "--json").json["data"]["events"]
+    moved = next(event for event in events if event["alias"] == "production")
+    assert moved["evidence"]["shadow"]["verdict"] == "better"
+    gone = housing("evaluate", "--shadow")
+    assert gone.code == 1
+    assert "hint: try one with `housing promote REF --to shadow`" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("--window", "30d"), ("--threshold", "0.1"), ("--budget", "0.05"), ("--version", "v1"),
+     ("--drift",), ("--power",), ("--report", "r.html"), ("--prometheus", "v.prom"),
+     ("--replay",)],
+)  # fmt: skip
+def test_a_shadow_is_judged_alone(loop: Loop, housing: Housing, other: tuple[str, ...]) -> None:
+    ran = housing("evaluate", "--shadow", *other)
+    assert ran.code == 64
+    assert f"`--shadow` goes without `{other[0]}`" in ran.stderr
