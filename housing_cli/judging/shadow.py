@@ -31,7 +31,7 @@ from housing_cli.judging.labels import beyond_chance
 Floats = NDArray[np.float64]
 Verdict = Literal["better", "worse", "insufficient"]
 
-BEND: Final = 0.98
+BEND: Final = 0.995
 FAILED: Final = 0.01
 """A shadow that gives no price for more of the rows than this is no better."""
 _SURELY = 0.01
@@ -43,7 +43,7 @@ _WEIGHTS = (0.15, 0.45, 0.2, 0.1)
 _FOLLOWING = 0.1
 _MOST = 0.8
 _PRIOR_ROWS = 10
-_STEPS = 30
+_STEPS = 24
 _FARTHEST = 20.0
 _HIGHEST = 1e12
 
