@@ -118,13 +118,13 @@ def _routed(
     if route is None and result is not None:
         return result
     trial = routes.canary(settings)
-    percent = trial.weight if trial else 0.0
     result = result or standing(trial)
     if route == APPLY:
         try:
-            routes.apply(settings, percent)
+            trial = routes.follow(settings)
         except RouteError as error:
             raise untold(result, error, carried) from None
+    percent = trial.weight if trial else 0.0
     manifest, weights = routes.manifest(settings, percent), routes.weights(percent)
     return routed(result, manifest, weights, applied=route == APPLY)
 

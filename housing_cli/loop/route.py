@@ -30,6 +30,8 @@ PORT: Final = 80
 KIND: Final = "httproutes.gateway.networking.k8s.io"
 SECONDS: Final = 10
 """How long a cluster may take to answer."""
+TRIES: Final = 5
+"""How often a cluster is told anew because others move the alias as well."""
 SHOWN: Final = 300
 """How many characters of what `kubectl` says are repeated."""
 
@@ -96,6 +98,22 @@ def rehearse(settings: Settings) -> None:
         _kubectl(settings, trial.weight if trial else 0.0, "--dry-run=server")
     except RouteError as error:
         raise RouteError(error.message, f"{error.hint}; nothing has moved") from None
+
+
+def follow(settings: Settings) -> Trial | None:
+    """Give the canary what the registry says, by `kubectl`; return the canary.
+
+    Who moved it meanwhile may have told the cluster before: it is told again until it has what the
+    registry has. Raises `RouteError`.
+    """
+    told = canary(settings)
+    for _ in range(TRIES):
+        apply(settings, told.weight if told else 0.0)
+        now = canary(settings)
+        if (now and now.weight) == (told and told.weight):
+            break
+        told = now
+    return told
 
 
 def apply(settings: Settings, percent: float) -> None:

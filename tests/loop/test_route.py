@@ -9,7 +9,7 @@ import pytest
 from housing_cli.config import Settings, load_settings
 from housing_cli.errors import ConfigError, RouteError, UsageError
 from housing_cli.loop import route as routes
-from housing_cli.loop.route import WHOLE, apply, canary, manifest, patch, rehearse, weights
+from housing_cli.loop.route import WHOLE, apply, canary, follow, manifest, patch, rehearse, weights
 from tests.registry.versions import add, registry_of
 from tests.stub_kubectl import Kubectl
 
@@ -104,6 +104,26 @@ def test_the_change_is_of_two_weights_and_of_nothing_else(tmp_path: Path, kubect
     assert call[:3] == ["patch", "httproutes.gateway.networking.k8s.io", "housing"]
     assert "--namespace=homes" in call
     assert {step["op"] for step in patch(settings_of(tmp_path), 30.0)} == {"test", "add"}
+
+
+def test_the_last_of_two_who_move_it_is_what_the_route_has(
+    tmp_path: Path, kubectl: Kubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = registry_of(tmp_path / "artifacts", 1)
+    version = add(registry)
+    registry.point("canary", version, evidence={"weight": 10.0})
+
+    def and_another_moves_it(settings: Settings, percent: float) -> None:
+        apply(settings, percent)
+        if percent == 10.0:
+            registry.point("canary", version, event="weighted", evidence={"weight": 50.0})
+        if percent == 50.0:
+            registry.end("canary", why="abort")
+
+    monkeypatch.setattr(routes, "apply", and_another_moves_it)
+    assert follow(settings_of(tmp_path)) is None
+    assert kubectl.weights == [WHOLE, 0]
+    assert len(kubectl.calls) == 3
 
 
 def test_a_rehearsal_asks_and_changes_nothing(tmp_path: Path, kubectl: Kubectl) -> None:
