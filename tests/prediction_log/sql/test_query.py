@@ -13,11 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 from housing_cli.errors import LogUnavailable
-from housing_cli.prediction_log import Labeled, PredictionLog, open_log
+from housing_cli.prediction_log import Labeled, PredictionLog, Served, open_log
 from housing_cli.prediction_log.ids import Clock
 from housing_cli.prediction_log.records import LateQuery
 from housing_cli.prediction_log.sql import query as sql_query
 from housing_cli.prediction_log.sql.tables import tables_for
+from housing_cli.prediction_log.tried import TriedQuery
 from tests.postgres import PostgresServer
 from tests.prediction_log.conftest import fresh_url
 from tests.prediction_log.rows import BOSTON, ROW
@@ -247,3 +248,44 @@ def test_late_labels_are_looked_for_by_the_index_of_version_and_time(tmp_path: P
     first = next(plan for plan in plans if "SEARCH feedback" in plan)
     assert "feedback_by_version (model_version=? AND id>? AND id<?)" in first
     assert not any(plan.startswith("SCAN") for plan in plans if "labels" not in plan)
+
+
+@BACKENDS
+def test_answers_of_a_trial_are_read_in_parts_of_which_some_have_no_price(
+    backend: str, tmp_path: Path, request: pytest.FixtureRequest, chunk: int
+) -> None:
+    log = open_log(fresh_url(backend, tmp_path, request), BOSTON)
+    ids = log.append("v1", [ROW] * 9, [20.0 + number for number in range(9)])
+    said = [None if number % 3 else 21.0 for number in range(9)]
+    log.append_served(
+        [
+            Served(one, shadow_version="v2", shadow_price=price)
+            for one, price in zip(ids, said, strict=True)
+        ]
+    )
+    for one in ids[5:7]:
+        log.feedback(one, 30.0)
+    found = log.tried(TriedQuery(shadow="v2"))
+    assert list(found.ids) == ids
+    assert np.isnan(found.shadow_prices).tolist() == [price is None for price in said]
+    assert np.isnan(found.real).tolist() == np.isnan(found.labeled_at).tolist()
+    assert np.flatnonzero(~np.isnan(found.real)).tolist() == [5, 6]
+    log.close()
+
+
+@BACKENDS
+def test_a_log_without_room_for_what_answers_carried_has_no_answers_of_a_trial(
+    backend: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = fresh_url(backend, tmp_path, request)
+    log = open_log(url, BOSTON)
+    log.append("v1", [ROW], [20.0])
+    log.close()
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE served")
+    engine.dispose()
+    log = open_log(url, BOSTON)
+    found = log.tried(TriedQuery(shadow="v2", features=True))
+    assert (len(found), found.features.shape, list(found.made)) == (0, (0, 13), [])
+    log.close()
