@@ -17,7 +17,7 @@ from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.labels import counts_of, doubts_of, kinds
 from housing_cli.judging.reference import Reference, load_reference
 from housing_cli.judging.shadow import Contest, Verdict, contest, training_of, verdict_of
-from housing_cli.prediction_log import open_log
+from housing_cli.prediction_log import HIGHEST_PRICE, open_log
 from housing_cli.prediction_log.records import Kind
 from housing_cli.prediction_log.tried import Tried, TriedQuery
 from housing_cli.registry import ModelRegistry, Version, open_registry
@@ -37,10 +37,10 @@ class Shadowed:
     since: when it became the shadow, as `Trial.since`. doubt: why servers do not ask it, or
     nothing. answers: production's since then that it was asked about; failed: without a price of
     it; others: answers of other versions that it was asked about, which do not count. labeled:
-    answers with a real price. Of these are left out those that it failed on (`unpriced`), with a
-    doubtful price (`doubtful`), and later labels of a house that counts (`repeated`). n: the
-    others. confidence: of each of the two verdicts. found: what the n rows say. skipped: broken
-    lines of the log. reasons: as `verdict_of` gives them.
+    answers with a real price. Of these are left out those without a price that a model can give
+    (`unpriced`), with a doubtful real price (`doubtful`), and later labels of a house that counts
+    (`repeated`). n: the rest. confidence: of each of the two verdicts. found: what the n rows say.
+    skipped: broken lines of the log. reasons: as `verdict_of` gives them.
     """
 
     version: Version
@@ -100,7 +100,8 @@ def _judged(
     rule, metric = settings.evaluate, settings.evaluate.metric
     confidence = rule.confidence or USUAL_CONFIDENCE
     rows = tried.where(np.array(tried.versions, dtype=object) == production.name)
-    priced = ~np.isnan(rows.shadow_prices)
+    # No model gives a higher price, and squares of one could not be held by a float.
+    priced = (np.abs(rows.shadow_prices) <= HIGHEST_PRICE) & (rows.predicted <= HIGHEST_PRICE)
     dubious = doubtful(rows, reference.label_rule(settings.retrain.max_level))
     fair = np.flatnonzero(priced & ~dubious)
     once = in_order(rows, fair, reference)

@@ -14,7 +14,7 @@ from housing_cli.loop.promote import promote
 from housing_cli.loop.shadow import Shadowed, judge_shadow
 from housing_cli.loop.train import train
 from housing_cli.loop.trials import abort
-from housing_cli.prediction_log import open_log
+from housing_cli.prediction_log import Served, open_log
 from tests.in_process import Loop, half_learned, shuffled
 from tests.prediction_log.conftest import BACK_ENDS, fresh_url
 
@@ -181,3 +181,13 @@ def test_the_verdict_on_the_same_rows_is_the_same_on_every_back_end(
     found = judge_shadow(loop.settings())
     assert counts(found) == counts(expected)
     assert (found.verdict, found.found) == (expected.verdict, expected.found)
+
+
+def test_a_price_that_no_model_gives_is_none(loop: Loop) -> None:
+    (one,) = loop.predict(ROWS[:1])
+    with closing(open_log(loop.settings().log.url, loop.settings().schema())) as log:
+        log.append_served([Served(one, shadow_version="v2", shadow_price=1.7e308)])
+    loop.label([one], np.array([20.0]))
+    loop.shadowed(ROWS[1:])
+    judged = judge_shadow(loop.settings())
+    assert (judged.unpriced, judged.n, judged.verdict) == (1, 205, "better")
