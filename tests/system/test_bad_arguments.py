@@ -16,7 +16,7 @@ LIST = "see what there is with `housing registry ls`"
 CORRECT = "correct it or leave it out; then `housing status --settings` shows every setting"
 TAG_RULE = (
     "use up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit; not a "
-    "version, `latest`, `production` or `previous`"
+    "version, `latest`, `production`, `previous`, `shadow`, `canary` or `candidate`"
 )
 
 # (words, error, hint, exit code); `artifacts` holds v1 (tag `first`) and v2 (tag `second`).
@@ -75,13 +75,17 @@ ARGUMENTS: list[tuple[str, str, str, int]] = [
     ("evaluate --confidence 1", "`--confidence`: `evaluate.confidence` is `1.0` but must be a "
      "number above 0 and below 1", "it may be left out", USAGE),
     ("evaluate --version v9", "version `v9` is not in registry `artifacts`", LIST, FAILURE),
+    ("evaluate --shadow", "there is no shadow to judge",
+     "try one with `housing promote REF --to shadow`", FAILURE),
+    ("evaluate --shadow --window 30d", "`--shadow` goes without `--window`",
+     "ask for one of them at a time", USAGE),
     ("evaluate --set log.url=redis://x", "`redis://x` is not the URL of a prediction log",
      f"use {FORMS}", FAILURE),
     ("serve --port 70000", "`--port`: `serve.port` is `70000` but must be a whole number of at "
      "least 0 and at most 65535", "the default is `8000`", USAGE),
     ("promote", "name a version, or use `--rollback`", "for example `housing promote v3`", USAGE),
     ("promote v1 --rollback", "`v1` and `--rollback` exclude each other",
-     "name a version, or go back to the previous one", USAGE),
+     "name a version, go back to the previous one, or give up what is tried", USAGE),
     ("promote v2 --to v3", "`v3` cannot be an alias",
      "use up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit; not a "
      "version, `latest` or `previous`", USAGE),
