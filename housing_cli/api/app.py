@@ -48,6 +48,7 @@ from housing_cli.api.predictor import Predictor
 from housing_cli.api.process.draining import drain_on_sigterm, end_with_supervisor
 from housing_cli.api.process.event_log import log_config
 from housing_cli.api.reloader import Reloader
+from housing_cli.api.trials import Trials
 from housing_cli.config import Settings, load_settings
 from housing_cli.errors import HousingError
 from housing_cli.files import keep_from_strangers
@@ -122,9 +123,12 @@ def create_app(
     reloader.load()
     if predictor.served is None:
         use_schema(settings.schema())
+    trials = Trials(predictor, registry, settings)
+    trials.load()
     app.state.predictor = predictor
     app.state.explanations = explanations
     app.state.reloader = reloader
+    app.state.trials = trials
     app.state.adapter = Adapter(predictor, settings)
     return app
 
@@ -200,7 +204,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     sys.setswitchinterval(SWITCH_SECONDS)
     garbage.resume()
     watches = [
-        asyncio.create_task(part.watch()) for part in (app.state.reloader, app.state.adapter)
+        asyncio.create_task(part.watch())
+        for part in (app.state.reloader, app.state.trials, app.state.adapter)
     ]
     with drain_on_sigterm(app.state.predictor), end_with_supervisor():
         yield

@@ -10,7 +10,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from housing_cli.api.served import Served, load_served
+from housing_cli.api.served import Served, followed, load_served
 from housing_cli.registry import open_reader
 
 if TYPE_CHECKING:
@@ -35,4 +35,4 @@ class EarlyLoad:
     def _load(self, settings: Settings) -> None:
         # Whoever loads it in earnest meets the same error, and knows what to do about it.
         with contextlib.suppress(Exception):
-            self._served = load_served(open_reader(settings), settings.serve.version)
+            self._served = load_served(open_reader(settings), followed(settings))

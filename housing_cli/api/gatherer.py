@@ -9,22 +9,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from housing_cli.model.compiled import FEW_ROWS
 
 Row = Sequence[float | None]
 
 
-class Gatherer:
-    """Calls `work` with the rows of one turn, in order, and the futures that wait for them."""
+class Mark(NamedTuple):
+    """What a client said beside a row: a key that routes it, and which house it is."""
 
-    def __init__(self, work: Callable[[list[Row], list[asyncio.Future[Any]]], None]) -> None:
+    route: bytes | None = None
+    house: str | None = None
+
+
+UNMARKED: Final = Mark()
+
+
+class Gatherer:
+    """Calls `work` with the rows of one turn, in order, the futures that wait, and their marks."""
+
+    def __init__(
+        self, work: Callable[[list[Row], list[asyncio.Future[Any]], list[Mark]], None]
+    ) -> None:
         self._work = work
         self._rows: list[Row] = []
         self._futures: list[asyncio.Future[Any]] = []
+        self._marks: list[Mark] = []
 
-    def add(self, row: Row) -> asyncio.Future[Any]:
+    def add(self, row: Row, mark: Mark = UNMARKED) -> asyncio.Future[Any]:
         """Return what will be known of `row`."""
         loop = asyncio.get_running_loop()
         if not self._rows:
@@ -32,16 +45,17 @@ class Gatherer:
         future = loop.create_future()
         self._rows.append(row)
         self._futures.append(future)
+        self._marks.append(mark)
         if len(self._rows) == FEW_ROWS:
             self._turn()
         return future
 
     def _turn(self) -> None:
         if self._rows:
-            rows, futures = self._rows, self._futures
-            self._rows, self._futures = [], []
+            rows, futures, marks = self._rows, self._futures, self._marks
+            self._rows, self._futures, self._marks = [], [], []
             try:
-                self._work(rows, futures)
+                self._work(rows, futures, marks)
             except Exception as error:
                 settle(futures, error)
 

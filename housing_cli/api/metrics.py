@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from housing_cli.api.process import worker_metrics
 from housing_cli.registry import MODEL_FILE
+from housing_cli.registry.names import CANARY, SHADOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from housing_cli.api.served import Served
+    from housing_cli.api.trials import Tried
     from housing_cli.prediction_log import Feedback
 
 logger = logging.getLogger("housing.serve")
@@ -60,6 +62,8 @@ class Metrics:
         self._scored: dict[str, list[float]] = {}
         self._errors: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
         self._shown: tuple[str, str, str] | None = None
+        self._tried: dict[str, str] = {}
+        self._left_version = ""
 
     def _declare(self, registry: CollectorRegistry) -> None:
         from prometheus_client import Counter, Gauge, Histogram
@@ -114,6 +118,20 @@ class Metrics:
         self._outside = counter(
             "outside_range", "Values beyond all that the model learned from, by feature.", "feature"
         )
+        self._shadow_rows = counter(
+            "shadow_rows", "Rows that a shadow was asked for, by outcome.", "version", "outcome"
+        )
+        self._trials = gauge("trial_info", "Workers that try a version.", "alias", "version")
+        self._refusals = gauge(
+            "trial_refused", "Workers that refuse the version that an alias names.", "alias"
+        )
+        self._weight = Gauge(
+            "housing_canary_weight",
+            "Percent of the rows that are the canary's.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._left = gauge("canary_left", "Workers that left a canary by themselves.", "version")
         self._log_errors = counter("log_errors", "Failures of the prediction log.", "operation")
         for operation in ("predict", "batch", "feedback"):
             self._log_errors.labels(operation)
@@ -189,6 +207,32 @@ class Metrics:
         """Show what recent labels made of the intervals' ends."""
         self._factors.labels("lower").set(low)
         self._factors.labels("upper").set(high)
+
+    def shadow_rows(self, version: str, outcome: str, rows: int) -> None:
+        """Note rows that a shadow was asked for: `ok`, `failed`, `dropped`, `not_recorded`."""
+        self._shadow_rows.labels(version, outcome).inc(rows)
+
+    def trying(self, tried: Tried) -> None:
+        """Show what is tried beside production."""
+        arm = tried.canary
+        now = {SHADOW: tried.shadow and tried.shadow.name, CANARY: arm and arm.name}
+        for alias, version in self._tried.items():
+            if now.get(alias) != version:
+                self._trials.labels(alias, version).set(0)
+        self._tried = {alias: version for alias, version in now.items() if version}
+        for alias, version in self._tried.items():
+            self._trials.labels(alias, version).set(1)
+        for alias in (SHADOW, CANARY):
+            self._refusals.labels(alias).set(alias in tried.refused)
+        self._weight.set(arm.weight if arm is not None else 0.0)
+
+    def left_canary(self, version: str) -> None:
+        """Show which canary this worker left; "": none."""
+        if self._left_version:
+            self._left.labels(self._left_version).set(0)
+        self._left_version = version
+        if version:
+            self._left.labels(version).set(1)
 
     def reload_refused(self) -> None:
         """Note that the version that should be served cannot be."""

@@ -7,28 +7,28 @@ import contextlib
 import itertools
 import logging
 import math
-import operator
 import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
+from housing_cli.api.arms import Part
+from housing_cli.api.batch import Bulk, body_of, identified, planned, scored
+from housing_cli.api.beside import Answered, Beside
 from housing_cli.api.failures import BatchTooLarge, NoModel, NotFinite, Overloaded
-from housing_cli.api.gatherer import Gatherer, Row, settle
+from housing_cli.api.gatherer import UNMARKED, Gatherer, Mark, Row, settle
 from housing_cli.api.log_probe import LogProbe
 from housing_cli.api.served import NOT_FINITE, Answer, Served
+from housing_cli.api.trials import Tried
 from housing_cli.api.writer import GroupWriter
 from housing_cli.config.cores import available_cores
 from housing_cli.errors import LogBusy, LogError, UnknownPrediction
-from housing_cli.model.compiled import CHUNK_ROWS, prepared, shortest
+from housing_cli.registry.trials import MOST
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from housing_cli.api.arms import CanaryArm
     from housing_cli.api.metrics import Metrics
     from housing_cli.config import Settings
     from housing_cli.prediction_log import Feedback, Group, PredictionLog
@@ -37,10 +37,8 @@ logger = logging.getLogger("housing.serve")
 
 T = TypeVar("T")
 Waiting = list[asyncio.Future[Answer]]
-Many = tuple[list[float], list[float], dict[int, list[str]], list[str]]
-"""Of a batch: prices, spreads, the features outside of their ranges by row, and ids."""
-if TYPE_CHECKING:
-    Scored = tuple[NDArray[np.float32], NDArray[np.float64]]
+Asked = tuple[Sequence[Row], Sequence[str | None] | None]
+"""The rows of a batch, and which house each is, where a client said so of any."""
 MAX_WAITING_BATCHES = 64
 MOST_WORDS = 1000
 """Unknown words that are named in the log of events; all are counted."""
@@ -70,6 +68,8 @@ class Predictor:
         self._scoring = ThreadPoolExecutor(self._scorers, thread_name_prefix="score")
         self._waiting_batches = 0
         self._gatherer = Gatherer(self._predict_together)
+        self.tried = Tried()
+        self._beside = Beside(settings, metrics)
         self._recording: set[asyncio.Future[None]] = set()  # a loop holds its tasks weakly
         # The log may be replaced by `use_log`: it is looked up at each check.
         self._probe = LogProbe(lambda: self.log.check())  # noqa: PLW0108
@@ -87,6 +87,11 @@ class Predictor:
         self.served = served
         self.why_not_newer = ""
         self.metrics.serving(served)
+
+    def try_out(self, tried: Tried) -> None:
+        """Try what `tried` says beside what is served from now on."""
+        self.tried = tried
+        self.metrics.trying(tried)
 
     def adapt(self, before: Served, served: Served) -> None:
         """Answer with the intervals of `served`, unless another version took `before`'s place."""
@@ -130,105 +135,159 @@ class Predictor:
             raise NoModel(self.why_no_model, self._what_helps)
         return self.served
 
-    async def predict(self, row: Row) -> Answer:
+    def shown(self) -> Served:
+        """Return the version that answers most rows. Raises `NoModel`."""
+        served = self.current()
+        arm = self.routing(served)
+        return arm.served if arm is not None and arm.weight == MOST else served
+
+    async def predict(self, row: Row, mark: Mark = UNMARKED) -> Answer:
         """Score and record one row. Raises `NoModel`, `NotFinite`, `LogError`."""
-        answer: Answer = await self._gatherer.add(row)
+        answer: Answer = await self._gatherer.add(row, mark)
         return answer
 
-    def _predict_together(self, rows: list[Row], waiting: Waiting) -> None:
+    def _predict_together(self, rows: list[Row], waiting: Waiting, marks: list[Mark]) -> None:
         """Score and record the rows of one turn of the event loop."""
         served = self.current()
-        prices, spreads = served.model.scored_few(rows)
-        finite = list(map(math.isfinite, prices))
-        if not all(finite):
-            for future in itertools.compress(waiting, map(operator.not_, finite)):
-                self.metrics.not_predicted(served.name, "invalid")
-                settle([future], NotFinite(f"{NOT_FINITE} this row"))
-            rows = list(itertools.compress(rows, finite))
-            waiting = list(itertools.compress(waiting, finite))
-            prices = list(itertools.compress(prices, finite))
-            spreads = list(itertools.compress(spreads, finite))
-        if rows and not self.must_wait:
+        turn = Part(served, rows, waiting, marks)
+        arm = self.routing(served)
+        parts = [self._priced(turn)] if arm is None else self._parted(turn, arm)
+        parts = [part for part in parts if part.rows]
+        if not self.must_wait:
             try:
                 with contextlib.suppress(LogBusy):
-                    ids = self.log.append(served.name, rows, prices, wait=False)
-                    self._answer(served, rows, waiting, prices, spreads, ids)
+                    issued = self.log.append_groups([part.group for part in parts], wait=False)
+                    for part, ids in zip(parts, issued, strict=True):
+                        self._answer(part, ids)
                     return
             except LogError as error:
-                settle(waiting, self._failed("predict", error, served.name, len(rows)))
+                for part in parts:
+                    settle(part.waiting, self._part_failed(part, error))
                 return
-        later = asyncio.ensure_future(self._record_later(served, rows, waiting, prices, spreads))
-        self._recording.add(later)
-        later.add_done_callback(self._recording.discard)
+        for part in parts:
+            later = asyncio.ensure_future(self._record_later(part))
+            self._recording.add(later)
+            later.add_done_callback(self._recording.discard)
 
-    async def _record_later(
-        self,
-        served: Served,
-        rows: list[Row],
-        waiting: Waiting,
-        prices: list[float],
-        spreads: list[float],
-    ) -> None:
+    def routing(self, served: Served) -> CanaryArm | None:
+        """Return the canary that answers a part of the rows, if one does beside `served`."""
+        arm = self.tried.canary
+        if arm is None or arm.guard.left or arm.name == served.name:
+            return None
+        return arm
+
+    def _parted(self, turn: Part, arm: CanaryArm) -> list[Part]:
+        """Return the canary's part, what of it the canary failed on, and production's."""
+        picked = list(map(arm.picks, turn.rows, turn.marks))
+        own, usual = turn.split(picked)
+        own.routed = arm
+        failed = own
+        if own.rows:
+            own.prices, own.spreads = arm.prices(own.rows)
+            own, failed = own.split(list(map(math.isfinite, own.prices)))
+            own.served = arm.served
+            if failed.rows:
+                self.metrics.not_predicted(arm.name, "failed", len(failed.rows))
+        began = time.perf_counter()
+        parts = [own, *(self._priced(part) for part in (failed, usual) if part.rows)]
+        if usual.rows and not failed.rows:
+            arm.guard.took(time.perf_counter() - began, usual=True)
+        return parts
+
+    def _priced(self, part: Part) -> Part:
+        """Score rows; those without a finite price are answered so, and are left out."""
+        part.prices, part.spreads = part.served.model.scored_few(part.rows)
+        finite = list(map(math.isfinite, part.prices))
+        if all(finite):
+            return part
+        part, wrong = part.split(finite)
+        self.metrics.not_predicted(part.served.name, "invalid", len(wrong.rows))
+        settle(wrong.waiting, NotFinite(f"{NOT_FINITE} this row"))
+        return part
+
+    async def _record_later(self, part: Part) -> None:
         try:
-            ids = await self.writer.append(served.name, rows, prices)
+            (ids,) = await self.writer.append([part.group])
         except LogError as error:
-            settle(waiting, self._failed("predict", error, served.name, len(rows)))
+            settle(part.waiting, self._part_failed(part, error))
         except Exception as error:
-            settle(waiting, error)
+            settle(part.waiting, error)
         else:
-            self._answer(served, rows, waiting, prices, spreads, ids)
+            self._answer(part, ids)
 
-    def _answer(
-        self,
-        served: Served,
-        rows: list[Row],
-        waiting: Waiting,
-        prices: list[float],
-        spreads: list[float],
-        ids: list[str],
-    ) -> None:
-        self.metrics.predicted(served.name, prices)
-        outside = list(map(served.outside, rows))
+    def _part_failed(self, part: Part, error: LogError) -> LogError:
+        return self._failed("predict", error, part.served.name, len(part.rows))
+
+    def _answer(self, part: Part, ids: list[str]) -> None:
+        served = part.served
+        self.metrics.predicted(served.name, part.prices)
+        outside = list(map(served.outside, part.rows))
         self.metrics.met_outside(itertools.chain.from_iterable(outside))
-        settle(waiting, list(map(served.answer, prices, spreads, ids, outside)))
+        settle(part.waiting, list(map(served.answer, part.prices, part.spreads, ids, outside)))
+        self._record_beside(part, ids, part.marks)
 
-    async def predict_batch(self, read: Callable[[], Sequence[Row] | None]) -> bytes | None:
+    def _record_beside(self, part: Part | Bulk, ids: Sequence[str], marks: Sequence[Mark]) -> None:
+        """Let what else belongs to answers be recorded, where there is something."""
+        other, houses = self.tried.shadow, None
+        if part.routed is not None:
+            other = self.served if part.served is part.routed.served else None
+        if other is not None and other.name == part.served.name:
+            other = None
+        if any(mark.house for mark in marks):
+            houses = [mark.house for mark in marks]
+        if other is not None or part.routed is not None or houses is not None:
+            answered = Answered(ids, part.rows, part.prices, other, part.routed, houses)
+            self._beside.take(answered, part.served.schema)
+
+    async def predict_batch(
+        self, read: Callable[[], Asked | None], route: bytes | None = None
+    ) -> bytes | None:
         """Score and record many rows, all or none; return the body that answers them.
 
-        `read` gives the rows, or `None` for a body that it cannot read. Everything happens outside
-        the event loop. Raises `NoModel`, `BatchTooLarge`, `Overloaded`, `NotFinite`, `LogError`.
+        `read` gives the rows and the house of each, or `None` for a body that it cannot read.
+        route: what routes all of them. Everything happens outside the event loop. Raises
+        `NoModel`, `BatchTooLarge`, `Overloaded`, `NotFinite`, `LogError`.
         """
         if self._waiting_batches >= MAX_WAITING_BATCHES:
             raise Overloaded("too many batches are waiting", "try again later")
         self._waiting_batches += 1
         try:
-            return await self._batch(read)
+            return await self._batch(read, route)
         finally:
             self._waiting_batches -= 1
 
-    async def _batch(self, read: Callable[[], Sequence[Row] | None]) -> bytes | None:
-        rows = await self._in_batch_thread(read)
-        if rows is None:
+    async def _batch(self, read: Callable[[], Asked | None], route: bytes | None) -> bytes | None:
+        asked = await self._in_batch_thread(read)
+        if asked is None:
             return None
+        rows, houses = asked
         most = self._settings.api.max_batch_rows
         if len(rows) > most:
             raise BatchTooLarge(f"a batch holds at most {most} rows, and this one has {len(rows)}")
         served = self.current()
-        ids: list[str] = []
-        prices: list[float] = []
-        spreads: list[float] = []
-        outside: dict[int, list[str]] = {}
-        if rows:
-            try:
-                work = self._score if self.must_wait else self._score_and_record
-                prices, spreads, outside, ids = await self._in_batch_thread(work, served, rows)
-                if not ids:
-                    ids = await self.writer.append(served.name, rows, prices)
-            except LogError as error:
-                raise self._failed("batch", error, served.name, len(rows)) from None
-            self.metrics.predicted(served.name, prices)
-            self.metrics.met_outside(itertools.chain.from_iterable(outside.values()))
-        return await self._in_batch_thread(served.batch_answer, prices, spreads, ids, outside)
+        if not rows:
+            return body_of([Bulk(served, rows)])
+        arm = self.routing(served)
+        marks: Sequence[Mark] = ()
+        if arm is not None or houses is not None:
+            marks = [Mark(route, house) for house in houses or itertools.repeat(None, len(rows))]
+        try:
+            bulks = await self._in_batch_thread(planned, served, arm, rows, marks)
+            work = self._score if self.must_wait else self._score_and_record
+            if not await self._in_batch_thread(work, bulks):
+                identified(bulks, await self.writer.append([bulk.group for bulk in bulks]))
+        except LogError as error:
+            raise self._failed("batch", error, served.name, len(rows)) from None
+        except NotFinite:
+            self.metrics.not_predicted(served.name, "invalid", len(rows))
+            raise
+        body = await self._in_batch_thread(body_of, bulks)
+        for bulk in bulks:
+            self.metrics.predicted(bulk.served.name, bulk.prices)
+            self.metrics.met_outside(itertools.chain.from_iterable(bulk.outside.values()))
+            own = marks if bulk.places is None else [marks[at] for at in bulk.places]
+            self._record_beside(bulk, bulk.ids, own)
+        return body
 
     async def feedback(self, prediction_id: str, real_price: float) -> Feedback:
         """Record the real price of a prediction. Raises `UnknownPrediction`, `LogError`."""
@@ -259,10 +318,11 @@ class Predictor:
             self._told_jump = jump
             logger.warning("clock_stepped_back", extra={"seconds": round(jump / 1000, 1)})
         if not self._told_jump:
-            return []
+            return self.tried.warnings()
         return [
+            *self.tried.warnings(),
             f"the clock stepped back by {self._told_jump / 1000:.0f} s: what was recorded before "
-            "it, or since, carries times that are not true"
+            "it, or since, carries times that are not true",
         ]
 
     async def reasons(self) -> list[str]:
@@ -280,6 +340,8 @@ class Predictor:
         """Write what waits and close the log."""
         self._batches.shutdown()
         self._scoring.shutdown()
+        served = self.served
+        self._beside.close(served.schema if served else self._settings.schema())
         self.close_log()
 
     def close_log(self) -> None:
@@ -301,55 +363,21 @@ class Predictor:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._batches, function, *args)
 
-    def _scored(
-        self,
-        served: Served,
-        rows: Sequence[Row],
-        prices: list[float],
-        spreads: list[float],
-        outside: dict[int, list[str]],
-    ) -> Iterator[Group]:
-        """Score in chunks; yield each for the log, and add to prices, spreads and `outside`.
+    def _score(self, bulks: Sequence[Bulk]) -> bool:
+        """Score; return that nothing was recorded."""
+        deque(self._scored(bulks), maxlen=0)
+        return False
 
-        Between two chunks the interpreter lock is free for the event loop. ONNX Runtime works ahead
-        in threads of its own, while this one makes arrays of rows, and the log its lines.
+    def _score_and_record(self, bulks: Sequence[Bulk]) -> bool:
+        """Score and record; return whether it was, which another process that holds the log bars.
+
+        What was scored is not scored twice.
         """
-        ahead: deque[tuple[Sequence[Row], Future[Scored]]] = deque()
-        starts = iter(range(0, len(rows), CHUNK_ROWS))
-        while True:
-            for start in itertools.islice(starts, self._scorers + 1 - len(ahead)):
-                chunk = rows[start : start + CHUNK_ROWS]
-                array = np.array(chunk, dtype=np.float64)
-                ahead.append((chunk, self._scoring.submit(served.model.run, prepared(array))))
-                beyond = served.outside_of(array)
-                outside |= {start + row: names for row, names in beyond.items()}
-            if not ahead:
-                return
-            chunk, scoring = ahead.popleft()
-            scored, spread = scoring.result()
-            finite = np.isfinite(scored)
-            if not finite.all():
-                self.metrics.not_predicted(served.name, "invalid", len(rows))
-                raise NotFinite(f"{NOT_FINITE} row {len(prices) + int(np.argmin(finite))}")
-            found = shortest(scored)
-            prices += found
-            spreads += spread.tolist()
-            yield served.name, chunk, found
-
-    def _score(self, served: Served, rows: Sequence[Row]) -> Many:
-        prices: list[float] = []
-        spreads: list[float] = []
-        outside: dict[int, list[str]] = {}
-        deque(self._scored(served, rows, prices, spreads, outside), maxlen=0)
-        return prices, spreads, outside, []
-
-    def _score_and_record(self, served: Served, rows: Sequence[Row]) -> Many:
-        """Score and record; without ids where another process holds the log."""
-        prices: list[float] = []
-        spreads: list[float] = []
-        outside: dict[int, list[str]] = {}
-        issued: list[list[str]] = []
         with contextlib.suppress(LogBusy):
-            scored = self._scored(served, rows, prices, spreads, outside)
-            issued = self.log.append_groups(scored, wait=False)
-        return prices, spreads, outside, list(itertools.chain.from_iterable(issued))
+            identified(bulks, self.log.append_groups(self._scored(bulks), wait=False))
+            return True
+        return False
+
+    def _scored(self, bulks: Sequence[Bulk]) -> Iterator[Group]:
+        for bulk in bulks:
+            yield from scored(bulk, self._scoring, self._scorers)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from housing_cli.api.process.shared_version import SharedVersion
-from housing_cli.api.served import Served, load_served, same_columns, same_meaning
+from housing_cli.api.served import Served, followed, load_served, same_columns, same_meaning
 from housing_cli.errors import (
     HousingError,
     RegistryError,
@@ -59,7 +59,7 @@ class Reloader:
         self._settings = settings
         self._schema_changed = schema_changed
         self._early = early
-        self._ref = settings.serve.version
+        self._ref = followed(settings)
         self._seen: object = None
         self._next_try = 0.0
         self._refused = ""

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby, islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ CLOSE_SECONDS = 2.0
 
 
 class _Append(msgspec.Struct):
-    group: Group | None
+    groups: Sequence[Group] | None
     """None once nobody waits any more: the rows take no memory until the log comes to them."""
     future: asyncio.Future[Any]
 
@@ -57,15 +57,16 @@ class GroupWriter:
         self._in_work = 0
         self._thread: threading.Thread | None = None
 
-    async def append(
-        self, version: str, rows: Sequence[Sequence[float | None]], prices: Sequence[float]
-    ) -> list[str]:
-        """Record predictions; return their ids. Raises `LogUnavailable`."""
-        item = _Append((version, rows, prices), asyncio.get_running_loop().create_future())
+    async def append(self, groups: Sequence[Group]) -> list[list[str]]:
+        """Record predictions, all or none; return the ids of each group.
+
+        Raises `LogUnavailable`.
+        """
+        item = _Append(groups, asyncio.get_running_loop().create_future())
         try:
-            ids: list[str] = await self._result(item)
+            ids: list[list[str]] = await self._result(item)
         finally:
-            item.group = None
+            item.groups = None
         return ids
 
     async def feedback(self, prediction_id: str, real_price: float) -> Feedback:
@@ -146,13 +147,13 @@ class GroupWriter:
 
     def _write_appends(self, group: Sequence[_Append]) -> list[_Settled]:
         # Read once each: who waits may give up at any moment.
-        kept = [(item.future, rows) for item in group if (rows := item.group) is not None]
-        futures = [future for future, _ in kept]
+        kept = [(item.future, groups) for item in group if (groups := item.groups) is not None]
+        together = list(chain.from_iterable(groups for _, groups in kept))
         try:
-            issued = self._log.append_groups([rows for _, rows in kept]) if kept else []
+            issued = iter(self._log.append_groups(together) if together else [])
         except Exception as error:
-            return [(future, error) for future in futures]
-        return list(zip(futures, issued, strict=True))
+            return [(future, error) for future, _ in kept]
+        return [(future, list(islice(issued, len(groups)))) for future, groups in kept]
 
     def _label(self, item: _Label) -> Feedback | Exception:
         try:

@@ -144,7 +144,12 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Serve(Struct, frozen=True, forbid_unknown_fields=True):
-    """The server process."""
+    """The server process.
+
+    split: it answers a canary's part itself. canary_abort: it leaves a canary by itself beyond
+    `canary_errors` (share of rows that it fails on), `canary_slower_ms` (of a call, beyond one of
+    production's) or `canary_jump` (median |log ratio| of its prices and production's).
+    """
 
     host: Text = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
@@ -158,6 +163,11 @@ class Serve(Struct, frozen=True, forbid_unknown_fields=True):
     adapt_intervals: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     root_path: str = ""
+    split: bool = True
+    canary_abort: bool = True
+    canary_errors: Fraction = 0.01
+    canary_slower_ms: Annotated[float, Meta(gt=0)] = 20.0
+    canary_jump: Annotated[float, Meta(gt=0)] = 0.5
 
 
 class Api(Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from housing_cli.model.compiled import FEW_ROWS
 def gatherer(groups: list[list[Row]]) -> Gatherer:
     """Return one that answers each row with its first number and keeps what came together."""
 
-    def work(rows: list[Row], waiting: list[asyncio.Future[Any]]) -> None:
+    def work(rows: list[Row], waiting: list[asyncio.Future[Any]], _: object) -> None:
         groups.append(rows)
         if rows[0][0] == -1.0:
             raise RuntimeError("broken")

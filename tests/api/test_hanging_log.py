@@ -64,7 +64,7 @@ def test_a_writer_that_hangs_is_left_behind(
 
     async def serve() -> None:
         with pytest.raises(Exception, match="did not answer within"):
-            await group_writer.append("v1", [[1.0]], [1.0])
+            await group_writer.append([("v1", [[1.0]], [1.0])])
 
     asyncio.run(serve())
     assert group_writer.close() is False

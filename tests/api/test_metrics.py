@@ -32,6 +32,11 @@ NAMES = {
     "housing_log_errors": "counter",
     "housing_unknown_categories": "counter",
     "housing_outside_range": "counter",
+    "housing_shadow_rows": "counter",
+    "housing_trial_info": "gauge",
+    "housing_trial_refused": "gauge",
+    "housing_canary_weight": "gauge",
+    "housing_canary_left": "gauge",
 }
 
 

@@ -58,7 +58,7 @@ def alone(predictor: Predictor, row: tuple[float, ...]) -> float:
 
 
 def batch(predictor: Predictor, rows: list[tuple[float, ...]]) -> list[dict[str, Any]]:
-    answer = run(predictor, lambda: predictor.predict_batch(lambda: rows))
+    answer = run(predictor, lambda: predictor.predict_batch(lambda: (rows, None)))
     found: list[dict[str, Any]] = json.loads(answer or b"")["predictions"]
     return found
 

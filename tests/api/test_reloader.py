@@ -111,7 +111,7 @@ def test_a_first_version_with_other_features_is_adopted(tmp_path: Path, serve: S
     until(lambda: client.get("/readyz").status_code == 200)
     assert client.post("/predict", json={"a": 1, "b": 2}).status_code == 200
     properties = client.get("/openapi.json").json()["components"]["schemas"]["Features"]
-    assert list(properties["properties"]) == ["a", "b"]
+    assert list(properties["properties"]) == ["a", "b", "house_id"]
     assert (
         (tmp_path / "logs" / "predictions.csv")
         .read_text()

@@ -42,7 +42,7 @@ def test_a_version_knows_its_name_its_features_and_its_prices(served: Served) ->
 def test_one_answer_says_what_a_batch_says(served: Served) -> None:
     prices, ids = [0.1 + 0.2, 21.5, 1234567.0], ["a", "b", "c"]
     spreads = [1.0, 0.3, 2.7]
-    together = json.loads(served.batch_answer(prices, spreads, ids))["predictions"]
+    together = json.loads(msgspec.json.encode(served.answers(prices, spreads, ids)))
     alone = [
         json.loads(msgspec.json.encode(served.answer(price, spread, key)))
         for price, spread, key in zip(prices, spreads, ids, strict=True)
@@ -57,7 +57,7 @@ def test_one_answer_says_what_a_batch_says(served: Served) -> None:
             ends = served.intervals.interval(price, spread)
             assert one["interval"] == [float(f"{end:.6g}") for end in ends]
             assert one["coverage"] == 0.9
-    assert json.loads(served.batch_answer([], [], [])) == {"predictions": []}
+    assert served.answers([], [], []) == []
 
 
 def test_what_is_not_the_registered_version_is_not_loaded(empty: ModelRegistry) -> None:

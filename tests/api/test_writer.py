@@ -45,6 +45,17 @@ class SlowLog:
         pass
 
 
+async def append(
+    writer: GroupWriter,
+    version: str,
+    rows: Sequence[Sequence[float | None]],
+    prices: Sequence[float],
+) -> list[str]:
+    """Record rows of one version."""
+    (ids,) = await writer.append([(version, rows, prices)])
+    return ids
+
+
 def run(timeout: float, scenario: Any) -> Any:
     """Run a scenario with a writer over a slow log."""
 
@@ -62,9 +73,11 @@ def run(timeout: float, scenario: Any) -> Any:
 
 def test_waiting_requests_become_one_transaction() -> None:
     async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
-        first = asyncio.create_task(writer.append("v1", [[0.0]], [0.0]))
+        first = asyncio.create_task(append(writer, "v1", [[0.0]], [0.0]))
         await asyncio.sleep(0.05)
-        rest = [asyncio.create_task(writer.append("v1", [[1.0]], [float(n)])) for n in range(1, 51)]
+        rest = [
+            asyncio.create_task(append(writer, "v1", [[1.0]], [float(n)])) for n in range(1, 51)
+        ]
         await asyncio.sleep(0.05)
         log.go.set()
         return await asyncio.gather(first, *rest), log.calls
@@ -76,13 +89,13 @@ def test_waiting_requests_become_one_transaction() -> None:
 
 def test_order_and_versions_are_kept() -> None:
     async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
-        first = asyncio.create_task(writer.append("v1", [[0.0]], [0.0]))
+        first = asyncio.create_task(append(writer, "v1", [[0.0]], [0.0]))
         await asyncio.sleep(0.05)
         tasks = [
-            asyncio.create_task(writer.append("v1", [[1.0], [2.0]], [1.0, 2.0])),
-            asyncio.create_task(writer.append("v2", [[3.0]], [3.0])),
+            asyncio.create_task(append(writer, "v1", [[1.0], [2.0]], [1.0, 2.0])),
+            asyncio.create_task(append(writer, "v2", [[3.0]], [3.0])),
             asyncio.create_task(writer.feedback("known", 9.0)),
-            asyncio.create_task(writer.append("v2", [[4.0]], [4.0])),
+            asyncio.create_task(append(writer, "v2", [[4.0]], [4.0])),
         ]
         await asyncio.sleep(0.05)
         log.go.set()
@@ -102,10 +115,10 @@ def test_a_failed_transaction_fails_its_requests_only() -> None:
     async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
         log.go.set()
         with pytest.raises(LogUnavailable, match="thirteen"):
-            await writer.append("v1", [[0.0]], [1313.0])
+            await append(writer, "v1", [[0.0]], [1313.0])
         with pytest.raises(UnknownPrediction):
             await writer.feedback("unknown", 1.0)
-        return await writer.append("v1", [[0.0]], [14.0])
+        return await append(writer, "v1", [[0.0]], [14.0])
 
     assert run(5, scenario) == ["v1-14.0"]
 
@@ -114,12 +127,12 @@ def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_WAITING", 3)
 
     async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
-        tasks = [asyncio.create_task(writer.append("v1", [[0.0]], [0.0]))]
+        tasks = [asyncio.create_task(append(writer, "v1", [[0.0]], [0.0]))]
         await asyncio.sleep(0.05)  # the thread holds it; the queue is empty
-        tasks += [asyncio.create_task(writer.append("v1", [[1.0]], [1.0])) for _ in range(3)]
+        tasks += [asyncio.create_task(append(writer, "v1", [[1.0]], [1.0])) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(LogUnavailable, match="cannot keep up"):
-            await writer.append("v1", [[2.0]], [2.0])
+            await append(writer, "v1", [[2.0]], [2.0])
         log.go.set()
         return await asyncio.gather(*tasks)
 
@@ -128,14 +141,14 @@ def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_gave_up_is_not_written_any_more() -> None:
     async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
-        first = asyncio.create_task(writer.append("v1", [[0.0]], [0.0]))
+        first = asyncio.create_task(append(writer, "v1", [[0.0]], [0.0]))
         await asyncio.sleep(0.02)
         with pytest.raises(LogUnavailable, match=r"within 0\.2 s"):
-            await writer.append("v1", [[1.0]], [1.0])
+            await append(writer, "v1", [[1.0]], [1.0])
         with pytest.raises(LogUnavailable):
             await first
         log.go.set()
-        await writer.append("v1", [[2.0]], [2.0])
+        await append(writer, "v1", [[2.0]], [2.0])
         return log.calls
 
     assert run(0.2, scenario) == [[("v1", [0.0])], [("v1", [2.0])]]
@@ -143,7 +156,7 @@ def test_who_gave_up_is_not_written_any_more() -> None:
 
 def test_closing_writes_what_waits() -> None:
     async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
-        tasks = [asyncio.create_task(writer.append("v1", [[0.0]], [float(n)])) for n in range(20)]
+        tasks = [asyncio.create_task(append(writer, "v1", [[0.0]], [float(n)])) for n in range(20)]
         await asyncio.sleep(0.02)
         log.go.set()
         await asyncio.to_thread(writer.close)
@@ -160,11 +173,11 @@ def test_rows_of_who_gave_up_take_no_memory_while_the_log_is_frozen() -> None:
         """Return a look at rows that nobody here holds."""
         rows = Rows([[1.0]])
         with pytest.raises(LogUnavailable, match="did not answer"):
-            await writer.append("v1", rows, [1.0])
+            await append(writer, "v1", rows, [1.0])
         return weakref.ref(rows)
 
     async def scenario(log: SlowLog, writer: GroupWriter) -> Any:
-        first = asyncio.create_task(writer.append("v1", [[0.0]], [0.0]))
+        first = asyncio.create_task(append(writer, "v1", [[0.0]], [0.0]))
         await asyncio.sleep(0.05)
         # Each in a task of its own, as requests are: a task keeps how it was last cancelled.
         seen = [await asyncio.create_task(given_up(writer)) for _ in range(3)]
@@ -173,7 +186,7 @@ def test_rows_of_who_gave_up_take_no_memory_while_the_log_is_frozen() -> None:
         with pytest.raises(LogUnavailable):
             await first
         log.go.set()
-        return alive, await writer.append("v1", [[2.0]], [2.0]), log.calls
+        return alive, await append(writer, "v1", [[2.0]], [2.0]), log.calls
 
     alive, ids, calls = run(0.1, scenario)
     assert alive == [None] * 3

@@ -74,9 +74,9 @@ class Case:
         """Return the time of a row, in seconds."""
         begun = time.perf_counter()
         for body in self.bodies:
-            row = self.read(body)
-            assert row is not None
-            self.model.score_few([row])
+            read = self.read(body)
+            assert read is not None
+            self.model.score_few([read[0]])
         return (time.perf_counter() - begun) / len(self.bodies)
 
 

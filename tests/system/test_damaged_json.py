@@ -123,7 +123,7 @@ def use(registry: ModelRegistry, settings: Settings) -> None:
         served = load_served(registry, "v2")
         [price], [spread] = served.model.scored_few([row])
         served.answer(price, spread, "id")
-        served.batch_answer([price], [spread], ["id"])
+        served.answers([price], [spread], ["id"])
         assert price == load_served(registry, "v1").model.score_few([row])[0]
 
     acts = (

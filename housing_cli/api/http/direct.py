@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from housing_cli.api.gatherer import UNMARKED, Mark
 from housing_cli.api.http import bodies
 
 if TYPE_CHECKING:
@@ -29,22 +30,31 @@ JSON_TYPES = frozenset(
 _WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 _JSON = (b"content-type", b"application/json")
 
-Answer = Callable[[bytes], Awaitable[bytes | None]]
-"""Makes the body of an answer out of that of a request; `None` for one that it cannot read."""
+Answer = Callable[[bytes, bytes | None], Awaitable[bytes | None]]
+"""Makes the body of an answer out of that of a request; `None` for one that it cannot read.
+
+Beside the body it takes what the header `ROUTE` says, `None` without it.
+"""
+ROUTE: Final = b"x-housing-route"
+"""Requests with the same value are answered by the same arm while a canary is tried."""
 
 
 def answers(predictor: Predictor, readers: bodies.Bodies) -> dict[str, Answer]:
     """Return what answers the bodies that are posted to each path; rows are those of `readers`."""
     encode = msgspec.json.encode
 
-    async def predict(body: bytes) -> bytes | None:
-        row = readers.row(body)
-        return None if row is None else encode(await predictor.predict(row))
+    async def predict(body: bytes, route: bytes | None) -> bytes | None:
+        read = readers.row(body)
+        if read is None:
+            return None
+        row, house = read
+        mark = UNMARKED if route is None and house is None else Mark(route, house)
+        return encode(await predictor.predict(row, mark))
 
-    async def predict_batch(body: bytes) -> bytes | None:
-        return await predictor.predict_batch(lambda: readers.batch(body))
+    async def predict_batch(body: bytes, route: bytes | None) -> bytes | None:
+        return await predictor.predict_batch(lambda: readers.batch(body), route)
 
-    async def feedback(body: bytes) -> bytes | None:
+    async def feedback(body: bytes, _: bytes | None) -> bytes | None:
         read = bodies.feedback(body)
         return None if read is None else encode(await label(predictor, read.id, read.real_price))
 
@@ -54,7 +64,7 @@ def answers(predictor: Predictor, readers: bodies.Bodies) -> dict[str, Answer]:
 def explains(explanations: Explanations, readers: bodies.Bodies) -> dict[str, Answer]:
     """Return what answers `/explain`; readers: that tell nobody of unknown words."""
 
-    async def explain(body: bytes) -> bytes | None:
+    async def explain(body: bytes, _: bytes | None) -> bytes | None:
         read = readers.valued(body)
         return None if read is None else await explanations.explain(*read)
 
@@ -113,7 +123,7 @@ class Direct:
             if b"accept-language" in headers and scope["housing.path"] == "/feedback":
                 plain = False
             if plain:
-                answer = await self._answers[scope["housing.path"]](posted)
+                answer = await self._answers[scope["housing.path"]](posted, headers.get(ROUTE))
         if answer is None:
             await self._app(scope, receive, send)
             return

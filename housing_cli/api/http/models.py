@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from housing_cli.api.http.bodies import bounds
+from housing_cli.api.http.bodies import HOUSE, MOST_CHARACTERS, bounds, house_name
 from housing_cli.data.kinds import Boolean, Category, Date, Kind, coder
 from housing_cli.prediction_log import HIGHEST_PRICE
 
@@ -198,8 +198,28 @@ def row_model(
         number = Annotated[float, Strict(), AllowInfNan(False), Field(ge=low, le=high)]
         # Columns of other tables may be no Python identifiers: they are aliases of f0, f1, ...
         fields[f"f{position}"] = (number | None, Field(alias=name))
+    if HOUSE not in schema.features:
+        fields[HOUSE] = (_HOUSE | None, Field(default=None, description=_WHICH))
     config = ConfigDict(extra="forbid", title="Features", json_schema_extra=_shown(example))
     return create_model("Features", __config__=config, **fields)
+
+
+_WHICH = (
+    "Which house it is, in your words: the same house has the same arm of a canary, and its name "
+    "is recorded beside the prediction."
+)
+
+
+def _named(value: str | int) -> str | int:
+    house_name(value)
+    return value
+
+
+_HOUSE = Annotated[
+    Annotated[str, Strict(), Field(min_length=1, max_length=MOST_CHARACTERS)]
+    | Annotated[int, Strict(), Field(ge=-(2**63), le=2**63 - 1)],
+    AfterValidator(_named),
+]
 
 
 def _shown(example: Mapping[str, Any] | None) -> JsonDict | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
+from housing_cli.api.gatherer import Mark
 from housing_cli.api.http.direct import label
 from housing_cli.api.http.errors import json_response
 from housing_cli.api.http.models import (
@@ -30,12 +31,23 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from housing_cli.api.explaining import Explanations
-    from housing_cli.api.http.bodies import Bodies, Row
-    from housing_cli.api.predictor import Predictor
+    from housing_cli.api.http.bodies import Bodies
+    from housing_cli.api.predictor import Asked, Predictor
     from housing_cli.config.settings import Api
 
+Route = Annotated[
+    str | None,
+    Header(
+        description="Requests with the same value are answered by the same arm while a canary is "
+        "tried; without it the same `house_id` is, or the same row.",
+    ),
+]
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FEEDBACK_OPERATION = "feedback_feedback_post"
+
+
+def _bytes(header: str | None) -> bytes | None:
+    return None if header is None else header.encode("latin-1", "replace")
 
 
 def _failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -76,16 +88,20 @@ def writing_routes(
     """
     router = APIRouter(tags=["predictions"], dependencies=list(dependencies))
 
-    def numbers(row: Any) -> Row:
-        return readers.numbers(list(row.__dict__.values()))
-
-    async def predict(body: Any) -> Response:
+    async def predict(body: Any, x_housing_route: Route = None) -> Response:
         """Predict the price of one row and record it. `null` means that a feature is missing."""
-        return json_response(await predictor.predict(numbers(body)))
+        values, house = readers.parted(list(body.__dict__.values()))
+        mark = Mark(_bytes(x_housing_route), house)
+        return json_response(await predictor.predict(readers.numbers(values), mark))
 
-    async def predict_batch(body: Any) -> Response:
+    async def predict_batch(body: Any, x_housing_route: Route = None) -> Response:
         """Predict many rows; all of them are recorded, or none."""
-        answer = await predictor.predict_batch(lambda: list(map(numbers, body.rows)))
+
+        def read() -> Asked:
+            rows, houses = readers.parted_rows([list(row.__dict__.values()) for row in body.rows])
+            return list(map(readers.numbers, rows)), houses
+
+        answer = await predictor.predict_batch(read, _bytes(x_housing_route))
         return Response(answer, media_type="application/json")
 
     async def feedback(
@@ -133,7 +149,7 @@ def explaining_routes(
 
     async def explain(body: Any) -> Response:
         """Say why a row has its price. Nothing is recorded: this is no prediction."""
-        values = list(body.__dict__.values())
+        values, _ = readers.parted(list(body.__dict__.values()))
         answer = await explanations.explain(readers.numbers(values), values)
         return Response(answer, media_type="application/json")
 
@@ -173,7 +189,7 @@ def operations_router(predictor: Predictor) -> APIRouter:
     @router.get("/version", responses=_failures(503))
     async def version() -> dict[str, Any]:
         """Describe the served version: number, tag, created, metrics, hashes, git commit."""
-        served = predictor.current()
+        served = predictor.shown()
         metadata = served.version.metadata
         return {
             "version": served.name,
@@ -190,6 +206,7 @@ def operations_router(predictor: Predictor) -> APIRouter:
             "git_commit": metadata.git.commit,
             "git_dirty": metadata.git.dirty,
             "interval_factors": None if served.intervals is None else list(served.factors),
+            **predictor.tried.told(),
         }
 
     return router

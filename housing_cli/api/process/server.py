@@ -26,6 +26,7 @@ from housing_cli.api.process import worker_metrics
 from housing_cli.api.process.draining import DRAIN_SECONDS
 from housing_cli.api.process.event_log import log_config
 from housing_cli.api.process.protocol import protocol_class
+from housing_cli.api.served import followed
 from housing_cli.config.settings import Serve
 from housing_cli.errors import HousingError, ServeError
 from housing_cli.prediction_log import open_log
@@ -87,10 +88,10 @@ def check(settings: Settings) -> ApiKeys:
     schema = settings.schema()
     reader = open_reader(settings)
     try:
-        schema = reader.get(settings.serve.version).metadata.schema
+        schema = reader.get(followed(settings)).metadata.schema
     except HousingError:
         # Production may come later, or be mended; any other name that is none is a typing error.
-        if settings.serve.version != Serve().version:
+        if followed(settings) != Serve().version:
             raise
     log = open_log(settings.log.url, schema, fsync=settings.log.fsync)
     try:

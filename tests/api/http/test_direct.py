@@ -60,8 +60,8 @@ def test_only_what_was_read_in_the_usual_type_and_is_understood_is_answered_here
     async def routes(*_: Any) -> None:
         passed.append(True)
 
-    async def upper(body: bytes) -> bytes | None:
-        return body.upper() if body.isalpha() else None
+    async def upper(body: bytes, route: bytes | None) -> bytes | None:
+        return body.upper() + (route or b"") if body.isalpha() else None
 
     passed: list[bool] = []
     answers: dict[str, Any] = {}
@@ -82,6 +82,8 @@ def test_only_what_was_read_in_the_usual_type_and_is_understood_is_answered_here
     assert (b"content-length", b"3") in start["headers"]
     assert ask(b"1", usual) == ask(b"abc", twice) == ask(b"abc", []) == ask(None, usual) == []
     assert passed == [True] * 4
+    _, routed = ask(b"abc", [*usual, (b"x-housing-route", b"me")])
+    assert routed["body"] == b"ABCme"
 
 
 SPANISH, ENGLISH = "Valor real actualizado correctamente", "Real price updated"

@@ -28,7 +28,7 @@ def test_openapi_names_every_route(client: TestClient) -> None:
 
 def test_openapi_describes_the_served_features(client: TestClient) -> None:
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    assert list(schemas["Features"]["properties"]) == list(FEATURES)
+    assert list(schemas["Features"]["properties"]) == [*FEATURES, "house_id"]
     assert schemas["Features"]["required"] == list(FEATURES)
     assert schemas["Features"]["additionalProperties"] is False
     assert schemas["Batch"]["properties"]["rows"]["maxItems"] == 10_000

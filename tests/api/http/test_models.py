@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from housing_cli.api.http.bodies import Bodies
 from housing_cli.api.http.models import FeedbackRequest, batch_model, row_model
 from housing_cli.data.schema import FeatureSchema
 
-ROW = row_model(FeatureSchema(("Med Inc", "class"), "y", {"class": (0.0, 9.0)}))
+SCHEMA = FeatureSchema(("Med Inc", "class"), "y", {"class": (0.0, 9.0)})
+ROW = row_model(SCHEMA)
 GOOD = {"Med Inc": 1.5, "class": 9}
 
 
@@ -23,9 +26,31 @@ def refused(model: type[BaseModel], body: Any) -> list[str]:
 
 def test_a_row_is_made_of_the_schemas_own_names() -> None:
     read = ROW.model_validate({"class": None, "Med Inc": 2})
-    assert list(read.__dict__.values()) == [2.0, None]
+    assert list(read.__dict__.values()) == [2.0, None, None]
     described = ROW.model_json_schema()
-    assert list(described["properties"]) == described["required"] == ["Med Inc", "class"]
+    assert list(described["properties"]) == ["Med Inc", "class", "house_id"]
+    assert described["required"] == ["Med Inc", "class"]
+
+
+@pytest.mark.parametrize("house", ["Calle Mayor, 3", "x" * 64, 7, -(2**63), 0])
+def test_a_row_may_say_which_house_it_is(house: str | int) -> None:
+    read = ROW.model_validate({"class": 1, "Med Inc": 2, "house_id": house})
+    assert list(read.__dict__.values())[-1] == house
+
+
+@pytest.mark.parametrize("house", ["", "x" * 65, "a\nb", 1.5, True, [], 2**63, "\ud800"])
+def test_what_is_no_name_of_a_house_is_refused(house: object) -> None:
+    with pytest.raises(ValidationError):
+        ROW.model_validate({"class": 1, "Med Inc": 2, "house_id": house})
+    body = json.dumps({"class": 1, "Med Inc": 2, "house_id": house}).encode()
+    assert Bodies(SCHEMA).row(body) is None
+
+
+def test_a_feature_of_that_name_is_a_feature() -> None:
+    schema = FeatureSchema(("house_id", "b"), "y")
+    assert list(row_model(schema).model_json_schema()["properties"]) == ["house_id", "b"]
+    assert Bodies(schema).row(b'{"house_id": 3, "b": 4}') == ((3.0, 4.0), None)
+    assert Bodies(schema).row(b'{"house_id": "x", "b": 4}') is None
 
 
 @pytest.mark.parametrize(
