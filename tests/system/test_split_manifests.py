@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from housing_cli.config import Settings
+from housing_cli.config import Settings, load_settings
 from housing_cli.loop.route import PORT, backends
 from tests.system.kustomize import KUBERNETES, built, kustomize, validated
 
@@ -99,6 +99,20 @@ def test_the_two_differ_in_what_they_serve_and_in_nothing_else(
     assert deployments["housing"] == deployments["housing-canary"]
     (settings,) = named(outside, "ConfigMap").values()
     assert settings["data"]["HOUSING_SERVE_SPLIT"] == "false"
+
+
+@pytest.mark.parametrize("component", ["split-inside", "split-outside"])
+def test_settings_are_settings(component: str, tmp_path: Path) -> None:
+    items = built(component, tmp_path)
+    (shared,) = named(items, "ConfigMap").values()
+    served = []
+    for deployment in named(items, "Deployment").values():
+        (api,) = deployment["spec"]["template"]["spec"]["containers"]
+        own = {one["name"]: one["value"] for one in api.get("env", [])}
+        settings = load_settings(None, environ=shared["data"] | own)
+        served.append((settings.serve.version, settings.serve.split))
+    inside = component == "split-inside"
+    assert served == ([("production", True)] if inside else [(v, False) for v in ARMS.values()])
 
 
 def test_both_are_scaled_and_an_eviction_leaves_one(outside: list[dict[str, Any]]) -> None:
