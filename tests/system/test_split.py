@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from scipy import stats
 
@@ -42,6 +45,13 @@ class Split:
         if "--route" in words:
             self.envoy.follow(self.kubectl.route)
         return done
+
+
+def moved_at(split: Split) -> float:
+    """Return when the last event of the history was, as `time.monotonic` counts."""
+    last = json.loads((split.cwd / "artifacts/history.jsonl").read_text().splitlines()[-1])
+    when = datetime.fromisoformat(last["when"]).timestamp()
+    return time.monotonic() - (time.time() - when)
 
 
 def prepared(tmp_path: Path, two_versions: Path) -> tuple[Path, Kubectl]:
@@ -93,6 +103,11 @@ def arms(answers: list[Answer]) -> dict[str | None, str | None]:
     return versions
 
 
+def all_of(answers: list[Answer], version: str) -> bool:
+    """Return whether there are 50 answers, all of them of one version."""
+    return [answer.version for answer in answers] == [version] * 50
+
+
 def in_its_interval(count: int, asked: int, share: float) -> bool:
     """Return whether so many of the requests are a share, at a confidence of 99.9 %."""
     low, high = stats.binom.interval(0.999, asked, share)
@@ -110,10 +125,20 @@ def the_share_is_sticky_and_grows(split: Split, *route: str) -> None:
     again = arms(send(split.envoy.port, keys[:1000]))
     assert again == {key: first[key] for key in keys[:1000]}
     split.promote("--weight", "60", *route)
-    time.sleep(SECONDS)
+    if not route:
+        wait_for_weight(split, 60.0)
     more = arms(send(split.envoy.port, keys[:2000]))
     assert in_its_interval(Counter(more.values())["v2"], 2000, 0.6)
     assert {key for key in more if first[key] == "v2"} <= {k for k in more if more[k] == "v2"}
+
+
+def wait_for_weight(split: Split, weight: float) -> None:
+    """Wait until the server behind the proxy, which splits, knows the weight."""
+    until = time.monotonic() + 10
+    with httpx.Client(base_url=f"http://127.0.0.1:{split.envoy.port}", timeout=10) as client:
+        while client.get("/version").json()["canary"]["weight"] != weight:
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 def wait_for_canary(split: Split) -> None:
@@ -131,7 +156,7 @@ def no_failure_and_an_abort_in_time(split: Split, *route: str) -> None:
             split.promote("v2", "--to", "canary", "--weight", weight, *route)
             stream.until(lambda seen: any(a.version == "v2" for a in seen), time.monotonic(), 10)
         split.promote("--abort", "--reason", "slow", *route)
-        aborted = time.monotonic()
+        aborted = moved_at(split)
         time.sleep(SECONDS + 2)
         late = [a for a in stream.answers if a.version == "v2" and a.when > aborted]
         assert max([a.when - aborted for a in late], default=0.0) <= SECONDS
@@ -139,8 +164,7 @@ def no_failure_and_an_abort_in_time(split: Split, *route: str) -> None:
         split.promote("v2", "--to", "canary", "--weight", "50", *route)
         stream.until(lambda seen: any(a.version == "v2" for a in seen), time.monotonic(), 10)
         split.promote("canary", "--force", *route)
-        time.sleep(SECONDS)
-        done = time.monotonic()
+        done = stream.until(lambda seen: all_of(seen[-50:], "v2"), time.monotonic(), 10)
         time.sleep(1)
     after = {answer.version for answer in stream.answers if answer.when > done}
     assert after == {"v2"}
@@ -171,7 +195,7 @@ def test_outside_an_abort_needs_no_route(outside: Split) -> None:
     keys = [f"house-{number}" for number in range(300)]
     with streaming(outside.envoy.port, keys) as stream:
         outside.promote("--abort", "--reason", "slow")
-        aborted = time.monotonic()
+        aborted = moved_at(outside)
         time.sleep(SECONDS + 1)
     assert outside.kubectl.weights == [4000, 6000]
     late = [a.when - aborted for a in stream.answers if a.version == "v2"]
