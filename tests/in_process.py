@@ -94,6 +94,27 @@ class Loop:
         self.label(ids, rows["MEDV"].to_numpy() * factor)
         return ids
 
+    def canaried(
+        self, rows: pd.DataFrame, *, share: float = 0.5, failed: int = 0, factor: float = 1.0
+    ) -> list[str]:
+        """Do what `live` does with a canary on, which answers the first `share` of the rows.
+
+        It fails on the first `failed` of them: production answers those. Returns its ids.
+        """
+        n = round(len(rows) * share)
+        own = self.predict(rows[failed:n], "canary") if n > failed else []
+        missed = self.predict(rows[:failed])
+        others = self.predict(rows[n:]) if n < len(rows) else []
+        log = open_log(self.settings().log.url, self.settings().schema())
+        try:
+            log.append_served([Served(one, arm="canary") for one in (*missed, *own)])
+        finally:
+            log.close()
+        real = rows["MEDV"].to_numpy() * factor
+        for ids, part in ((missed, real[:failed]), (own, real[failed:n]), (others, real[n:])):
+            self.label(ids, part)
+        return [*missed, *own]
+
     def evaluate(self, ref: str = "production", **options: object) -> Evaluation:
         """Judge a version."""
         return evaluate(self.settings(**options), ref)

@@ -77,6 +77,9 @@ Replay = Annotated[
 Shadow = Annotated[
     bool, typer.Option("--shadow", help="Judge the shadow against production; never exits 2.")
 ]
+Canary = Annotated[
+    bool, typer.Option("--canary", help="Judge the canary: errors, latency, prices, quality.")
+]
 
 
 def command(
@@ -94,6 +97,7 @@ def command(
     prometheus: Prometheus = None,
     replay: Replay = False,
     shadow: Shadow = False,
+    canary: Canary = False,
     sets: Sets = None,
     config: Config = None,
     as_json: Json = False,
@@ -107,11 +111,17 @@ def command(
         "evaluate.confidence": confidence,
         "evaluate.false_alarms_per_year": budget,
     }
-    if shadow:
-        others = {"threshold": threshold, "window": window, "budget": budget, "version": version,
-                  "drift": drift or None, "power": power or None, "report": report,
-                  "prometheus": prometheus, "replay": replay or None}  # fmt: skip
-        refuse_beside([name for name, given in others.items() if given is not None], "shadow")
+    if shadow or canary:
+        others = {"budget": budget, "version": version, "drift": drift or None,
+                  "power": power or None, "report": report, "prometheus": prometheus,
+                  "replay": replay or None}  # fmt: skip
+        others |= (
+            {"threshold": threshold, "window": window, "canary": canary or None}
+            if shadow
+            else {"confidence": confidence}
+        )
+        name = "shadow" if shadow else "canary"
+        refuse_beside([other for other, given in others.items() if given is not None], name)
     if replay:
         others = {"threshold": threshold, "budget": budget, "drift": drift or None,
                   "power": power or None, "report": report, "prometheus": prometheus}  # fmt: skip
@@ -126,6 +136,8 @@ def command(
             return _replayed(settings, asked)
         if shadow:
             return _shadowed(settings, asked)
+        if canary:
+            return _canaried(settings, asked)
         return _judged(settings, load_settings(config, {}, sets or ()), asked)
 
     if prometheus is None:
@@ -174,6 +186,13 @@ def _shadowed(settings: Settings, asked: _Asked) -> Result:
     from housing_cli.show.shadow import shadow_result
 
     return shadow_result(judge_shadow(settings), strict=asked.strict, carried=asked.carried)
+
+
+def _canaried(settings: Settings, asked: _Asked) -> Result:
+    from housing_cli.loop.canary import judge_canary
+    from housing_cli.show.canary import canary_result
+
+    return canary_result(judge_canary(settings), strict=asked.strict, carried=asked.carried)
 
 
 def refuse_beside(others: Sequence[str], asked: str) -> None:

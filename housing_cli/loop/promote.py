@@ -14,6 +14,7 @@ from housing_cli.errors import (
     VersionNotFound,
 )
 from housing_cli.judging.reference import baseline_value
+from housing_cli.loop import canary
 from housing_cli.loop.promotion import Promotion, gone, stands, told
 from housing_cli.loop.shadow import evidence_of
 from housing_cli.loop.trials import begin
@@ -55,6 +56,7 @@ def promote(
         try:
             evidence = _evidence(settings, registry, version, str(replaced))
             evidence |= evidence_of(settings, registry, version)
+            evidence |= canary.evidence_of(settings, registry, version)
         except VersionCorrupt as error:  # a broken champion must not stay for ever
             if not force:
                 error.hint = (
@@ -123,8 +125,9 @@ def rollback(settings: Settings, *, reason: str = "") -> Promotion:
 
 def _where(evidence: Mapping[str, object], version: Version, replaced: str) -> str:
     """Return the command that says more of a refusal."""
-    if "shadow" in evidence:
-        return "housing evaluate --shadow"
+    for trial in ("canary", "shadow"):
+        if trial in evidence:
+            return f"housing evaluate --{trial}"
     return f"housing registry diff {replaced} {version.name}"
 
 
