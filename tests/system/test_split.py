@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from random import Random
+from uuid import UUID
 
 import httpx
 import pytest
@@ -116,7 +118,8 @@ def in_its_interval(count: int, asked: int, share: float) -> bool:
 
 def the_share_is_sticky_and_grows(split: Split, *route: str) -> None:
     """30 % of 10,000 houses are 30 %, the same ones again, and still so when there are 60 %."""
-    keys = [f"house-{number}" for number in range(ASKED)]
+    random = Random(1)
+    keys = [str(UUID(int=random.getrandbits(128))) for _ in range(ASKED)]
     split.promote("v2", "--to", "canary", "--weight", "30", *route)
     wait_for_canary(split)
     first = arms(send(split.envoy.port, keys))
