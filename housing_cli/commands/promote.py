@@ -54,6 +54,10 @@ def command(
         bool, typer.Option("--force", help="Promote even what is worse; recorded.")
     ] = False,
     reason: Reason = "",
+    approved_by: Annotated[
+        str | None,
+        typer.Option("--approved-by", metavar="NAME", help="Who approves it as production."),
+    ] = None,
     route: Annotated[
         str | None,
         typer.Option(
@@ -68,9 +72,12 @@ def command(
 ) -> Result:
     """Verify a version, compare it with what it replaces, and point an alias at it."""
     require_ref(ref, to, rollback=rollback, abort=abort, weight=weight, route=route)
+    if approved_by is not None:
+        require_name(approved_by, ref, to)
     from housing_cli.config import load_settings
     from housing_cli.loop import promote as action
     from housing_cli.loop import trials
+    from housing_cli.show.approval import approver
     from housing_cli.show.promote import aborted, promoted
 
     settings = load_settings(config, {}, sets or ())
@@ -84,9 +91,12 @@ def command(
         if ref is not None:
             alias = to or "production"
             return promoted(
-                action.promote(settings, ref, to=alias, weight=weight, force=force, reason=reason),
+                action.promote(
+                    settings, ref, to=alias, weight=weight, force=force, reason=reason,
+                    approve=approver(settings, approved_by),
+                ),
                 asked,
-            )
+            )  # fmt: skip
         if weight is not None:
             return promoted(trials.reweigh(settings, weight, reason=reason), asked)
         return None
@@ -170,6 +180,18 @@ def require_ref(
         _require_canary(ref, to, weight, beside=asked[0] if rollback or abort else "")
     elif not asked and (to is not None or route is None):
         raise UsageError("name a version, or use `--rollback`", "for example `housing promote v3`")
+
+
+def require_name(name: str, ref: str | None, to: str | None) -> None:
+    """Raise `UsageError` where somebody approves what needs no approval, or has no name."""
+    if ref is None or to not in {None, "production"}:
+        raise UsageError(
+            "`--approved-by` is of a version that becomes production",
+            "for example `housing promote v3 --approved-by NAME`; going back, giving up and "
+            "trying need no approval",
+        )
+    if not name.strip():
+        raise UsageError("`--approved-by` names nobody", "give the name of who approves it")
 
 
 def _require_canary(ref: str | None, to: str | None, weight: float, *, beside: str) -> None:

@@ -127,6 +127,12 @@ class Retrain(Struct, frozen=True, forbid_unknown_fields=True):
     max_rows: Positive = 1_000_000
 
 
+class Promote(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may make a version production."""
+
+    require_approval: bool = False
+
+
 class Registry(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the versions live."""
 
@@ -223,6 +229,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     retrain: Retrain = Retrain()
+    promote: Promote = Promote()
     registry: Registry = Registry()
     log: Log = Log()
     serve: Serve = Serve()

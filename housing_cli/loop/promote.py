@@ -15,6 +15,7 @@ from housing_cli.errors import (
 )
 from housing_cli.judging.reference import baseline_value
 from housing_cli.loop import canary
+from housing_cli.loop.approval import Approve, Asked, approved
 from housing_cli.loop.promotion import Promotion, gone, stands, told
 from housing_cli.loop.shadow import evidence_of
 from housing_cli.loop.trials import begin
@@ -33,10 +34,12 @@ def promote(
     weight: float | None = None,
     force: bool = False,
     reason: str = "",
+    approve: Approve | None = None,
 ) -> Promotion:
     """Point alias `to` at the version that REF names.
 
-    weight: percent of the rows that a canary answers; by default what it has, or `WEIGHT`. Raises
+    weight: percent of the rows that a canary answers; by default what it has, or `WEIGHT`. approve:
+    asks who approves a version of production, on the evidence that is found. Raises
     `VersionCorrupt` where files or golden rows do not match, and `GateRefused` where the
     version is worse than what it replaces, unless forced.
     """
@@ -71,7 +74,10 @@ def promote(
                 f"see `{_where(evidence, version, str(replaced))}`, or use `--force --reason TEXT`",
                 evidence,
             )
-    tried = told(registry, version) if to == PRODUCTION else {}
+    tried: dict[str, object] = {}
+    if to == PRODUCTION:
+        tried = told(registry, version)
+        tried |= approved(settings, Asked(version, replaced, evidence | tried), approve)
     before = registry.aliases()
     event = registry.point(
         to,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,16 +20,21 @@ from housing_cli.judging.reference import load_reference
 from housing_cli.learning.fitting import Progress, measure, silent
 from housing_cli.learning.tuning import inherited
 from housing_cli.loop.all_rows import scatter_in, stock_in
+from housing_cli.loop.approval import refuse_unattended
+from housing_cli.loop.candidate import put_forward, refuse_given_up
 from housing_cli.loop.challenger import Material, assemble, contest, gather
 from housing_cli.loop.evaluate import evaluate
 from housing_cli.loop.evaluation import Evaluation
 from housing_cli.loop.feedback import read_feedback
 from housing_cli.loop.own_table import Base, base_table
 from housing_cli.loop.promote import refusal
+from housing_cli.loop.promotion import Promotion
 from housing_cli.loop.train import TrainingRows, build_version, data_info
+from housing_cli.loop.trials import begin
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import DataInfo, ModelRegistry, Version, open_registry
 from housing_cli.registry.audit import verify_metadata, verify_move
+from housing_cli.registry.names import CANDIDATE
 from housing_cli.registry.store import PRODUCTION, check_tag
 
 
@@ -38,7 +43,7 @@ class Retrained:
     """The challenger, how it compares, and whether it is production now.
 
     reused: the challenger was there already, made of the same labels. base: the table that it
-    learned from.
+    learned from. moved: the alias of what is tried or waits, where it was put there.
     """
 
     version: Version
@@ -47,6 +52,7 @@ class Retrained:
     promoted: bool
     reused: bool = False
     base: Base | None = None
+    moved: Promotion | None = None
 
     @property
     def comparison(self) -> Mapping[str, Any]:
@@ -76,6 +82,7 @@ def retrain(
     *,
     tag: str | None = None,
     promote: bool = False,
+    to: str | None = None,
     force: bool = False,
     named: bool = False,
     progress: Progress = silent,
@@ -84,13 +91,16 @@ def retrain(
 
     A tuned champion hands its parameters down (`tuning.inherited`); retraining itself never tunes.
     The challenger is registered whether or not it wins, so that it can be inspected. named: the
-    table may be another one than the champion's (`own_table`). Raises `GateRefused` where it does
+    table may be another one than the champion's (`own_table`). promote: make it production; to: put
+    it there instead, `candidate`, `shadow` or `canary`. Raises `GateRefused` where it does
     not win, or learned nothing new, and is not forced.
     """
     if tag is not None:
         check_tag(tag)
+    if promote:
+        refuse_unattended(settings, "housing retrain --to candidate")
     registry = open_registry(settings)
-    registry.check_signing(moves=bool(promote))
+    registry.check_signing(moves=promote or to is not None)
     settings, champion, tuning = champion_of(settings, registry)
     compiled = load_verified(registry, champion)
     found = base_table(settings, champion, named=named)
@@ -133,7 +143,7 @@ def retrain(
     _require_win(registry, done, force)
     if promote:
         _promote(registry, done, force)
-    return done
+    return done if to is None or promote else replace(done, moved=_try(registry, done, to, force))
 
 
 def champion_of(
@@ -204,6 +214,19 @@ def _promote(registry: ModelRegistry, done: Retrained, force: bool) -> None:
         evidence={**done.evidence, "forced": force and not wins},
         expected=done.champion.name,
     )
+
+
+def _try(registry: ModelRegistry, done: Retrained, to: str, force: bool) -> Promotion:
+    """Put the challenger where it waits, or is tried."""
+    wins = done.comparison["wins"]
+    why = "retrain" if wins else "retrain, forced"
+    if to != CANDIDATE:
+        verify_metadata(registry, done.version)
+        return begin(registry, done.version, to, weight=None, reason=why)
+    if done.reused:
+        refuse_given_up(registry, done.version)
+    evidence = {**done.evidence, "forced": force and not wins}
+    return put_forward(registry, done.version, why=why, evidence=evidence)
 
 
 def _require_win(registry: ModelRegistry, done: Retrained, force: bool) -> None:

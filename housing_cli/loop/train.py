@@ -32,6 +32,7 @@ from housing_cli.learning.fitting import OutOfFold, Progress, fit, measure, one_
 from housing_cli.learning.pipeline import know_names, learned_by, named
 from housing_cli.learning.spread import Spread, fit_spread
 from housing_cli.learning.tuning import StopKey, Tuned, no_stop_key, tune
+from housing_cli.loop.approval import add_version, refuse_unattended
 from housing_cli.loop.promote import refusal
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.model.intervals import IntervalModel
@@ -63,6 +64,7 @@ class Trained:
     """A new version, and what was noticed on the way.
 
     refused: why `promote` would not make it production. unsigned: because nobody signed it here.
+    waits: it is the candidate for a first production.
     """
 
     version: Version
@@ -72,6 +74,7 @@ class Trained:
     refused: str = ""
     unsigned: bool = False
     reading: Reading = field(default_factory=Reading)
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,8 @@ def train(
     """
     if tag is not None:
         check_tag(tag)
+    if promote:
+        refuse_unattended(settings, "housing train --no-promote")
     registry = open_registry(settings)
     registry.check_signing(moves=bool(promote))
     data = settings.data
@@ -121,7 +126,7 @@ def train(
     metadata, files, difference = build_version(
         settings, rows, tag=tag, progress=progress, tuned=tuned
     )
-    version = registry.add(metadata, files, promote=promote, why="train")
+    version, waits = add_version(settings, registry, metadata, files, promote=promote)
     production = registry.aliases().get("production") == version.name
     return Trained(
         version,
@@ -131,6 +136,7 @@ def train(
         refused="" if production else refusal(settings, version),
         unsigned=registry.trust is not None and registry.signer is None,
         reading=table.reading,
+        waits=waits,
     )
 
 

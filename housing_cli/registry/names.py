@@ -18,6 +18,9 @@ CANDIDATE = "candidate"
 PASSING = (SHADOW, CANARY, CANDIDATE)
 """Aliases that end: by promotion of what they name, or by being aborted."""
 
+APPROVED_BY = "approved_by"
+"""The key of an event's evidence that holds who approved it."""
+
 MODEL_FILE = "model.onnx"
 """What is served."""
 PIPELINE_FILE = "model.joblib"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from housing_cli.loop.promotion import Promotion
     from housing_cli.registry import Event
 
-_NEXT = {SHADOW: "evaluate --shadow", CANARY: "evaluate --canary"}
+NEXT = {SHADOW: "evaluate --shadow", CANARY: "evaluate --canary"}
 
 
 def promoted(moved: Promotion, carried: str = "") -> Result:
@@ -21,9 +21,6 @@ def promoted(moved: Promotion, carried: str = "") -> Result:
     carried: options that the next command needs as well.
     """
     name = moved.version.name
-    weight = f", {moved.weight:g}% of the rows" if moved.alias == CANARY else ""
-    was = f" (was {moved.replaced})" if moved.replaced not in {None, name} else ""
-    said = f"{moved.alias} is {name}{was}" if moved.event else f"{moved.alias} is {name} already"
     ended = [f"`{alias}` ended: {name} is production" for alias in moved.ended]
     data = {
         "version": name,
@@ -40,10 +37,19 @@ def promoted(moved: Promotion, carried: str = "") -> Result:
             "ended": list(moved.ended),
             "evidence": dict(moved.event.evidence) if moved.event else {},
         },
-        show=[said + weight, *ended],
+        show=[moved_words(moved), *ended],
         notes=_notes(moved, carried),
         outputs={key: value for key, value in data.items() if key != "to"},
     )
+
+
+def moved_words(moved: Promotion) -> str:
+    """Return where an alias points, and where it pointed before."""
+    name = moved.version.name
+    weight = f", {moved.weight:g}% of the rows" if moved.alias == CANARY else ""
+    was = f" (was {moved.replaced})" if moved.replaced not in {None, name} else ""
+    already = "" if moved.event else " already"
+    return f"{moved.alias} is {name}{was}{already}{weight}"
 
 
 def aborted(event: Event) -> Result:
@@ -66,4 +72,4 @@ def aborted(event: Event) -> Result:
 def _notes(moved: Promotion, carried: str) -> list[str]:
     if moved.doubt:
         return [f"{moved.version.name}: {moved.doubt}"]
-    return [next_note(_NEXT[moved.alias] + carried)] if moved.alias in _NEXT else []
+    return [next_note(NEXT[moved.alias] + carried)] if moved.alias in NEXT else []

@@ -11,6 +11,7 @@ import msgspec
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
+from housing_cli.registry.names import APPROVED_BY
 from housing_cli.show.advice import next_note
 from housing_cli.show.result import Cell, Result, Table, describe
 from housing_cli.words import counted, short_time
@@ -117,7 +118,8 @@ def told(history: Sequence[Event], first: str = "train") -> Result:
     events = [msgspec.to_builtins(event) for event in reversed(history)]
     columns = ["when", "who", "event", "alias", "from", "to", "why"]
     rows: list[list[Cell]] = [
-        [short_time(event["when"]), *(event[column] for column in columns[1:])] for event in events
+        [short_time(event["when"]), *(event[column] for column in columns[1:-1]), _why(event)]
+        for event in events
     ]
     return Result(
         "registry history",
@@ -125,6 +127,13 @@ def told(history: Sequence[Event], first: str = "train") -> Result:
         show=[Table(columns, rows, spare=("who", "alias"))] if rows else (),
         notes=() if rows else ["nothing happened yet", next_note(first)],
     )
+
+
+def _why(event: dict[str, Any]) -> str | None:
+    """Return why something happened, and who approved it."""
+    name = event["evidence"].get(APPROVED_BY)
+    told = [event["why"], f"approved by {name}" if isinstance(name, str) else ""]
+    return "; ".join(filter(None, told)) or None
 
 
 def proved(verified: Verified, *, one: bool) -> Result:

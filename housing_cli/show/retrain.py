@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
+from housing_cli.registry.names import CANDIDATE
 from housing_cli.show.advice import command_of, next_note
+from housing_cli.show.promote import NEXT, moved_words
 from housing_cli.show.refusal import reason_lines, unlearned
 from housing_cli.show.result import Cell, Result, Table
 from housing_cli.show.tuning import tuning_notes
@@ -41,6 +43,9 @@ def result_of(done: Retrained, carried: str = "") -> Result:
         what = f"{name} beats {champion}"
     else:
         what = f"{name} is accepted by force"
+    moved = done.moved
+    if moved is not None:
+        what += f"; {moved_words(moved)}"
     columns = ["rows", "n", f"{champion} {METRICS[found['metric']].label}", name, "better on"]
     low, high = found["interval"]
     notes = _notes(done, carried)
@@ -50,6 +55,8 @@ def result_of(done: Retrained, carried: str = "") -> Result:
             "version": name,
             "champion": champion,
             "promoted": done.promoted,
+            "to": moved and moved.alias,
+            "replaced": moved and moved.replaced,
             "reused": done.reused,
             "comparison": dict(found),
             "metrics": dict(done.version.metadata.metrics),
@@ -76,6 +83,7 @@ def result_of(done: Retrained, carried: str = "") -> Result:
             "promoted": done.promoted,
             "champion": found["champion"],
             "challenger": found["challenger"],
+            "candidate": name if moved is not None and moved.alias == CANDIDATE else "",
         },
     )
 
@@ -121,6 +129,10 @@ def _notes(done: Retrained, carried: str) -> list[str]:
     notes += tuning_notes(done.version.metadata.evidence)
     if done.promoted:
         return notes
+    if done.moved is not None and done.moved.doubt:
+        return [*notes, f"{name}: {done.moved.doubt}"]
+    if done.moved is not None and done.moved.alias in NEXT:
+        return [*notes, next_note(NEXT[done.moved.alias] + carried)]
     force = "" if found["wins"] else " --force"
     return [*notes, next_note(f"promote {name}{force}{carried}")]
 

@@ -30,6 +30,8 @@ def result_of(trained: Trained, carried: str = "") -> Result:
     score = {name: metadata.metrics[name] for name in (*METRICS, "r2")}
     following = next_notes(trained, carried)
     what = "is production now" if trained.production else "is registered"
+    if trained.waits:
+        what = "is the candidate: it needs a person's approval (`promote.require_approval`)"
     measured = Table(
         ["version", "tag", "rows", *(metric.label for metric in METRICS.values()), "R2"],
         [[version.name, metadata.tag, metadata.data.rows, *score.values()]],
@@ -40,6 +42,7 @@ def result_of(trained: Trained, carried: str = "") -> Result:
             "version": version.name,
             "tag": metadata.tag,
             "production": trained.production,
+            "candidate": trained.waits,
             "metrics": dict(metadata.metrics),
             "rows": metadata.data.rows,
             "copies": metadata.data.copies,
@@ -61,7 +64,12 @@ def result_of(trained: Trained, carried: str = "") -> Result:
             *model_notes(version),
             *following,
         ],
-        outputs={"version": version.name, "production": trained.production, **score},
+        outputs={
+            "version": version.name,
+            "production": trained.production,
+            "candidate": trained.waits,
+            **score,
+        },
     )
 
 

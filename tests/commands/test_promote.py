@@ -154,3 +154,13 @@ def test_an_alias_that_moved_is_said_where_the_route_did_not(
     assert told.code == 0
     assert kubectl.weights == ([10_000, 0] if words == ("--abort",) else [8000, 2000])
     assert (artifacts / "aliases/canary").exists() == (words != ("--abort",))
+
+
+def test_who_approves_is_named_for_production_alone(housing: Housing) -> None:
+    for words in (("v1", "--to", "canary"), ("--rollback",), ("--abort",)):
+        ran = housing("promote", *words, "--approved-by", "anna")
+        assert ran.code == 64
+        assert "`--approved-by` is of a version that becomes production" in ran.stderr
+    ran = housing("promote", "v1", "--approved-by", " ")
+    assert ran.code == 64
+    assert "names nobody" in ran.stderr

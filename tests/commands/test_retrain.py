@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from housing_cli.commands.retrain import destination
 from tests.conftest import Housing
 from tests.in_process import SMALL, Loop, shuffled
 
@@ -103,3 +104,63 @@ def test_github_gets_outputs(
     written = dict(line.split("=", 1) for line in (workshop / "outputs").read_text().splitlines())
     assert (written["version"], written["promoted"]) == ("v2", "true")
     assert "| recent |" in (workshop / "summary.md").read_text()
+
+
+def test_a_winner_waits_and_is_promoted_by_name(
+    loop: Loop, housing: Housing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop.live(ROWS, 1.3)
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
+    ran = housing("retrain", "--to", "candidate", "--if-degraded", "--json", *QUICK)
+    data = ran.json["data"]
+    assert (ran.code, data["version"], data["promoted"]) == (0, "v2", False)
+    assert (data["to"], data["replaced"]) == ("candidate", None)
+    assert data["next"].startswith("housing promote v2")
+    assert "candidate=v2\n" in (tmp_path / "outputs").read_text()
+    again = housing("retrain", "--to", "candidate", *QUICK)
+    assert again.stdout.startswith("v2 beats v1; candidate is v2 already\n")
+    assert housing("promote", "candidate").code == 0
+    assert loop.registry.aliases() == {"previous": "v1", "production": "v2"}
+
+
+def test_a_candidate_can_be_thrown_away(loop: Loop, housing: Housing) -> None:
+    loop.live(ROWS, 1.3)
+    housing("retrain", "--to", "candidate", *QUICK)
+    ran = housing("promote", "--abort", "--to", "candidate", "--reason", "too dear")
+    assert ran.code == 0
+    assert "candidate ended" in ran.stdout
+    again = housing("retrain", "--to", "candidate", *QUICK)
+    assert again.code == 4
+    assert "v2 was given up" in again.stderr
+
+
+def test_where_a_winner_goes_is_said_once(housing: Housing) -> None:
+    both = housing("retrain", "--promote", "--to", "candidate")
+    assert both.code == 64
+    assert "`--promote` and `--to candidate` exclude each other" in both.stderr
+    other = housing("retrain", "--to", "mine")
+    assert other.code == 64
+    assert "not `mine`" in other.stderr
+    assert destination("production", promote=False) == (True, None)
+    assert destination("production", promote=True) == (True, None)
+    assert destination("shadow", promote=False) == (False, "shadow")
+    assert destination(None, promote=False) == (False, None)
+
+
+def test_approval_keeps_jobs_from_promoting(
+    loop: Loop, housing: Housing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop.live(ROWS, 1.3)
+    monkeypatch.setenv("HOUSING_PROMOTE_REQUIRE_APPROVAL", "true")
+    for words in (("--promote",), ("--to", "production"), ("--promote", "--if-degraded")):
+        ran = housing("retrain", *words, *QUICK)
+        assert ran.code == 4
+        assert "nothing becomes production unattended" in ran.stderr
+        assert "housing retrain --to candidate" in ran.stderr
+    assert loop.registry.names() == ["v1"]
+    assert housing("retrain", "--to", "candidate", *QUICK).code == 0
+    alone = housing("promote", "candidate")
+    assert alone.code == 4
+    assert "`housing promote v2 --approved-by NAME`" in alone.stderr
+    ran = housing("promote", "v2", "--approved-by", "anna", "--json")
+    assert ran.json["data"]["evidence"]["approved_by"] == "anna"

@@ -31,7 +31,7 @@ def retrained(overlap: dict[str, float] | None) -> Any:
     )
     return SimpleNamespace(
         version=version, champion=SimpleNamespace(name="v1"), comparison=found, left_out=0, equal=0,
-        unfit=(0, ()), promoted=True, reused=False, base=None,
+        unfit=(0, ()), promoted=True, reused=False, base=None, moved=None,
         evidence={} if overlap is None else {"overlap": overlap},
     )  # fmt: skip
 

@@ -92,7 +92,7 @@ def test_payload_and_step_outputs_name_the_version(trained: Trained) -> None:
     assert result.data["path"] == str(trained.version.directory)
     assert result.data["tuning"] is None
     assert result.outputs == {
-        "version": "v1", "production": True, "rmse": 1.0, "mae": 1.0, "r2": 0.9,
+        "version": "v1", "production": True, "candidate": False, "rmse": 1.0, "mae": 1.0, "r2": 0.9,
     }  # fmt: skip
 
 
