@@ -21,8 +21,8 @@ CORRECT = "correct it or leave it out; then `housing status --settings` shows ev
         (b"\xff\xfe", "settings file `s.toml` cannot be read: it is not UTF-8 text",
          "give a TOML file that you may read"),
         (b"seed = 1", "`s.toml`: unknown section `seed`",
-         "the sections are data, model, train, evaluate, retrain, registry, log, serve, api, "
-         "explain, route"),
+         "the sections are data, model, train, evaluate, retrain, promote, registry, log, serve, "
+         "api, explain, route"),
         (b"train = 1", "`s.toml`: `train` is a section, not a value",
          "write its keys under `[train]`"),
         (b"[train]\nsede = 1", "`s.toml`: unknown key `train.sede`", "did you mean `seed`?"),
