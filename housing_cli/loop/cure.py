@@ -40,7 +40,7 @@ def cure(settings: Settings, judged: Evaluation) -> Advice:
     except (ImportError, OSError) as error:
         # A sealed container has no folder for temporary files; where retraining has one is unknown.
         why = f"nothing else could be looked at here: {' '.join(str(error).split())}"
-        rivals, found = (), Next("retrain", "retrain --promote", why)
+        rivals, found = (), Next("retrain", _command(settings), why)
     return Advice(found, since, worst, rivals)
 
 
@@ -142,10 +142,15 @@ def _retraining(settings: Settings) -> Next:
     if ahead.challenger is not None:
         return Next("promote", f"promote {ahead.challenger}", "it won on these labels, and waits")
     if ahead.labels:
-        return Next("wait", "retrain --promote", ahead.why, ahead.labels, ahead.hint)
+        return Next("wait", _command(settings), ahead.why, ahead.labels, ahead.hint)
     if ahead.why:
         return Next("mend", why=ahead.why, hint=ahead.hint)
-    return Next("retrain", "retrain --promote")
+    return Next("retrain", _command(settings))
+
+
+def _command(settings: Settings) -> str:
+    """Return the retraining that is not refused: with a person who has to approve, up to them."""
+    return "retrain --to candidate" if settings.promote.require_approval else "retrain --promote"
 
 
 def _by_chance(judged: Evaluation) -> int:

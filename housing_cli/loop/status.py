@@ -14,9 +14,11 @@ from typing import Any, Literal
 from housing_cli.config import Settings
 from housing_cli.errors import HousingError, VersionCorrupt
 from housing_cli.loop.advice import advised
+from housing_cli.loop.candidate import Candidate, waiting
 from housing_cli.loop.evaluate import evaluate
 from housing_cli.loop.evaluation import Evaluation
 from housing_cli.loop.promote import refusal
+from housing_cli.loop.tried import TrialStatus, trials_of
 from housing_cli.prediction_log import open_log
 from housing_cli.registry import Event, Version, open_registry
 from housing_cli.registry.store import PREVIOUS, PRODUCTION
@@ -66,6 +68,7 @@ class Status:
     read. moved: the event that made it production. judged: its verdict with advice, `None` where
     `failed` says why there is none. previous: the version before, where production is broken.
     waiting: the newest version, where none is production; refused: why `promote` would refuse it.
+    trials: what is tried beside production. candidate: what waits for a person.
     """
 
     name: str | None
@@ -79,6 +82,8 @@ class Status:
     previous: str | None = None
     waiting: str | None = None
     refused: str = ""
+    trials: tuple[TrialStatus, ...] = ()
+    candidate: Candidate | None = None
 
 
 def status(settings: Settings) -> Status:
@@ -109,6 +114,8 @@ def status(settings: Settings) -> Status:
         aliases.get(PREVIOUS) if isinstance(failed, VersionCorrupt) else None,
         None if newest is None else newest.name,
         "" if newest is None else refusal(settings, newest),
+        trials_of(settings, registry),
+        waiting(settings, registry),
     )
 
 

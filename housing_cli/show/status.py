@@ -12,6 +12,7 @@ import msgspec
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.prediction_log.urls import HIDDEN, redacted
+from housing_cli.registry.names import CANARY
 from housing_cli.show.advice import advice_notes, iso, since_words
 from housing_cli.show.evaluate import payload as evaluation_payload
 from housing_cli.show.evaluate import sentence
@@ -20,8 +21,10 @@ from housing_cli.words import counted, figure, folded, in_one_line, short_time
 
 if TYPE_CHECKING:
     from housing_cli.config import Settings
+    from housing_cli.loop.candidate import Candidate
     from housing_cli.loop.evaluation import Evaluation
     from housing_cli.loop.status import Retraining, Serving, Status
+    from housing_cli.loop.tried import TrialStatus
 
 _LABEL = 12
 _SECRETS = {"api.keys", "registry.signing_key"}
@@ -61,6 +64,8 @@ def payload(found: Status, *, first: str, carried: str) -> dict[str, Any]:
         "labels": None if judged is None else _labels_payload(judged),
         "log": asdict(found.log),
         "serving": {**asdict(found.serving), "reasons": list(found.serving.reasons)},
+        "trials": [_trial_payload(trial, carried) for trial in found.trials],
+        "candidate": _candidate_payload(found.candidate, carried),
         "last_retrain": found.retrained and asdict(found.retrained),
         "next": _next_payload(found, first, carried, evaluation),
         "evaluation": evaluation,
@@ -79,6 +84,33 @@ def _next_payload(
     action = "promote" if found.waiting else "train"
     command = f"housing {_first_command(found, first, carried)}"
     return {"action": action, "command": command, "why": found.refused, "labels": None, "hint": ""}
+
+
+def _trial_payload(trial: TrialStatus, carried: str) -> dict[str, Any]:
+    return {**asdict(trial), "command": f"housing {trial.command}{carried}"}
+
+
+def _candidate_payload(candidate: Candidate | None, carried: str) -> dict[str, Any] | None:
+    if candidate is None:
+        return None
+    return {
+        "version": candidate.version,
+        "since": candidate.since,
+        "evidence": _evidence(candidate),
+        "refused": candidate.refused or None,
+        "command": f"housing {candidate.command}{carried}",
+    }
+
+
+def _evidence(candidate: Candidate) -> str | None:
+    """Return in a line what speaks for a candidate, where it was compared."""
+    found = candidate.comparison
+    if found is None:
+        return None
+    return (
+        f"{METRICS[found['metric']].label} {figure(found['challenger'], 3)} against "
+        f"{figure(found['champion'], 3)} on {counted(found['n'], 'recent row')}"
+    )
 
 
 def _first_command(found: Status, first: str, carried: str) -> str:
@@ -130,6 +162,10 @@ def _lines(found: Status, following: str) -> list[str]:
                 f"{figure(worst.current, 3)}, baseline there {before}"
             )
         told["labels"] = _labels(judged)
+    for trial in found.trials:
+        told[trial.alias] = _trial(trial)
+    if found.candidate is not None:
+        told["candidate"] = _candidate(found.candidate)
     told["log"] = _log(found)
     told["serving"] = _serving(found.serving)
     told["retrained"] = _retrained(found.retrained)
@@ -148,6 +184,22 @@ def _production(found: Status) -> str:
         return said
     why = f": {found.moved.why}" if found.moved.why else ""
     return f"{said}, since {short_time(found.moved.when)} by {found.moved.who}{why}"
+
+
+def _trial(trial: TrialStatus) -> str:
+    weight = f", {trial.weight:g}% of the rows" if trial.alias == CANARY else ""
+    since = f" since {short_time(trial.since)}" if trial.since else ""
+    verdict = trial.problem or f"{trial.verdict}, {counted(trial.n, 'label')}"
+    return f"{trial.version}{since}{weight}: {verdict}; housing {trial.command}"
+
+
+def _candidate(candidate: Candidate) -> str:
+    since = f" since {short_time(candidate.since)}" if candidate.since else ""
+    evidence = _evidence(candidate)
+    said = f": {evidence}" if evidence else ""
+    refused = f"; without force refused: {candidate.refused}" if candidate.refused else ""
+    waits = f"{candidate.version} waits for approval{since}{said}"
+    return f"{waits}; housing {candidate.command}{refused}"
 
 
 def _labels(judged: Evaluation) -> str:

@@ -127,3 +127,12 @@ def test_what_a_sealed_container_lacks_hides_no_verdict(
     found = advice_of(loop).next
     assert (found.action, found.command) == ("retrain", "retrain --promote")
     assert "No usable temporary directory" in found.why
+
+
+def test_where_a_person_approves_the_winner_is_to_wait(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, KNOWN)
+    loop.live(ROWS, 1.5)
+    loop.sets = (*loop.sets, "promote.require_approval=true")
+    found = advised(loop.settings(), loop.evaluate()).advice
+    assert found is not None
+    assert found.next.command == "retrain --to candidate"

@@ -9,7 +9,9 @@ import pytest
 
 from housing_cli.config import settings_with_sources
 from housing_cli.errors import LogUnavailable, VersionCorrupt
+from housing_cli.loop.candidate import Candidate
 from housing_cli.loop.status import Log, Serving, Status, status
+from housing_cli.loop.tried import TrialStatus
 from housing_cli.show.result import Table
 from housing_cli.show.status import result_of, settings_result
 from housing_cli.words import WIDTH
@@ -57,12 +59,45 @@ def test_json_holds_what_the_lines_say_and_the_whole_judgment(found: Status) -> 
     assert list(data) == [
         "at", "version", "tag", "production_since", "production_by", "production_why", "verdict",
         "metric", "baseline", "current", "ratio", "interval", "threshold", "n", "min_samples",
-        "since", "worst_segment", "better_version", "labels", "log", "serving", "last_retrain",
-        "next", "evaluation",
+        "since", "worst_segment", "better_version", "labels", "log", "serving", "trials",
+        "candidate", "last_retrain", "next", "evaluation",
     ]  # fmt: skip
     assert data["next"]["command"] == "housing retrain --promote --config x.toml"
     assert (data["verdict"], data["labels"]["waiting"]) == ("degraded", 10)
     assert data["ratio"] == data["evaluation"]["ratio"]
+
+
+def test_what_is_tried_and_what_waits_have_lines_of_their_own(found: Status) -> None:
+    since = "2026-11-28T12:00:00.000Z"
+    comparison = {"metric": "rmse", "challenger": 2.9, "champion": 3.41, "n": 120}
+    busy = replace(
+        found,
+        trials=(
+            TrialStatus("shadow", "v8", since, 0.0, "better", 310),
+            TrialStatus("canary", "v9", since, 10.0, None, 0, "`model.onnx` of v9 cannot be read"),
+        ),
+        candidate=Candidate("v7", since, comparison, ""),
+    )
+    told = {line.split()[0]: line for line in lines(busy) if not line.startswith(" ")}
+    assert ": better, 310 labels" in told["shadow"]
+    assert ", 10% of the rows: `model.onnx` of v9" in told["canary"]
+    all_of_it = " ".join(" ".join(lines(busy)).split())
+    assert "RMSE 2.9 against 3.41 on 120 recent rows; housing promote v7" in all_of_it
+    data = result_of(busy, first="train", carried=" --config x.toml").data
+    assert [one["command"] for one in data["trials"]] == [
+        "housing promote shadow --config x.toml",
+        "housing evaluate --canary --config x.toml",
+    ]
+    assert data["candidate"] == {
+        "version": "v7",
+        "since": since,
+        "evidence": "RMSE 2.9 against 3.41 on 120 recent rows",
+        "refused": None,
+        "command": "housing promote v7 --config x.toml",
+    }
+    worse = replace(busy, candidate=Candidate("v7", None, None, "it is worse"))
+    said = " ".join(" ".join(lines(worse)).split())
+    assert "housing promote v7 --force; without force refused: it is worse" in said
 
 
 def test_without_a_model_the_first_step_is_named(found: Status) -> None:
