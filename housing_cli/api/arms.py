@@ -24,6 +24,8 @@ import numpy as np
 from housing_cli.model.compiled import FEW_ROWS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from housing_cli.api.gatherer import Mark, Row
     from housing_cli.api.served import Served
     from housing_cli.config.settings import Serve
@@ -44,7 +46,7 @@ class Part(msgspec.Struct, gc=False):
     """Rows of one turn that one version answers, who waits for them, and what was said beside.
 
     prices, spreads: empty until they are scored. routed: whose part they are in, where it is a
-    canary's.
+    canary's. array: the rows as a model takes them, where a shadow will want them.
     """
 
     served: Served
@@ -54,6 +56,7 @@ class Part(msgspec.Struct, gc=False):
     prices: list[float] = []
     spreads: list[float] = []
     routed: CanaryArm | None = None
+    array: NDArray[np.float32] | None = None
 
     @property
     def group(self) -> Group:
@@ -128,6 +131,8 @@ class Guard:
         (self._usual if usual else self._own).append(seconds)
         if usual or self._limits is None or self.left or len(self._own) < FEWEST_CALLS:
             return
+        if 1000 * seconds <= self._limits.slower:  # no median of so quick calls is slow
+            return
         more = 1000 * (median(self._own) - (median(self._usual) if self._usual else 0.0))
         if more > self._limits.slower:
             self.left = (
@@ -191,7 +196,7 @@ class CanaryArm:
             self.guard.took(time.perf_counter() - began, usual=False)
             prices += found
             spreads += spread
-        self.guard.answered(len(rows), len(rows) - int(np.isfinite(prices).sum()))
+        self.guard.answered(len(rows), len(rows) - sum(map(math.isfinite, prices)))
         return prices, spreads
 
     def _packed(self, row: Row) -> bytes:

@@ -12,9 +12,10 @@ import asyncio
 import contextlib
 import logging
 import math
+import os
 import threading
 from collections.abc import Sequence
-from itertools import chain, groupby, repeat
+from itertools import groupby, islice, repeat
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,8 @@ from housing_cli.prediction_log.records import Served as ServedRow
 from housing_cli.registry.names import CANARY
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from housing_cli.api.arms import CanaryArm
     from housing_cli.api.gatherer import Row
     from housing_cli.api.metrics import Metrics
@@ -38,24 +41,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("housing.serve")
 
-COLLECT: Final = 0.1
-CHUNK: Final = 128
+COLLECT: Final = 0.2
+CHUNK: Final = 256
 MOST_ROWS: Final = 20_000
 """Rows that may wait; more are dropped, and counted."""
 PAIRS: Final = 16
 """Rows of the canary that production prices too, of those that came in within `COLLECT`."""
 CLOSE_SECONDS: Final = 2.0
+NICE: Final = 19
+"""What is beside gives way: where cores are few, an answer does not wait for the shadow's turn."""
 
 
 class Answered(msgspec.Struct, gc=False):
     """Rows that one version answered together, or that were routed to a canary.
 
-    other: who prices them too; of a canary's rows a few. canary: whose they were. houses: of each
-    row, where a client said so.
+    rows: as they were sent, or as a model takes them (n, k). other: who prices them too; of a
+    canary's rows a few. canary: whose they were. houses: of each row, where a client said so.
     """
 
     ids: Sequence[str]
-    rows: Sequence[Row]
+    rows: Sequence[Row] | NDArray[np.float32]
     prices: Sequence[float]
     other: Served | None = None
     canary: CanaryArm | None = None
@@ -113,6 +118,8 @@ class Beside:
         self._queue.put(collected)
 
     def _run(self, schema: FeatureSchema) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # Linux has it for threads
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while (collected := self._queue.get()) is not None:
             try:
                 self._record(collected, schema)
@@ -130,72 +137,93 @@ class Beside:
 
     def _record(self, collected: Sequence[Answered], schema: FeatureSchema) -> None:
         rows: list[ServedRow] = []
-        pairs = PAIRS
-        for name, group in groupby(collected, key=lambda one: one.other and one.other.name):
+        usual = [one for one in collected if one.canary is None]
+        for name, group in groupby(usual, key=_asked):
             parts = list(group)
-            for canary in (False, True):
-                some = [one for one in parts if (one.canary is not None) == canary]
-                most = pairs if canary else MOST_ROWS
-                found = self._priced(some, name, most)
+            prices = iter(self._shadowed(parts))
+            plain: list[tuple[str, float | None]] = []
+            for one in parts:
+                said = islice(prices, len(one.ids)) if name else repeat(None)
+                priced = zip(one.ids, said, strict=False)
+                if one.houses is None:
+                    plain += priced
+                    continue
+                rows += [
+                    ServedRow(key, shadow_version=name, shadow_price=price, house_id=house)
+                    for (key, price), house in zip(priced, one.houses, strict=True)
+                ]
+            if plain and name:
+                self._opened(schema).append_shadow(name, *zip(*plain, strict=True))
+        pairs = PAIRS
+        for one in collected:
+            if one.canary is not None:
+                found = _canaried(one, one.canary, pairs)
+                pairs -= sum(row.shadow_version is not None for row in found)
                 rows += found
-                pairs -= min(pairs, len(found)) if canary else 0
         if rows:
-            if self._log is None:
-                log = self._settings.log
-                self._log = open_log(log.url, schema, fsync=log.fsync)
-            self._log.append_served(rows)
+            self._opened(schema).append_served(rows)
 
-    def _priced(self, parts: Sequence[Answered], name: str | None, most: int) -> list[ServedRow]:
-        """Return the rows of `served`; the first `most` are priced by who is called `name`."""
-        if not parts:
+    def _opened(self, schema: FeatureSchema) -> PredictionLog:
+        if self._log is None:
+            log = self._settings.log
+            self._log = open_log(log.url, schema, fsync=log.fsync)
+        return self._log
+
+    def _shadowed(self, parts: Sequence[Answered]) -> list[float | None]:
+        """Return the prices of the shadow that all of `parts` are to be priced by."""
+        shadow = parts[0].other
+        if shadow is None:  # nothing belongs to such an answer
             return []
-        first = parts[0]
-        ids = list(chain.from_iterable(one.ids for one in parts))
-        houses = list(
-            chain.from_iterable(one.houses or repeat(None, len(one.ids)) for one in parts)
-        )
-        arm = None if first.canary is None else CANARY
-        prices: list[float | None] = []
-        if first.other is not None:
-            asked = list(chain.from_iterable(one.rows for one in parts))[:most]
-            prices = [
-                price if math.isfinite(price) else None for price in other(first.other, asked)
-            ]
-            self._told(first, parts, prices)
-        priced = [name] * len(prices) + [None] * (len(ids) - len(prices))
-        prices += [None] * (len(ids) - len(prices))
-        return [
-            ServedRow(key, None, None, arm, shadow, price, house)
-            for key, shadow, price, house in zip(ids, priced, prices, houses, strict=True)
-        ]
-
-    def _told(
-        self, first: Answered, parts: Sequence[Answered], prices: Sequence[float | None]
-    ) -> None:
-        """Count what the shadow priced, or let the canary's guard compare."""
-        failed = prices.count(None)
-        if first.canary is None:
-            self._count(first, "ok", len(prices) - failed)
-            self._count(first, "failed", failed)
-            return
-        own = chain.from_iterable(one.prices for one in parts)
-        pairs = [(mine, usual) for mine, usual in zip(own, prices, strict=False) if usual]
-        if pairs:
-            first.canary.guard.compared(*zip(*pairs, strict=True))
+        found = other(shadow, np.concatenate([matrix(one.rows) for one in parts]))
+        failed = found.count(None)
+        self._count(parts[0], "ok", len(found) - failed)
+        self._count(parts[0], "failed", failed)
+        return found
 
     def _count(self, answered: Answered, outcome: str, rows: int) -> None:
         if rows and answered.other is not None and answered.canary is None:
             self._metrics.shadow_rows(answered.other.name, outcome, rows)
 
 
-def other(served: Served, rows: Sequence[Row]) -> list[float]:
-    """Return a version's prices of rows, NaN for all of a chunk that it fails on."""
-    found: list[float] = []
+def _asked(one: Answered) -> str | None:
+    return None if one.other is None else one.other.name
+
+
+def _canaried(one: Answered, canary: CanaryArm, most: int) -> list[ServedRow]:
+    """Return the rows of `served` of a canary's part; production prices `most` of them, too."""
+    n = len(one.ids)
+    prices: list[float | None] = []
+    if one.other is not None and most:
+        prices = other(one.other, matrix(one.rows[:most]))
+        pairs = [(own, usual) for own, usual in zip(one.prices, prices, strict=False) if usual]
+        if pairs:
+            canary.guard.compared(*zip(*pairs, strict=True))
+    asked = [_asked(one)] * len(prices) + [None] * (n - len(prices))
+    prices += [None] * (n - len(prices))
+    houses = one.houses or [None] * n
+    return [
+        ServedRow(key, None, None, CANARY, shadow, price, house)
+        for key, shadow, price, house in zip(one.ids, asked, prices, houses, strict=True)
+    ]
+
+
+def matrix(rows: Sequence[Row] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows as a model takes them (n, k)."""
+    if isinstance(rows, np.ndarray):
+        return rows
+    return prepared(np.array(rows, dtype=np.float64))
+
+
+def other(served: Served, rows: NDArray[np.float32]) -> list[float | None]:
+    """Return a version's prices of rows (n, k), None for all of a chunk that it fails on."""
+    found: list[float | None] = []
     for start in range(0, len(rows), CHUNK):
         part = rows[start : start + CHUNK]
         try:
-            array = prepared(np.array(part, dtype=np.float64))
-            found += shortest(served.model.run(array)[0])
+            prices = served.model.run(part)[0]
+            if len(prices) != len(part):
+                raise ValueError("the model gives another number of prices")
+            found += [price if math.isfinite(price) else None for price in shortest(prices)]
         except Exception:  # it is tried here: whatever it does is counted as its failure
-            found += [math.nan] * len(part)
+            found += [None] * len(part)
     return found

@@ -196,7 +196,11 @@ class Predictor:
 
     def _priced(self, part: Part) -> Part:
         """Score rows; those without a finite price are answered so, and are left out."""
-        part.prices, part.spreads = part.served.model.scored_few(part.rows)
+        model = part.served.model
+        if self.tried.shadow is not None and part.routed is None:
+            part.prices, part.spreads, part.array = model.scored_and_kept(part.rows)
+        else:
+            part.prices, part.spreads = model.scored_few(part.rows)
         finite = list(map(math.isfinite, part.prices))
         if all(finite):
             return part
@@ -233,10 +237,13 @@ class Predictor:
             other = self.served if part.served is part.routed.served else None
         if other is not None and other.name == part.served.name:
             other = None
-        if any(mark.house for mark in marks):
-            houses = [mark.house for mark in marks]
+        for mark in marks:
+            if mark.house is not None:
+                houses = [mark.house for mark in marks]
+                break
         if other is not None or part.routed is not None or houses is not None:
-            answered = Answered(ids, part.rows, part.prices, other, part.routed, houses)
+            rows = part.array if isinstance(part, Part) and part.array is not None else part.rows
+            answered = Answered(ids, rows, part.prices, other, part.routed, houses)
             self._beside.take(answered, part.served.schema)
 
     async def predict_batch(

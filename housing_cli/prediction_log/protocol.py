@@ -125,6 +125,15 @@ class PredictionLog(Protocol):
         and names `housing log init --migrate`.
         """
 
+    def append_shadow(
+        self, version: str, ids: Sequence[str], prices: Sequence[float | None]
+    ) -> None:
+        """Record what `version`, asked beside, said of answers (None: nothing), all or none.
+
+        As `append_served` with `shadow_version` and `shadow_price` alone, at a tenth of its time a
+        row: ids that this log issued are taken as they are.
+        """
+
     def served(self, *, since: datetime | None = None) -> list[Served]:
         """Return what answers carried, ordered by id; of predictions at or after `since`.
 

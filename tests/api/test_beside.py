@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 
 from housing_cli.api import beside as module
 from housing_cli.api.arms import CanaryArm, Limits
-from housing_cli.api.beside import Answered, Beside, other
+from housing_cli.api.beside import Answered, Beside, matrix, other
 from housing_cli.api.served import Served, load_served
 from housing_cli.config import Settings
 from housing_cli.errors import LogUnavailable
@@ -136,13 +135,12 @@ def test_a_log_that_fails_is_counted_and_tried_again(
 
     class Failing:
         def __init__(self, opened: PredictionLog) -> None:
-            self.append_served = self._append
             self._opened = opened
 
-        def _append(self, rows: Any) -> None:
+        def append_shadow(self, *said: Any) -> None:
             if fails.pop(0):
                 raise LogUnavailable("the disk is full", "free space")
-            self._opened.append_served(rows)
+            self._opened.append_shadow(*said)
 
         def close(self) -> None:
             self._opened.close()
@@ -170,7 +168,7 @@ def test_a_log_that_hangs_holds_up_no_end(
     tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Hanging:
-        def append_served(self, rows: Any) -> None:
+        def append_shadow(self, *_: Any) -> None:
             time.sleep(30)
 
     monkeypatch.setattr(module, "open_log", lambda *_, **__: Hanging())
@@ -180,7 +178,9 @@ def test_a_log_that_hangs_holds_up_no_end(
     assert time.monotonic() - started < 10
 
 
-def test_a_chunk_that_fails_has_no_prices_and_the_others_have(served: Served) -> None:
+def test_a_chunk_that_fails_has_no_prices_and_the_others_have(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, calls = served.model.run, iter([True, False, True])
 
     class Sometimes:
@@ -190,10 +190,10 @@ def test_a_chunk_that_fails_has_no_prices_and_the_others_have(served: Served) ->
             raise RuntimeError("broken")
 
     sometimes = msgspec.structs.replace(served, model=Sometimes())
-    prices = other(sometimes, ROWS)
-    missing = [at for at, price in enumerate(prices) if math.isnan(price)]
-    assert missing == list(range(module.CHUNK, 2 * module.CHUNK))
-    assert other(served, []) == []
+    monkeypatch.setattr(module, "CHUNK", 100)
+    prices = other(sometimes, matrix(ROWS))
+    missing = [at for at, price in enumerate(prices) if price is None]
+    assert missing == list(range(100, 200))
 
 
 @pytest.fixture(autouse=True)

@@ -55,6 +55,17 @@ def test_one_row_scores_as_it_does_in_a_batch(model: CompiledModel, table: Array
     assert [model.score_few([row])[0] for row in table.tolist()] == model.score(table).tolist()
 
 
+def test_rows_that_were_made_ready_are_kept_for_another_model(
+    model: CompiledModel, table: Array
+) -> None:
+    rows = [[None, *table[0, 1:].tolist()], table[1].tolist(), [1e300, 0.0, 0.0, 0.0]]
+    prices, spreads, kept = model.scored_and_kept(rows)
+    assert (prices, spreads) == model.scored_few(rows)
+    model.score_few([[9.0] * 4])  # which uses the same memory
+    assert shortest(model.run(kept)[0]) == prices
+    assert kept.dtype == np.float32
+
+
 def test_more_rows_than_a_chunk_keep_their_order(model: CompiledModel, table: Array) -> None:
     many = np.tile(table, (1 + 2 * CHUNK_ROWS // len(table), 1))
     assert model.score(many)[: len(table)].tolist() == model.score(table).tolist()

@@ -315,6 +315,16 @@ def test_what_an_answer_carried_comes_back_in_the_order_of_ids(log: PredictionLo
     assert log.served() == rows
 
 
+def test_what_a_shadow_says_is_recorded_as_the_same_rows_are(log: PredictionLog) -> None:
+    ids, prices = _add(log, 3), [20.5, None, 1e-7]
+    log.append_shadow("v8", ids, prices)
+    log.append_shadow("v8", [], [])
+    assert log.served() == [
+        Served(key, shadow_version="v8", shadow_price=price)
+        for key, price in zip(ids, prices, strict=True)
+    ]
+
+
 def test_the_first_row_of_an_id_counts(log: PredictionLog) -> None:
     (one,) = _add(log, 1)
     log.append_served([Served(one, arm="a")])

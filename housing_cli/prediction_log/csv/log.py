@@ -179,7 +179,15 @@ class CsvLog:
 
     def append_served(self, rows: Sequence[Served]) -> None:
         """Record what answers carried with one `write`, all or none."""
-        lines = csv_served.lines_of(rows)
+        self._write_served(csv_served.lines_of(rows))
+
+    def append_shadow(
+        self, version: str, ids: Sequence[str], prices: Sequence[float | None]
+    ) -> None:
+        """Record what a shadow said of answers with one `write`, all or none."""
+        self._write_served(csv_served.shadow_lines(version, ids, prices))
+
+    def _write_served(self, lines: bytes) -> None:
         if not self._has_room:
             self._establish()
             if csv_schema.check(self.folder) < formats.ROOM_FOR_SERVED:

@@ -21,6 +21,16 @@ def lines_of(rows: Sequence[Served]) -> bytes:
     return "".join(",".join(map(_text, row.columns())) + "\n" for row in rows).encode()
 
 
+def shadow_lines(version: str, ids: Sequence[str], prices: Sequence[float | None]) -> bytes:
+    """Return the lines of rows that carry a shadow's price alone; None becomes an empty field."""
+    middle = f",,,,{quoted(version)},"
+    priced = zip(ids, prices, strict=True)
+    return "".join(
+        f"{key}{middle},,\n" if price is None else f"{key}{middle}{price!r},,\n"
+        for key, price in priced
+    ).encode()
+
+
 def row_of(line: bytes) -> Served:
     """Return the row of a line without its newline. Raises ValueError."""
     named = list(zip(COLUMNS, fields_of(line), strict=True))

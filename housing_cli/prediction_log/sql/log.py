@@ -143,8 +143,20 @@ class SqlLog:
 
     def append_served(self, rows: Sequence[Served]) -> None:
         """Record what answers carried in one transaction."""
-        values = [row.columns() for row in rows]
+        self._insert_served([row.columns() for row in rows])
 
+    def append_shadow(
+        self, version: str, ids: Sequence[str], prices: Sequence[float | None]
+    ) -> None:
+        """Record what a shadow said of answers in one transaction."""
+        self._insert_served(
+            [
+                (key, None, None, None, version, price, None, None)
+                for key, price in zip(ids, prices, strict=True)
+            ]
+        )
+
+    def _insert_served(self, values: Sequence[tuple[str | float | None, ...]]) -> None:
         def insert(connection: Connection) -> None:
             if not self._has_room and not sa.inspect(connection).has_table("served"):
                 raise formats.no_room(self.url)
