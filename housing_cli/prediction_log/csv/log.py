@@ -15,14 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from housing_cli.errors import LogUnavailable, UnknownPrediction
+from housing_cli.errors import UnknownPrediction
 from housing_cli.prediction_log import formats
 from housing_cli.prediction_log.csv import schema as csv_schema
 from housing_cli.prediction_log.csv import served as csv_served
 from housing_cli.prediction_log.csv.file import PATIENCE_S, AppendFile, unavailable
 from housing_cli.prediction_log.csv.latest import LatestPrices
-from housing_cli.prediction_log.csv.query import ID_COLUMN, Query
-from housing_cli.prediction_log.csv.reader import LineReader, id_before
+from housing_cli.prediction_log.csv.lookup import find
+from housing_cli.prediction_log.csv.query import Query
+from housing_cli.prediction_log.csv.reader import LineReader
 from housing_cli.prediction_log.csv.rows import (
     feedback_row,
     id_of,
@@ -37,7 +38,6 @@ from housing_cli.prediction_log.ids import (
     canonical,
     ceil_ms,
     is_time_ordered,
-    milliseconds,
     prefix_of,
 )
 from housing_cli.prediction_log.records import (
@@ -64,8 +64,6 @@ if TYPE_CHECKING:
 
     _Row = PredictionRow | FeedbackRow
 
-# Ids of an older tool have no order. Only a row among this many bytes of them is found again.
-_UNORDERED_LIMIT = 1 << 24
 _MAX_ID = 64
 _HASTE_S = 0.005
 # The last id stands in the last lines, unless broken ones follow it.
@@ -336,28 +334,7 @@ class CsvLog:
         if not 0 < len(wanted) <= _MAX_ID or not wanted.isprintable() or set(wanted) & set(',"'):
             return None
         reader = self._current()
-        if reader is None:
-            return None
-        if reader.old_mac:
-            raise LogUnavailable(
-                f"`{reader.path}` has lines that end with a carriage return alone",
-                "save it with other line ends to look up its predictions",
-            )
-        ordered = reader.ordered
-        key = wanted.encode(errors="replace")
-        if not is_time_ordered(wanted):
-            end = reader.lower_bound(id_before(b"", ordered=ordered))
-            return reader.find(max(reader.start, end - _UNORDERED_LIMIT), end, key)
-        line = reader.find(*reader.narrow(id_before(key, ordered=ordered)), key)
-        if line is None:
-            # Ids of other writers may be out of order within a millisecond.
-            ms = milliseconds(wanted)
-            low, _ = reader.narrow(id_before(prefix_of(ms).encode(), ordered=ordered))
-            _, high = reader.narrow(id_before(prefix_of(ms + 1).encode(), ordered=ordered))
-            line = reader.find(low, min(high, low + _UNORDERED_LIMIT), key)
-        if line is None and not reader.ascends(ID_COLUMN):
-            line = reader.find(reader.start, reader.size, key)  # somebody appended a backup
-        return line
+        return None if reader is None else find(reader, wanted)
 
     def _current(self) -> LineReader | None:
         """Return a reader of the predictions as they are now."""
