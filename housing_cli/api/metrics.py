@@ -62,6 +62,7 @@ class Metrics:
         self._scored: dict[str, list[float]] = {}
         self._errors: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
         self._shown: tuple[str, str, str] | None = None
+        self._called: dict[str, list[float]] = {}
         self._tried: dict[str, str] = {}
         self._left_version = ""
 
@@ -117,6 +118,12 @@ class Metrics:
         )
         self._outside = counter(
             "outside_range", "Values beyond all that the model learned from, by feature.", "feature"
+        )
+        self._model = histogram(
+            "model_call_seconds",
+            "Time of a model's call while a canary is tried.",
+            LATENCY_BUCKETS,
+            "arm",
         )
         self._shadow_rows = counter(
             "shadow_rows", "Rows that a shadow was asked for, by outcome.", "version", "outcome"
@@ -208,6 +215,10 @@ class Metrics:
         self._factors.labels("lower").set(low)
         self._factors.labels("upper").set(high)
 
+    def model_called(self, arm: str, seconds: float) -> None:
+        """Note how long the model of an arm took for the rows of one turn."""
+        self._called.setdefault(arm, []).append(seconds)
+
     def shadow_rows(self, version: str, outcome: str, rows: int) -> None:
         """Note rows that a shadow was asked for: `ok`, `failed`, `dropped`, `not_recorded`."""
         self._shadow_rows.labels(version, outcome).inc(rows)
@@ -251,6 +262,9 @@ class Metrics:
                 if child is None:
                     child = self._children[key] = self._seconds.labels(key[0], str(key[1]))
                 _observe_all(child, _take(seconds))
+        for arm, seconds in self._called.items():
+            if seconds:
+                _observe_all(self._model.labels(arm), _take(seconds))
         for version, prices in self._scored.items():
             if prices:
                 taken = _take(prices)

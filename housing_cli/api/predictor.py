@@ -25,6 +25,7 @@ from housing_cli.api.trials import Tried
 from housing_cli.api.writer import GroupWriter
 from housing_cli.config.cores import available_cores
 from housing_cli.errors import LogBusy, LogError, UnknownPrediction
+from housing_cli.registry.names import CANARY, PRODUCTION
 from housing_cli.registry.trials import MOST
 
 if TYPE_CHECKING:
@@ -183,7 +184,9 @@ class Predictor:
         own.routed = arm
         failed = own
         if own.rows:
+            began = time.perf_counter()
             own.prices, own.spreads = arm.prices(own.rows)
+            self.metrics.model_called(CANARY, time.perf_counter() - began)
             own, failed = own.split(list(map(math.isfinite, own.prices)))
             own.served = arm.served
             if failed.rows:
@@ -191,7 +194,9 @@ class Predictor:
         began = time.perf_counter()
         parts = [own, *(self._priced(part) for part in (failed, usual) if part.rows)]
         if usual.rows and not failed.rows:
-            arm.guard.took(time.perf_counter() - began, usual=True)
+            took = time.perf_counter() - began
+            arm.guard.took(took, usual=True)
+            self.metrics.model_called(PRODUCTION, took)
         return parts
 
     def _priced(self, part: Part) -> Part:

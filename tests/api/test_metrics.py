@@ -33,6 +33,7 @@ NAMES = {
     "housing_unknown_categories": "counter",
     "housing_outside_range": "counter",
     "housing_shadow_rows": "counter",
+    "housing_model_call_seconds": "histogram",
     "housing_trial_info": "gauge",
     "housing_trial_refused": "gauge",
     "housing_canary_weight": "gauge",

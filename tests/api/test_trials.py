@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -175,6 +176,11 @@ def test_a_canary_answers_its_part_and_the_same_one_again(
     assert [one["predicted_price"] for one in batch] == alone
     found = log_of(client).predictions()
     assert Counter(found.versions)["v2"] == 4 * Counter(first)["v2"]
+    text = client.get("/metrics").text
+    for arm, version in (("canary", "v2"), ("production", "v1")):
+        calls = re.search(rf'housing_model_call_seconds_count{{arm="{arm}"}} (\d+)', text)
+        assert calls is not None
+        assert int(calls[1]) == 3 * Counter(first)[version]
     canary(registry, "v2", 60.0, "weighted")
     followed(client, "canary", "v2", 60.0)
     more = versions(client, ROWS)
