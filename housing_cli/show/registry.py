@@ -12,6 +12,7 @@ import msgspec
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.registry.names import APPROVED_BY
+from housing_cli.registry.trials import WEIGHT
 from housing_cli.show.advice import next_note
 from housing_cli.show.result import Cell, Result, Table, describe
 from housing_cli.words import counted, short_time
@@ -130,9 +131,11 @@ def told(history: Sequence[Event], first: str = "train") -> Result:
 
 
 def _why(event: dict[str, Any]) -> str | None:
-    """Return why something happened, and who approved it."""
-    name = event["evidence"].get(APPROVED_BY)
-    told = [event["why"], f"approved by {name}" if isinstance(name, str) else ""]
+    """Return why something happened, how many rows a canary got by it, and who approved it."""
+    name, weight = event["evidence"].get(APPROVED_BY), event["evidence"].get(WEIGHT)
+    told = [event["why"] if event["why"] != WEIGHT else ""]
+    told.append(f"{weight:g}% of the rows" if isinstance(weight, int | float) else "")
+    told.append(f"approved by {name}" if isinstance(name, str) else "")
     return "; ".join(filter(None, told)) or None
 
 

@@ -230,3 +230,12 @@ def test_words_that_one_version_alone_knows_are_named_without_their_codes(
     assert changes["schema.kinds.sea"] == ("also INLAND", "also HARBOR, ISLAND")
     assert "8911711" not in str(changes)
     assert result.data["changed"]["schema.kinds.sea.codes.INLAND"] == {"a": 8911711, "b": None}
+
+
+def test_the_history_tells_how_many_rows_a_canary_got(registry: ModelRegistry) -> None:
+    version = registry.get("v1")
+    registry.point("canary", version, why="a try", evidence={"weight": 10.0})
+    registry.point("canary", version, why="weight", event="weighted", evidence={"weight": 12.5})
+    registry.end("canary", why="no")
+    rows = table(show.told(registry.history()))[:3]
+    assert [row["why"] for row in rows] == ["no", "12.5% of the rows", "a try; 10% of the rows"]

@@ -50,6 +50,10 @@ FIRING: dict[str, tuple[list[dict[str, str]], str]] = {
         [series('housing_reload_refused{instance="api:8000"}', "0 1x10")],
         "5m",
     ),
+    "HousingCanaryLeft": (
+        [series('housing_canary_left{instance="api:8000", version="v2"}', "0 1x10")],
+        "5m",
+    ),
     "HousingVersionsDiffer": (
         [series(MODEL, "1x30"), series(MODEL.replace("v1", "v2"), "0x5 1x30")],
         "30m",
@@ -80,6 +84,10 @@ QUIET: dict[str, tuple[list[dict[str, str]], str]] = {
         "10m",
     ),
     "HousingReloadFailing": ([series('housing_reload_refused{instance="api:8000"}', "0x10")], "5m"),
+    "HousingCanaryLeft": (
+        [series('housing_canary_left{instance="api:8000", version="v2"}', "0x10")],
+        "5m",
+    ),
     # A promotion reaches the replicas one by one; that is no reason to call anybody.
     "HousingVersionsDiffer": (
         [series(MODEL, "1x30"), series(MODEL.replace("v1", "v2"), "0x5 1x4 0x30")],
