@@ -48,8 +48,9 @@ MOST_ROWS: Final = 20_000
 PAIRS: Final = 16
 """Rows of the canary that production prices too, of those that came in within `COLLECT`."""
 CLOSE_SECONDS: Final = 2.0
-NICE: Final = 19
-"""What is beside gives way: where cores are few, an answer does not wait for the shadow's turn."""
+NICE: Final = 5
+"""What is beside gives way: where cores are few, an answer does not wait for the shadow's turn. No
+more than so far: whoever holds the interpreter lock must not wait long for a core."""
 
 
 class Answered(msgspec.Struct, gc=False):
