@@ -131,9 +131,11 @@ def rollback(settings: Settings, *, reason: str = "") -> Promotion:
 
 def _where(evidence: Mapping[str, object], version: Version, replaced: str) -> str:
     """Return the command that says more of a refusal."""
-    for trial in ("canary", "shadow"):
-        if trial in evidence:
-            return f"housing evaluate --{trial}"
+    tried = evidence.get("canary")
+    if isinstance(tried, dict) and tried["verdict"] == "degraded":
+        return "housing evaluate --canary"
+    if "shadow" in evidence:
+        return "housing evaluate --shadow"
     return f"housing registry diff {replaced} {version.name}"
 
 

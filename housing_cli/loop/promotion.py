@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
-from housing_cli.errors import VersionUntrusted
+from housing_cli.errors import VersionCorrupt, VersionUntrusted
 from housing_cli.registry import Event, ModelRegistry, Version
 from housing_cli.registry.audit import verify_move
 from housing_cli.registry.names import PASSING
@@ -47,8 +48,13 @@ def gone(registry: ModelRegistry, before: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def told(registry: ModelRegistry, version: Version) -> dict[str, object]:
-    """Return how `version` is being tried, as evidence; nothing where it is not."""
-    trials = [registry.trial(alias) for alias, name in registry.aliases().items()
-              if alias in TRIALS and name == version.name]  # fmt: skip
-    found = [msgspec.to_builtins(trial) for trial in trials if trial]
+    """Return how `version` is being tried, as evidence; nothing where it is not.
+
+    Nor where the history does not tell of it: an alias that somebody wrote by hand hinders nobody.
+    """
+    found = []
+    for alias, name in registry.aliases().items():
+        if alias in TRIALS and name == version.name:
+            with suppress(VersionCorrupt):
+                found.append(msgspec.to_builtins(registry.trial(alias)))
     return {"trials": found} if found else {}

@@ -150,7 +150,9 @@ def _check_aliases(registry: RegistryReader, recorded: Recorded, aliases: dict[s
             if mark := registry.alias_mark(alias):
                 raise VersionCorrupt(
                     f"alias `{alias}` names no version: its file begins with {mark}",
-                    f"write `{told}` into `{registry.alias_path(alias)}` as UTF-8 without one",
+                    f"write `{told}` into `{registry.alias_path(alias)}` as UTF-8 without one"
+                    if told
+                    else f"remove `{registry.alias_path(alias)}`",
                 )
             raise VersionCorrupt(
                 f"alias `{alias}` names {printable(found or 'nothing')}, but "

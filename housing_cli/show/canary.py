@@ -78,7 +78,8 @@ def canary_sentence(judged: Canary) -> str:
     """Return the verdict in words."""
     name = judged.version.name
     if judged.verdict == "healthy":
-        return f"{name} is healthy: it works, and prices as well as {judged.production.name}"
+        usual = judged.production.name
+        return f"{name} is healthy: it works, and is not shown to price worse than {usual}"
     parts = ", ".join(_NAMES[part] for part in judged.of(judged.verdict))
     if judged.verdict == "degraded":
         return f"{name} is degraded: {parts}"

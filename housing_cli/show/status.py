@@ -12,7 +12,7 @@ import msgspec
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
 from housing_cli.prediction_log.urls import HIDDEN, redacted
-from housing_cli.registry.names import CANARY
+from housing_cli.registry.names import CANARY, is_version
 from housing_cli.show.advice import advice_notes, iso, since_words
 from housing_cli.show.evaluate import payload as evaluation_payload
 from housing_cli.show.evaluate import sentence
@@ -187,7 +187,9 @@ def _production(found: Status) -> str:
 
 
 def _trial(trial: TrialStatus) -> str:
-    weight = f", {trial.weight:g}% of the rows" if trial.alias == CANARY else ""
+    if not is_version(trial.version):  # the file of the alias holds whatever it holds
+        return f"{trial.problem}; housing {trial.command}"
+    weight = f", {trial.weight:g}% of the rows" if trial.alias == CANARY and trial.since else ""
     since = f" since {short_time(trial.since)}" if trial.since else ""
     verdict = trial.problem or f"{trial.verdict}, {counted(trial.n, 'label')}"
     return f"{trial.version}{since}{weight}: {verdict}; housing {trial.command}"

@@ -135,3 +135,22 @@ def test_calls_are_timed_on_the_same_rows_however_few(loop: Loop) -> None:
         assert len(own) == len(usual) >= 60
         assert np.all(own > 0)
     assert [len(times) for times in timed(models, rows[:0])] == [0, 0]
+
+
+@pytest.mark.parametrize("alias", ["canary", "shadow"])
+@pytest.mark.parametrize("text", ["", "garbage", "v9", "v3"])
+def test_a_broken_trial_hinders_no_promotion_of_another(loop: Loop, alias: str, text: str) -> None:
+    train(loop.settings(), tag="another")
+    loop.registry.alias_path(alias).write_text(text)
+    if text == "v3" and alias == "shadow":  # what is said of it is no evidence
+        with pytest.raises(GateRefused, match="nothing could be said of it as a shadow"):
+            promote(loop.settings(), "v3")
+    moved = promote(loop.settings(), "v3", force=True)
+    assert loop.registry.aliases()["production"] == moved.version.name == "v3"
+
+
+def test_a_refused_shadow_that_is_the_canary_too_names_what_refused_it(loop: Loop) -> None:
+    promote(loop.settings(), "v2", to="shadow")
+    with pytest.raises(GateRefused, match="0 real prices came in") as refused:
+        promote(loop.settings(), "canary")
+    assert "housing evaluate --shadow" in refused.value.hint

@@ -24,3 +24,5 @@ def test_the_evidence_tells_how_a_version_was_tried(tmp_path: Path) -> None:
     trial = {"alias": "canary", "version": "v2", "since": event.when, "weight": 10.0, "event": 4}
     assert told(registry, registry.get("v2")) == {"trials": [trial]}
     assert told(registry, registry.get("v1")) == {}
+    registry.alias_path("shadow").write_text("v1\n")  # by hand: the history does not tell of it
+    assert told(registry, registry.get("v1")) == {}

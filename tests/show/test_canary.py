@@ -54,7 +54,9 @@ def test_a_healthy_canary_gets_more_and_then_all(tmp_path: Path) -> None:
     trial = msgspec.structs.replace(found.trial, weight=50.0)
     most = dataclasses.replace(found, trial=trial)
     assert canary_result(most, strict=True).notes == ["next: housing promote canary"]
-    assert canary_sentence(found) == "v2 is healthy: it works, and prices as well as v1"
+    assert (
+        canary_sentence(found) == "v2 is healthy: it works, and is not shown to price worse than v1"
+    )
 
 
 def test_a_degraded_one_exits_with_2_and_is_given_up(tmp_path: Path) -> None:

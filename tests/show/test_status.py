@@ -95,6 +95,10 @@ def test_what_is_tried_and_what_waits_have_lines_of_their_own(found: Status) -> 
         "refused": None,
         "command": "housing promote v7 --config x.toml",
     }
+    held = "alias `canary` names no version: its file holds `v8 v9`"
+    odd = replace(found, trials=(TrialStatus("canary", "v8\nv9" * 999, None, 0.0, None, 0, held),))
+    assert f"{held}; housing evaluate --canary" in " ".join(" ".join(lines(odd)).split())
+    assert "v8 v9v8" not in " ".join(lines(odd))
     worse = replace(busy, candidate=Candidate("v7", None, None, "it is worse"))
     said = " ".join(" ".join(lines(worse)).split())
     assert "housing promote v7 --force; without force refused: it is worse" in said
