@@ -120,7 +120,7 @@ class Trials:
     def _state(self) -> object:
         served = self._predictor.served
         stamps = tuple(self._registry.stamp(alias) for alias in self._aliases)
-        return stamps, served and served.name
+        return stamps, served and served.name, self._predictor.why_not_newer
 
     def _loaded(self, before: Tried) -> Tried:
         """Return what is to be tried now; what `before` holds is not loaded anew."""
@@ -131,6 +131,9 @@ class Trials:
         for alias in self._aliases:
             try:
                 trial = self._registry.trial(alias)
+                arriving = self._arriving(before.trials.get(alias)) if trial is None else None
+                if arriving is not None and arriving.version in known:
+                    trials[alias], found[alias] = arriving, known[arriving.version]
                 if trial is None or self._is_production(trial):
                     continue
                 trials[alias] = trial
@@ -147,6 +150,16 @@ class Trials:
             weight = MOST if self._alone else trials[CANARY].weight
             arm = CanaryArm(trials[CANARY], found[CANARY], weight, self._limits)
         return Tried(found.get(SHADOW), arm, trials, refused)
+
+    def _arriving(self, trial: Trial | None) -> Trial | None:
+        """Return a trial that ended since its version becomes production, until it is served.
+
+        Else whoever was in the canary's part would be answered by the version before once more.
+        """
+        if trial is None or self._predictor.why_not_newer:
+            return None
+        arriving = self._registry.resolve(PRODUCTION) == trial.version
+        return trial if arriving else None
 
     def _is_production(self, trial: Trial) -> bool:
         served = self._predictor.served

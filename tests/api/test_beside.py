@@ -169,7 +169,10 @@ def test_a_log_that_hangs_holds_up_no_end(
 ) -> None:
     class Hanging:
         def append_shadow(self, *_: Any) -> None:
-            time.sleep(30)
+            time.sleep(5)
+
+        def close(self) -> None:
+            pass
 
     monkeypatch.setattr(module, "open_log", lambda *_, **__: Hanging())
     monkeypatch.setattr(module, "CLOSE_SECONDS", 0.1)

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from housing_cli.api.app import create_app
 from housing_cli.api.trials import Tried
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.prediction_log import PredictionLog, open_log
 from housing_cli.registry import ModelRegistry
-from tests.api.serving import FEATURES, ROW, add_version
+from tests.api.serving import FEATURES, ROW, add_version, make_settings
 from tests.api.test_reloader import until
 from tests.registry.signing import Keys
 
@@ -298,6 +299,29 @@ def test_what_is_production_is_not_tried(registry: ModelRegistry, serve: Serve) 
     until(lambda: told(client, "canary") is None)
     assert set(versions(client, ROWS[:5])) == {"v2"}
     assert {row.arm for row in log_of(client).served()} <= {"canary"}
+
+
+def test_a_canary_answers_until_it_is_served_as_production(
+    registry: ModelRegistry, tmp_path: Path
+) -> None:
+    canary(registry, "v2", 100.0)
+    state = create_app(make_settings(tmp_path)).state  # nothing is watched until it runs
+    predictor, trials = state.predictor, state.trials
+    arm = predictor.tried.canary
+    registry.point("production", registry.get("v2"))
+    assert trials._loaded(predictor.tried).canary is arm
+    predictor.refuse("it cannot be loaded")
+    assert trials._loaded(predictor.tried).canary is None
+    predictor.settle()
+    state.reloader.load()
+    assert predictor.served.name == "v2"
+    assert trials._loaded(predictor.tried).canary is None
+    registry.point("production", registry.get("v1"))
+    canary(registry, "v3", 100.0)
+    state.reloader.load()
+    trials.load()
+    registry.end("canary", why="no")
+    assert trials._loaded(predictor.tried).canary is None
 
 
 def test_another_program_may_split(registry: ModelRegistry, serve: Serve) -> None:
