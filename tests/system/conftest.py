@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.system.container_registry import ContainerRegistry
 from tests.system.docker_engine import DockerEngine, clean_copy, why_not
+from tests.system.runner import ImageRunner, act, without_checks
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +53,52 @@ def built(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Bui
     context = clean_copy(tmp_path_factory.mktemp("clone"))
     engine.build(context, Built.image)
     return Built(engine, context)
+
+
+@pytest.fixture(scope="session")
+def repository(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with a forest that trains in seconds, whose checks are stand-ins that take notes."""
+    if act() is None:
+        pytest.skip("`act` is not installed")
+    if shutil.which("docker-registry") is None:
+        pytest.skip("`docker-registry` is not installed")
+    folder = tmp_path_factory.mktemp("repository")
+    shutil.copytree(built.context, folder, dirs_exist_ok=True)
+    settings = folder / "configs/housing.toml"
+    text = settings.read_text().replace("n_estimators = 300", "n_estimators = 40")
+    settings.write_text(text.replace("repeats = 5 ", "repeats = 1 "))
+    without_checks(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def new_runner(
+    built: Built, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., ImageRunner]]:
+    """Give repositories, each with a registry of its own that may start as a copy of another."""
+    registries: list[ContainerRegistry] = []
+
+    def make(like: ImageRunner | None = None) -> ImageRunner:
+        folder = tmp_path_factory.mktemp("forge")
+        (folder / "registry").mkdir()
+        registry = ContainerRegistry(folder / "registry")
+        registries.append(registry)
+        if like is not None:
+            registry.copy_of(like.registry)
+        shutil.copytree(repository, folder / "repository")
+        return ImageRunner(folder, built.engine, registry, folder / "repository")
+
+    try:
+        yield make
+    finally:
+        for registry in registries:
+            registry.stop()
+
+
+@pytest.fixture(scope="session")
+def published(new_runner: Callable[..., ImageRunner]) -> ImageRunner:
+    """A repository whose first push to main has published `v1`; tests work on copies of it."""
+    runner = new_runner()
+    run = runner.run("pipeline", "push")
+    assert run.code == 0, run.output
+    return runner

@@ -243,3 +243,13 @@ def git(folder: Path, *arguments: str) -> str:
         capture_output=True, text=True,
     )  # fmt: skip
     return done.stdout.strip()
+
+
+def without_checks(folder: Path) -> None:
+    """Put stand-ins that take notes where a clone runs what this very test run consists of."""
+    (folder / ".venv/bin").mkdir(parents=True)
+    for name in (".ci/test", ".venv/bin/ruff", ".venv/bin/lint-imports", ".venv/bin/mypy"):
+        (folder / name).write_text(
+            f'#!/bin/sh\necho "called {Path(name).name} $* with $("${{PYTHON:-python3}}" -V)"\n'
+        )
+        (folder / name).chmod(0o755)

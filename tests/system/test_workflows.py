@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -17,10 +17,17 @@ import httpx
 import pytest
 
 from housing_cli import __version__
-from tests.system.conftest import Built
-from tests.system.container_registry import ContainerRegistry
 from tests.system.docker_engine import REPOSITORY, clean_copy
-from tests.system.runner import IMAGE_NAME, PINNED, PYTHONS, ImageRunner, Runner, act, git
+from tests.system.runner import (
+    IMAGE_NAME,
+    PINNED,
+    PYTHONS,
+    ImageRunner,
+    Runner,
+    act,
+    git,
+    without_checks,
+)
 from tests.system.test_image import rows, wait_until_ready
 
 WORKFLOWS = REPOSITORY / ".github/workflows"
@@ -82,16 +89,6 @@ def test_every_job_has_a_time_limit_and_every_action_a_full_hash() -> None:
 
 
 # Executed
-
-
-def without_checks(folder: Path) -> None:
-    """Put stand-ins that take notes where a clone runs what this very test run consists of."""
-    (folder / ".venv/bin").mkdir(parents=True)
-    for name in (".ci/test", ".venv/bin/ruff", ".venv/bin/lint-imports", ".venv/bin/mypy"):
-        (folder / name).write_text(
-            f'#!/bin/sh\necho "called {Path(name).name} $* with $("${{PYTHON:-python3}}" -V)"\n'
-        )
-        (folder / name).chmod(0o755)
 
 
 @pytest.fixture
@@ -190,55 +187,6 @@ def test_what_is_no_release_publishes_nothing_and_says_why(
     assert run.conclusion("Build and check") == "failure"
     assert run.conclusion("Publish") == "skipped"
     assert not runner.published.exists()
-
-
-@pytest.fixture(scope="module")
-def repository(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone with a forest that trains in seconds, whose checks are stand-ins that take notes."""
-    if act() is None:
-        pytest.skip("`act` is not installed")
-    if shutil.which("docker-registry") is None:
-        pytest.skip("`docker-registry` is not installed")
-    folder = tmp_path_factory.mktemp("repository")
-    shutil.copytree(built.context, folder, dirs_exist_ok=True)
-    settings = folder / "configs/housing.toml"
-    text = settings.read_text().replace("n_estimators = 300", "n_estimators = 40")
-    settings.write_text(text.replace("repeats = 5 ", "repeats = 1 "))
-    without_checks(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def new_runner(
-    built: Built, repository: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., ImageRunner]]:
-    """Give repositories, each with a registry of its own that may start as a copy of another."""
-    registries: list[ContainerRegistry] = []
-
-    def make(like: ImageRunner | None = None) -> ImageRunner:
-        folder = tmp_path_factory.mktemp("forge")
-        (folder / "registry").mkdir()
-        registry = ContainerRegistry(folder / "registry")
-        registries.append(registry)
-        if like is not None:
-            registry.copy_of(like.registry)
-        shutil.copytree(repository, folder / "repository")
-        return ImageRunner(folder, built.engine, registry, folder / "repository")
-
-    try:
-        yield make
-    finally:
-        for registry in registries:
-            registry.stop()
-
-
-@pytest.fixture(scope="module")
-def published(new_runner: Callable[..., ImageRunner]) -> ImageRunner:
-    """A repository whose first push to main has published `v1`; tests work on copies of it."""
-    runner = new_runner()
-    run = runner.run("pipeline", "push")
-    assert run.code == 0, run.output
-    return runner
 
 
 def record(runner: ImageRunner, tag: str, factors: list[float]) -> None:
