@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.in_process import SMALL, Loop, shuffled
 from tests.system.docker_engine import clean_copy
 from tests.system.runner import Runner, act
 
@@ -29,12 +30,13 @@ jobs:
           run: RUN
           working-directory: models
           accept: ACCEPT
-      - run: echo "told [$CODE] [$STATUS] [$VERSION] [$VERDICT]"
+      - run: echo "told [$CODE] [$STATUS] [$VERSION] [$VERDICT] [$CANDIDATE]"
         env:
           CODE: ${{ steps.verb.outputs.exit_code }}
           STATUS: ${{ steps.verb.outputs.status }}
           VERSION: ${{ steps.verb.outputs.version }}
           VERDICT: ${{ steps.verb.outputs.verdict }}
+          CANDIDATE: ${{ steps.verb.outputs.candidate }}
 """
 
 
@@ -61,10 +63,20 @@ def ran(runner: Runner, words: str, accept: str = "0 2") -> tuple[int, str]:
 def test_answers_become_outputs_and_leave_the_step_green(runner: Runner) -> None:
     code, output = ran(runner, 'promote v2 --reason "on a night\'s data" --force')
     assert code == 0, output
-    assert "told [0] [ok] [v2] []" in output
+    assert "told [0] [ok] [v2] [] []" in output
     code, output = ran(runner, "evaluate --strict", accept="0 3")
     assert code == 0, output
-    assert "told [3] [insufficient] [v1] [insufficient]" in output  # a fresh machine each time
+    assert "told [3] [insufficient] [v1] [insufficient] []" in output  # a fresh machine each time
+
+
+def test_a_version_that_waits_is_an_output(runner: Runner) -> None:
+    models = runner.repository / "models"
+    shutil.rmtree(models / "artifacts")
+    Loop(models, shuffled(0)[:400]).live(shuffled(0)[400:], 1.3)
+    sets = " ".join(f"--set {text}" for text in (*SMALL, "data.path=data.csv"))
+    code, output = ran(runner, f"retrain --to candidate {sets}")
+    assert code == 0, output
+    assert "told [0] [ok] [v2] [] [v2]" in output
 
 
 def test_a_failure_is_red(runner: Runner) -> None:
