@@ -156,7 +156,7 @@ class Trials:
 
         Else whoever was in the canary's part would be answered by the version before once more.
         """
-        if trial is None or self._predictor.why_not_newer:
+        if trial is None or self._predictor.why_not_newer or self._is_production(trial):
             return None
         arriving = self._registry.resolve(PRODUCTION) == trial.version
         return trial if arriving else None
