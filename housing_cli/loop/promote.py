@@ -18,10 +18,11 @@ from housing_cli.loop import canary
 from housing_cli.loop.approval import Approve, Asked, approved
 from housing_cli.loop.promotion import Promotion, gone, stands, told
 from housing_cli.loop.shadow import evidence_of
-from housing_cli.loop.trials import begin
+from housing_cli.loop.trials import begin, refuse_production
 from housing_cli.loop.verify import load_verified
 from housing_cli.registry import ModelRegistry, Version, open_registry
 from housing_cli.registry.audit import refusing, verify_metadata, verify_move
+from housing_cli.registry.names import CANDIDATE
 from housing_cli.registry.store import PREVIOUS, PRODUCTION, check_alias
 from housing_cli.registry.trials import TRIALS
 
@@ -52,6 +53,8 @@ def promote(
     load_verified(registry, version)
     if to in TRIALS:
         return begin(registry, version, to, weight=weight, reason=reason)
+    if to == CANDIDATE:
+        refuse_production(registry.readable(PRODUCTION), version)
     if replaced == version.name and stands(registry, to, version):
         return Promotion(version, to, replaced, None)
     evidence: dict[str, object] = {}

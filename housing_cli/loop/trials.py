@@ -29,11 +29,7 @@ def begin(
     is production already.
     """
     production = registry.readable(PRODUCTION)
-    if production is not None and production.name == version.name:
-        raise RegistryError(
-            f"{version.name} is production: there is nothing to compare it with",
-            "try another version: see `housing registry ls`",
-        )
+    refuse_production(production, version)
     replaced = registry.aliases().get(alias)
     same = replaced == version.name
     if alias == CANARY and weight is None:
@@ -51,6 +47,15 @@ def begin(
         expected=replaced,
     )
     return Promotion(version, alias, replaced, event, weight, doubt=doubt)
+
+
+def refuse_production(production: Version | None, version: Version) -> None:
+    """Raise `RegistryError` where `version` is production: it is not tried, and does not wait."""
+    if production is not None and production.name == version.name:
+        raise RegistryError(
+            f"{version.name} is production: there is nothing to compare it with",
+            "try another version: see `housing registry ls`",
+        )
 
 
 def reweigh(settings: Settings, weight: float, *, reason: str = "") -> Promotion:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from housing_cli.errors import GateRefused
+from housing_cli.errors import GateRefused, RegistryError
 from housing_cli.loop.candidate import waiting
 from housing_cli.loop.promote import promote
 from housing_cli.loop.retrain import retrain
@@ -49,6 +49,12 @@ def test_a_person_promotes_it_by_name_and_it_waits_no_more(loop: Loop) -> None:
     assert (moved.version.name, moved.ended) == ("v2", ("candidate",))
     assert loop.registry.aliases() == {"previous": "v1", "production": "v2"}
     assert waiting(loop.settings(), loop.registry) is None
+
+
+def test_production_does_not_wait(loop: Loop) -> None:
+    with pytest.raises(RegistryError, match="v1 is production"):
+        promote(loop.settings(), "v1", to="candidate")
+    assert "candidate" not in loop.registry.aliases()
 
 
 def test_a_newer_candidate_replaces_an_older_one(loop: Loop) -> None:
