@@ -49,9 +49,12 @@ class Tried(msgspec.Struct, frozen=True):
         found = [self.shadow, self.canary.served if self.canary is not None else None]
         return [one for one in found if one is not None]
 
-    def told(self) -> dict[str, Any]:
-        """Return what `/version` says of both aliases; None where there is no such trial."""
-        return {alias: self._told(alias) for alias in (SHADOW, CANARY)}
+    def told(self, production: str | None = None) -> dict[str, Any]:
+        """Return what `/version` says of both aliases; None where there is no such trial.
+
+        production: what is served; where it was tried, that has ended.
+        """
+        return {alias: self._told(alias, production) for alias in (SHADOW, CANARY)}
 
     def warnings(self) -> list[str]:
         """Return which trials are not followed, and why."""
@@ -60,9 +63,11 @@ class Tried(msgspec.Struct, frozen=True):
             found.append(f"canary {self.canary.name} was left: {self.canary.guard.left}")
         return found
 
-    def _told(self, alias: str) -> dict[str, Any] | None:
+    def _told(self, alias: str, production: str | None) -> dict[str, Any] | None:
         trial = self.trials.get(alias)
         if trial is None and alias not in self.refused:
+            return None
+        if trial is not None and trial.version == production:
             return None
         arm = self.canary if alias == CANARY else None
         return {
@@ -131,7 +136,9 @@ class Trials:
         for alias in self._aliases:
             try:
                 trial = self._registry.trial(alias)
-                arriving = self._arriving(before.trials.get(alias)) if trial is None else None
+                arriving = None
+                if trial is None and alias == CANARY:  # a shadow answers nobody
+                    arriving = self._arriving(before.trials.get(alias))
                 if arriving is not None and arriving.version in known:
                     trials[alias], found[alias] = arriving, known[arriving.version]
                 if trial is None or self._is_production(trial):

@@ -206,7 +206,7 @@ def operations_router(predictor: Predictor) -> APIRouter:
             "git_commit": metadata.git.commit,
             "git_dirty": metadata.git.dirty,
             "interval_factors": None if served.intervals is None else list(served.factors),
-            **predictor.tried.told(),
+            **predictor.tried.told(predictor.current().name),
         }
 
     return router
