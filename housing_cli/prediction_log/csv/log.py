@@ -288,9 +288,12 @@ class CsvLog:
         return Initialized(before, csv_schema.check(self.folder))
 
     def check(self) -> None:
-        """Raise when rows cannot be written now; creates nothing."""
+        """Raise when rows cannot be written now; creates nothing.
+
+        served.csv is best effort: where it alone is broken, answers and real prices are recorded.
+        """
         csv_schema.check(self.folder)
-        for file in self._files:
+        for file in (self._predictions, self._feedback):
             file.check()
 
     def close(self) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from housing_cli.errors import LogSchemaMismatch, LogUnavailable
+from housing_cli.errors import HousingError, LogSchemaMismatch, LogUnavailable
+from housing_cli.prediction_log import open_log
 from housing_cli.prediction_log.csv.served import COLUMNS, lines_of, read, row_of
 from housing_cli.prediction_log.ids import IdSource
 from housing_cli.prediction_log.records import Served
+from tests.prediction_log.csv.small import SMALL, add
 
 ONE, TWO, THREE = IdSource().issue(3)[1]
 FULL = Served(ONE, 19.5, 24.25, "champion", "v4", 21.125, 'corner, "No. 3"', "req-7")
@@ -72,3 +74,19 @@ def test_a_file_of_other_columns_or_none_is_refused(tmp_path: Path) -> None:
         read(path, b"")
     with pytest.raises(LogUnavailable, match="Is a directory"):
         read(tmp_path, b"")
+
+
+@pytest.mark.parametrize("text", ["id,price\n", "\0\xff", None])
+def test_where_it_is_broken_the_log_can_be_written_all_the_same(
+    tmp_path: Path, text: str | None
+) -> None:
+    path = tmp_path / "served.csv"
+    path.mkdir() if text is None else path.write_text(text, encoding="latin-1")
+    log = open_log(f"csv:{tmp_path}", SMALL)
+    log.check()
+    add(log)
+    with pytest.raises(HousingError):
+        log.append_served([Served(ONE)])
+    log.check()
+    assert len(log.predictions()) == 1
+    log.close()
