@@ -30,6 +30,7 @@ from housing_cli.judging.houses import crowding
 from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.labels import counting, counts_of, doubts_of
 from housing_cli.judging.reference import load_reference
+from housing_cli.loop.shadow import in_order
 from housing_cli.loop.verify import load_verified
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.prediction_log import Labeled, PredictionLog, open_log
@@ -195,12 +196,12 @@ def _quality(
     for version in arms:
         rows = log.labeled(version=version.name, since=since)
         skipped = rows.skipped
-        sides.append(_plain(rows, doubt))
-    errors = [
-        np.abs(rows.predicted - rows.real)[np.argsort(rows.labeled_at, kind="stable")]
-        for rows in sides
-    ]
-    figures = [metric.of(rows.real, rows.predicted) if len(rows) else None for rows in sides]
+        rows = _plain(rows, doubt)
+        # Of each house the first label: one that is asked again and again shows no more than once.
+        order = in_order(rows, np.arange(len(rows)), reference)
+        sides.append((rows.real[order], rows.predicted[order]))
+    errors = [np.abs(predicted - real) for real, predicted in sides]
+    figures = [metric.of(*side) if len(side[0]) else None for side in sides]
     usual = float(reference.baseline(arms[1], rule.metric).absolute.mean())
     found = quality_of(
         errors[0],

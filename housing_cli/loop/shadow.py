@@ -18,7 +18,7 @@ from housing_cli.judging.labels import counts_of, doubts_of, kinds
 from housing_cli.judging.reference import Reference, load_reference
 from housing_cli.judging.shadow import Contest, Verdict, contest, training_of, verdict_of
 from housing_cli.prediction_log import HIGHEST_PRICE, open_log
-from housing_cli.prediction_log.records import Kind
+from housing_cli.prediction_log.records import Kind, Labeled
 from housing_cli.prediction_log.tried import Tried, TriedQuery
 from housing_cli.registry import ModelRegistry, Version, open_registry
 from housing_cli.registry.audit import verify_metadata, verify_move, verify_trial
@@ -152,7 +152,9 @@ def doubtful(rows: Tried, rule: Rule) -> NDArray[np.bool_]:
     return found
 
 
-def in_order(rows: Tried, picked: NDArray[np.intp], reference: Reference) -> NDArray[np.intp]:
+def in_order(
+    rows: Tried | Labeled, picked: NDArray[np.intp], reference: Reference
+) -> NDArray[np.intp]:
     """Return the `picked` places in the order in which the labels came, of each house the first.
 
     So a later label changes nothing of what was seen before it.

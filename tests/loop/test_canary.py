@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from housing_cli.errors import GateRefused, VersionNotFound
@@ -100,6 +101,13 @@ def test_a_canary_that_prices_worse_is_degraded(tmp_path: Path) -> None:
     assert found.quality.verdict == "degraded"
     assert found.quality.ratio is not None and found.quality.ratio > 1.3
     assert found.verdict == "degraded"
+
+
+def test_a_house_that_is_asked_again_and_again_counts_once(loop: Loop) -> None:
+    again = [ROWS[:1]] * 60
+    loop.canaried(pd.concat([ROWS[:40], *again, ROWS[100:150]]), share=100 / 150)
+    quality = judged(loop).quality
+    assert (quality.n, quality.others) == (40, 50)
 
 
 def test_prices_at_another_level_are_seen_without_labels(tmp_path: Path) -> None:
