@@ -86,3 +86,63 @@ class TestExecuted:
         assert run.code != 0
         assert "promote failed with exit code" in run.output
         assert runner.registry.tags(NAME) == tags
+
+    def test_what_is_given_up_is_not_put_forward_again(
+        self, published: ImageRunner, new_runner: Callable[..., ImageRunner]
+    ) -> None:
+        runner = new_runner(published)
+        record(runner, "production", DEGRADED)
+        before = runner.registry.tags(NAME)
+        inputs = {"action": "retrain", "to": "candidate"}
+        run = runner.run("retrain_and_build", inputs=inputs)
+        assert run.code == 0, run.output
+        run = runner.run("retrain_and_build", inputs={"action": "abort", "reason": "too dear"})
+        assert run.code == 0, run.output
+        assert run.conclusion("Approve") == "skipped"
+        assert "Nothing waits any more; v1 stays production" in run.summary
+        given_up = runner.registry.tags(NAME)
+        assert aliases(runner, "candidate") == {"production": "v1"}
+        run = runner.run("retrain_and_build", inputs=inputs)
+        assert run.code == 0, run.output
+        assert "v2 was given up on" in run.output
+        assert runner.registry.tags(NAME) == given_up
+        assert {tag: given_up[tag] for tag in before} == before
+
+        # Somebody moves `production` by hand: the other history is left, and not mixed with it.
+        host = runner.image
+        recipe = runner.folder / "by-hand"
+        recipe.mkdir()
+        lines = f"FROM {host}:production\nRUN housing promote v1 --to best\n"
+        (recipe / "Dockerfile").write_text(lines)
+        runner.engine("pull", f"{host}:production")
+        runner.engine("build", "--tag", f"{host}:production", ".", cwd=recipe)
+        runner.engine("push", f"{host}:production")
+        run = runner.run("retrain_and_build", inputs={"action": "rebuild"})
+        assert run.code == 0, run.output
+        assert "does not go on from production: it is left" in run.output
+        assert aliases(runner, "production") == {"production": "v1", "best": "v1"}
+        assert runner.registry.tags(NAME)["candidate"] == given_up["candidate"]
+
+    @pytest.mark.parametrize(
+        ("inputs", "why"),
+        [
+            ({"action": "rollback", "to": "candidate"}, "only retrain goes to candidate"),
+            ({"action": "retrain", "to": "shadow"}, "to is neither production nor candidate"),
+            ({"action": "promote", "version": "--force"}, "version is neither candidate nor"),
+            ({"action": "delete"}, "action is none that this workflow knows"),
+        ],
+        ids=["to", "alias", "version", "action"],
+    )
+    def test_other_inputs_are_refused_before_anything_is_done(
+        self,
+        published: ImageRunner,
+        new_runner: Callable[..., ImageRunner],
+        inputs: dict[str, str],
+        why: str,
+    ) -> None:
+        runner = new_runner(published)
+        run = runner.run("retrain_and_build", inputs=inputs)
+        assert run.code != 0
+        assert why in run.output
+        assert "docker build" not in run.output
+        assert runner.registry.tags(NAME) == published.registry.tags(NAME)
