@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from housing_cli.api.served import same_meaning
 from housing_cli.config import Settings
-from housing_cli.errors import RegistryError, VersionNotFound
+from housing_cli.errors import RegistryError, VersionCorrupt, VersionNotFound
 from housing_cli.loop.promotion import Promotion, stands
 from housing_cli.registry import Event, ModelRegistry, Version, open_registry
 from housing_cli.registry.audit import verify_trial
@@ -31,7 +31,7 @@ def begin(
     production = registry.readable(PRODUCTION)
     refuse_production(production, version)
     replaced = registry.aliases().get(alias)
-    same = replaced == version.name
+    same = replaced == version.name and _told(registry, alias)
     if alias == CANARY and weight is None:
         weight = registry.weight(alias) if same else FIRST_WEIGHT
     weight = weight if alias == CANARY and weight is not None else 0.0
@@ -84,6 +84,14 @@ def abort(settings: Settings, alias: str | None = None, *, reason: str = "") -> 
         what = f"no {found}" if found else "neither a canary nor a shadow"
         raise VersionNotFound(f"there is {what} to give up", _BEGIN.get(found or CANARY, ""))
     return registry.end(found, why=reason or "abort")
+
+
+def _told(registry: ModelRegistry, alias: str) -> bool:
+    """Say whether the history tells of what `alias` tries: a file may be written by hand."""
+    try:
+        return registry.trial(alias) is not None
+    except VersionCorrupt:
+        return False
 
 
 def _doubt(version: Version, production: Version | None) -> str:

@@ -128,9 +128,12 @@ class RegistryReader:
         name = self._alias(alias)
         found = trial_of(self.history(), alias, name)
         if found is None:
+            if not self.alias_path(alias).is_file():  # it ended meanwhile
+                return None
             raise VersionCorrupt(
                 f"alias `{alias}` names {name}, but `{self.history_file}` does not tell of it",
-                f"point it with `housing promote REF --to {alias}`",
+                f"point it with `housing promote REF --to {alias}`, or end it with "
+                f"`housing promote --abort --to {alias}`",
             )
         return found
 

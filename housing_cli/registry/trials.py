@@ -48,12 +48,14 @@ def weight_of(event: Event) -> float:
 def trial_of(events: Sequence[Event], alias: str, version: str) -> Trial | None:
     """Return the last trial of `version` that `events` tell of; `None` where they tell of none.
 
-    Events behind it are none of its own: the file of an alias, which names `version`, is written
-    after the history.
+    Moves to other versions behind it are none of its own: the file of an alias, which names
+    `version`, is written after the history. An end behind it is: what was given up is not tried
+    again because its file was copied back, or never removed where the registry is copied to.
     """
     moves = [(at, event) for at, event in enumerate(events, start=1) if event.alias == alias]
     while moves and moves[-1][1].to != version:
-        moves.pop()
+        if moves.pop()[1].to is None:
+            return None
     if not moves:
         return None
     number, last = moves[-1]

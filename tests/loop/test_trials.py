@@ -87,6 +87,15 @@ def test_what_is_tried_can_be_given_up_the_canary_first(loop: Loop) -> None:
     assert loop.registry.aliases() == {"production": "v1"}
 
 
+@pytest.mark.parametrize("alias", ["canary", "shadow"])
+def test_an_alias_written_by_hand_is_pointed_anew(loop: Loop, alias: str) -> None:
+    loop.registry.alias_path(alias).write_text("v2\n")
+    promote(loop.settings(), "v2", to=alias)
+    trial = loop.registry.trial(alias)
+    assert trial is not None
+    assert (trial.version, trial.weight) == ("v2", 10.0 if alias == "canary" else 0.0)
+
+
 def test_a_broken_canary_can_be_given_up(loop: Loop) -> None:
     version = promote(loop.settings(), "v2", to="canary").version
     (version.directory / "metadata.json").unlink()

@@ -131,6 +131,25 @@ def test_events_behind_the_last_of_the_version_are_not_its_own() -> None:
     assert trial_of(events, "shadow", "v3") is None
 
 
+def test_what_was_given_up_is_not_tried_again_because_its_file_is_there(
+    registry: ModelRegistry,
+) -> None:
+    """A copy of a registry keeps files that were removed, where nobody says otherwise."""
+    canary(registry, "v2", 60.0)
+    kept = registry.alias_path("canary").read_text()
+    registry.end("canary", why="bad prices")
+    registry.alias_path("canary").write_text(kept)
+    with pytest.raises(VersionCorrupt, match="does not tell of it") as caught:
+        registry.trial("canary")
+    assert "--abort --to canary" in caught.value.hint
+    registry.end("canary", why="once more")
+    assert registry.trial("canary") is None
+    canary(registry, "v2", 5.0)
+    trial = registry.trial("canary")
+    assert trial is not None
+    assert trial.weight == 5
+
+
 def test_an_alias_that_comes_back_has_not_ended() -> None:
     ended = Event(when="", who="", event="aborted", alias="canary", from_="v2", format=2)
     again = Event(when="", who="", event="promoted", alias="canary", to="v2")
