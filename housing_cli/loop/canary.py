@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from housing_cli.api.served import same_meaning
 from housing_cli.config import Settings
 from housing_cli.config.window import parse_window
 from housing_cli.data.metrics import METRICS
@@ -68,6 +69,12 @@ class Canary:
     quality: Quality
     min_samples: int
     skipped: int
+
+    @property
+    def doubt(self) -> str:
+        """Return why servers will not ask it, or nothing."""
+        same = same_meaning(self.version.metadata.schema, self.production.metadata.schema)
+        return "" if same else f"its features are not those of {self.production.name}"
 
     @property
     def parts(self) -> dict[str, Errors | Latency | PriceJump | Quality]:

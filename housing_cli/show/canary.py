@@ -134,7 +134,9 @@ def _quality(judged: Canary) -> str:
 
 def _warnings(judged: Canary) -> list[str]:
     found = []
-    if not judged.errors.n:
+    if judged.doubt:
+        found.append(f"{judged.version.name}: {judged.doubt}: servers do not ask it")
+    elif not judged.errors.n:
         found.append("no server asked the canary yet: is one running, and does it split?")
     if judged.skipped:
         found.append(f"left out {counted(judged.skipped, 'broken line')} of the log")
@@ -142,6 +144,8 @@ def _warnings(judged: Canary) -> list[str]:
 
 
 def _command(judged: Canary) -> str:
+    if judged.doubt:
+        return "promote --abort --reason 'other features'"
     if judged.verdict == "degraded":
         why = ", ".join(_NAMES[part] for part in judged.of("degraded"))
         return f"promote --abort --reason '{why}'"
@@ -153,6 +157,6 @@ def _command(judged: Canary) -> str:
 
 def _next(judged: Canary, carried: str) -> str:
     command = _command(judged)
-    if judged.verdict == "insufficient":
+    if judged.verdict == "insufficient" and not judged.doubt:
         return folded(f"next: wait for more rows, then housing {command}{carried}", "")
     return next_note(command + carried)

@@ -332,6 +332,7 @@ def test_another_program_may_split(registry: ModelRegistry, serve: Serve) -> Non
     assert told(production, "canary") is None
     assert set(versions(alone, ROWS[:40])) == {"v2"}
     assert alone.get("/version").json()["version"] == "v2"
+    assert alone.get("/readyz").json()["model_version"] == "v2"
     assert {row.arm for row in served_rows(alone, 40)} == {"canary"}
     registry.end("canary", why="no")
     until(lambda: set(versions(alone, ROWS[:3])) == {"v1"})

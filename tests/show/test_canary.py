@@ -59,6 +59,17 @@ def test_a_healthy_canary_gets_more_and_then_all(tmp_path: Path) -> None:
     )
 
 
+def test_other_features_are_said_and_not_waited_for(tmp_path: Path) -> None:
+    found = canary(tmp_path, rows=0)
+    schema = found.version.metadata.schema
+    other = msgspec.structs.replace(schema, features=schema.features[:-1])
+    metadata = msgspec.structs.replace(found.version.metadata, schema=other)
+    version = msgspec.structs.replace(found.version, metadata=metadata)
+    said = canary_result(dataclasses.replace(found, version=version), strict=False)
+    assert said.data["warnings"] == ["v2: its features are not those of v1: servers do not ask it"]
+    assert said.notes[-1] == "next: housing promote --abort --reason 'other features'"
+
+
 def test_a_degraded_one_exits_with_2_and_is_given_up(tmp_path: Path) -> None:
     said = canary_result(canary(tmp_path, failed=40, level=3.0), strict=False, carried=" --set a=1")
     assert (said.exit_code, said.status) == (ExitCode.DEGRADED, "degraded")

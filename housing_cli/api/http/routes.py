@@ -179,7 +179,7 @@ def operations_router(predictor: Predictor) -> APIRouter:
         served = predictor.served
         content = {
             "status": "not ready" if reasons else "ready",
-            "model_version": served.name if served else None,
+            "model_version": predictor.shown().name if served else None,
             "reasons": reasons,
             "reload_refused": predictor.why_not_newer or None,
             "warnings": predictor.warnings(),
