@@ -39,6 +39,7 @@ FEWEST_CALLS: Final = 5
 FEWEST_PAIRS: Final = 20
 """Rows with a price of both versions that a judgment of the price level needs."""
 _RECENT = 200
+_MINUS_ZERO = struct.pack("d", -0.0)
 _SPACE = 1 << 64
 
 
@@ -112,7 +113,8 @@ class Guard:
         """Why the canary was left, nothing while it is followed."""
         self._own: deque[float] = deque(maxlen=_RECENT)
         self._usual: deque[float] = deque(maxlen=_RECENT)
-        self._ratios: deque[float] = deque(maxlen=_RECENT)
+        # By both prices: a house that is asked for again and again counts once.
+        self._ratios: dict[tuple[float, float], float] = {}
 
     def answered(self, rows: int, failed: int) -> None:
         """Note how many rows were asked of the canary, and how many of them it failed on."""
@@ -142,13 +144,14 @@ class Guard:
 
     def compared(self, prices: Sequence[float], usual: Sequence[float]) -> None:
         """Note prices of the canary, and production's of the same rows."""
-        self._ratios.extend(
-            abs(math.log(one / other)) if one > 0 and other > 0 else math.inf
-            for one, other in zip(prices, usual, strict=True)
-        )
+        for one, other in zip(prices, usual, strict=True):
+            ratio = abs(math.log(one / other)) if one > 0 and other > 0 else math.inf
+            self._ratios.setdefault((one, other), ratio)
+        while len(self._ratios) > _RECENT:
+            del self._ratios[next(iter(self._ratios))]
         if self._limits is None or self.left or len(self._ratios) < FEWEST_PAIRS:
             return
-        jump = median(self._ratios)
+        jump = median(self._ratios.values())
         if jump > self._limits.jump:
             self.left = (
                 f"half of its prices are more than {math.exp(min(jump, 50.0)):.3g} times off "
@@ -201,9 +204,12 @@ class CanaryArm:
 
     def _packed(self, row: Row) -> bytes:
         try:
-            return self._row.pack(*row)
+            packed = self._row.pack(*row)
         except struct.error:
-            return self._row.pack(*(math.nan if value is None else value for value in row))
+            packed = self._row.pack(*(math.nan if value is None else value for value in row))
+        if _MINUS_ZERO in packed:  # which is the same house as zero
+            packed = self._row.pack(*(value + 0.0 for value in self._row.unpack(packed)))
+        return packed
 
 
 def tail(failed: int, rows: int, share: float) -> float:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from housing_cli.config import Settings
 
 MOST = 100.0
+LONGEST_NAME = 100
 PRINT, APPLY = "print", "apply"
 """What can be done with a route."""
 EXAMPLE = "housing promote v3 --reason 'wins on recent rows'"
@@ -48,7 +49,9 @@ def command(
     ] = False,
     abort: Annotated[
         bool,
-        typer.Option("--abort", help="Give up the canary, or what `--to` names that is tried."),
+        typer.Option(
+            "--abort", help="Give up the canary (without one, the shadow), or what `--to` names."
+        ),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Promote even what is worse; recorded.")
@@ -190,8 +193,11 @@ def require_name(name: str, ref: str | None, to: str | None) -> None:
             "for example `housing promote v3 --approved-by NAME`; going back, giving up and "
             "trying need no approval",
         )
-    if not name.strip():
-        raise UsageError("`--approved-by` names nobody", "give the name of who approves it")
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise UsageError(
+            "`--approved-by` names nobody",
+            f"give the name of who approves it, {LONGEST_NAME} printable characters at most",
+        )
 
 
 def _require_canary(ref: str | None, to: str | None, weight: float, *, beside: str) -> None:

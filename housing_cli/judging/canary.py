@@ -111,7 +111,9 @@ def latency_of(canary: Floats, production: Floats, limit: float) -> Latency:
 def jump_of(canary: Floats, production: Floats, limit: float) -> PriceJump:
     """Judge the level of prices (n,) that both versions gave for the same rows."""
     priced = np.isfinite(canary) & np.isfinite(production) & (production > 0)
-    canary, production = canary[priced], production[priced]
+    # A house that is asked for again and again counts once.
+    pairs = np.unique(np.column_stack([canary[priced], production[priced]]), axis=0)
+    canary, production = pairs.T
     if not len(canary):
         return PriceJump("insufficient", 0, None, None, limit)
     # What is no price is as far off as a float can say.
@@ -136,19 +138,32 @@ def quality_of(
 
     Each in the order in which the labels came. metrics: of both, for people. usual: production's
     mean absolute error at training time. Degraded where the canary's are larger by more than
-    `threshold` beyond doubt.
+    `threshold` beyond doubt, and healthy only where nothing points there.
     """
     own, other = metrics
     ratio = own / other if own is not None and other else None
     counts, limit = (len(canary), len(production)), 1 + threshold
     interval = ratio_sequence(canary, production, usual)
     verdict: Decision = "healthy"
-    if min(counts) < min_samples:
+    if min(counts) < min_samples or suspicious(canary, production, usual, limit):
         verdict = "insufficient"
     low = interval[0] if interval else None
     if low is not None and low > limit:
         verdict = "degraded"
     return Quality(verdict, *counts, own, other, ratio, interval, limit)
+
+
+def suspicious(canary: Floats, production: Floats, usual: float, limit: float) -> bool:
+    """Return whether the ratio of mean errors is above `limit` by more than a standard error.
+
+    One of six sound canaries at the limit is, and waits for more labels.
+    """
+    own, other = (np.minimum(errors, LARGEST * usual) for errors in (canary, production))
+    if not (own.mean() > 0 and other.mean() > 0):
+        return False
+    relative = [part.std() / part.mean() / math.sqrt(len(part)) for part in (own, other)]
+    above = math.log(float(own.mean() / other.mean()) / limit)
+    return above > math.hypot(*relative)
 
 
 def ratio_sequence(

@@ -141,6 +141,8 @@ def retrain(
     known = {**version.metadata.evidence, "feedback": feedback.described()}
     done = Retrained(version, champion, known, promote, reused, found)
     _require_win(registry, done, force)
+    if reused and (promote or to == CANDIDATE):
+        refuse_given_up(registry, version)
     if promote:
         _promote(registry, done, force)
     return done if to is None or promote else replace(done, moved=_try(registry, done, to, force))
@@ -223,8 +225,6 @@ def _try(registry: ModelRegistry, done: Retrained, to: str, force: bool) -> Prom
     if to != CANDIDATE:
         verify_metadata(registry, done.version)
         return begin(registry, done.version, to, weight=None, reason=why)
-    if done.reused:
-        refuse_given_up(registry, done.version)
     evidence = {**done.evidence, "forced": force and not wins}
     return put_forward(registry, done.version, why=why, evidence=evidence)
 

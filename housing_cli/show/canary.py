@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
-from housing_cli.show.advice import next_note
+from housing_cli.show.advice import iso, next_note
 from housing_cli.show.result import Result, Table
 from housing_cli.words import counted, figure, folded, short_time
 
@@ -60,7 +60,7 @@ def canary_payload(judged: Canary, carried: str = "") -> dict[str, Any]:
         "verdict": judged.verdict,
         "reasons": judged.of("degraded") or judged.of("insufficient"),
         "interval": quality.interval and list(quality.interval),
-        "window": f"since {judged.since.isoformat(timespec='milliseconds')}",
+        "window": f"since {iso(judged.since.timestamp())}",
         "skipped": judged.skipped,
         "warnings": _warnings(judged),
         "canary": {

@@ -157,17 +157,37 @@ def test_a_slow_canary_is_left_and_one_that_is_as_slow_as_production_is_not() ->
 
 
 def test_prices_at_another_level_are_left() -> None:
+    usual = [20.0 + at for at in range(25)]
     guard = Guard(LIMITS)
-    guard.compared([10.0] * 19, [20.0] * 19)
+    guard.compared([price / 2 for price in usual[:19]], usual[:19])
     assert guard.left == ""
-    guard.compared([10.0], [20.0])
+    guard.compared([usual[19] / 2], usual[19:20])
     assert guard.left.startswith("half of its prices are more than 2 times off production's")
-    usual = Guard(LIMITS)
-    usual.compared([10.0] * 15 + [1.0] * 10, [11.0] * 25)
-    assert usual.left == ""
+    near = Guard(LIMITS)
+    near.compared(
+        [*(price * 1.1 for price in usual[:15]), *(price / 9 for price in usual[15:])], usual
+    )
+    assert near.left == ""
     wrong = Guard(LIMITS)
-    wrong.compared([-1.0] * 25, [11.0] * 25)
+    wrong.compared([-price for price in usual], usual)
     assert wrong.left
+
+
+def test_a_house_that_is_asked_for_again_and_again_counts_once() -> None:
+    guard = Guard(LIMITS)
+    for _ in range(60):
+        guard.compared([10.0], [30.0])
+    assert guard.left == ""
+    for at in range(300):  # the newest 200 are kept
+        guard.compared([20.0 + at], [20.0 + at])
+    assert guard.left == ""
+
+
+def test_minus_zero_is_zero(served: Served) -> None:
+    arm = arm_of(served, 50.0)
+    rows = [(0.0, *row[1:]) for row in rows_of(60)]
+    same = [(-0.0, *row[1:]) for row in rows]
+    assert [arm.picks(row, UNMARKED) for row in rows] == [arm.picks(row, UNMARKED) for row in same]
 
 
 def test_nothing_is_left_where_the_settings_say_so() -> None:
@@ -175,7 +195,7 @@ def test_nothing_is_left_where_the_settings_say_so() -> None:
     assert Limits.of(Serve()) == LIMITS
     guard = Guard(None)
     guard.answered(100, 100)
-    guard.compared([1.0] * 50, [9.0] * 50)
+    guard.compared([float(at) for at in range(1, 51)], [900.0] * 50)
     for _ in range(20):
         guard.took(9.0, usual=False)
     assert guard.left == ""

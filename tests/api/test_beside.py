@@ -106,8 +106,8 @@ def test_production_prices_some_of_a_canarys_rows(tmp_path: Path, served: Served
     many = [answered(16, other=served, canary=arm) for _ in range(2)]
     for one in many:  # its prices are 20, and production's are about 20 times exp(0.3 x)
         recorded(settings, served, one, counted=counted)
-    far = Answered(many[0].ids, ROWS[:16], [2000.0] * 16, served, arm)
-    for _ in range(6):
+    for at in range(6):
+        far = Answered(many[0].ids, ROWS[at * 16 : at * 16 + 16], [2000.0] * 16, served, arm)
         recorded(settings, served, far, counted=counted)
     assert "times off production's" in arm.guard.left
     log.close()

@@ -79,7 +79,7 @@ def quiet(seed: int, a_day: int, days: int, errors: Floats) -> set[str]:
         own, usual = random.choice(errors, n), random.choice(errors, 30 * min(day, 30))
         metrics = (1.0, 1.0) if n else (None, None)
         quality = quality_of(own, usual, metrics, 1.0, threshold=0.1, min_samples=30)
-        prices = np.full(n, 20.0)
+        prices: Floats = np.linspace(20.0, 50.0, n)
         parts = (errors_of(n, 0, SHARE), latency_of(prices, prices, 20.0),
                  jump_of(prices, prices, 0.5), quality)  # fmt: skip
         found.add(worst(tuple(part.verdict for part in parts)))

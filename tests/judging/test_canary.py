@@ -145,3 +145,14 @@ def test_the_worst_part_decides() -> None:
     assert worst(("healthy", "healthy")) == "healthy"
     assert worst(("healthy", "insufficient")) == "insufficient"
     assert worst(("insufficient", "degraded", "healthy")) == "degraded"
+
+
+def test_larger_errors_that_may_be_chance_are_not_called_healthy() -> None:
+    errors = np.abs(np.random.default_rng(2).normal(size=(2, 60)))
+    assert quality(errors[0] / errors[0].mean(), errors[1] / errors[1].mean()).verdict == "healthy"
+    assert quality(1.5 * errors[0], errors[1]).verdict == "insufficient"
+
+
+def test_a_house_that_is_asked_for_again_and_again_counts_once() -> None:
+    assert jump_of(np.full(50, 10.0), np.full(50, 30.0), 0.5).verdict == "insufficient"
+    assert jump_of(np.full(50, 10.0), np.full(50, 30.0), 0.5).n == 1

@@ -76,6 +76,8 @@ def test_what_was_given_up_is_not_brought_back_by_a_job(loop: Loop) -> None:
     with pytest.raises(GateRefused, match=r"v2 was given up on .*: too dear by the sea") as caught:
         retrain(loop.settings(), to="candidate")
     assert "housing promote v2 --to candidate" in caught.value.hint
+    with pytest.raises(GateRefused, match=r"v2 was given up on"):
+        retrain(loop.settings(), promote=True)
     assert loop.registry.aliases() == {"production": "v1"}
     promote(loop.settings(), "v2", to="candidate")
     assert retrain(loop.settings(), to="candidate").version.name == "v2"
