@@ -140,6 +140,7 @@ class Metrics:
         )
         self._left = gauge("canary_left", "Workers that left a canary by themselves.", "version")
         self._log_errors = counter("log_errors", "Failures of the prediction log.", "operation")
+        self._left.labels("none").set(0)  # an alert is to find it before any canary was left
         for operation in ("predict", "batch", "feedback"):
             self._log_errors.labels(operation)
         for outcome in ("loaded", "refused"):

@@ -180,3 +180,7 @@ def test_versions_are_counted_apart(registry: object, serve: Callable[..., TestC
         assert time.monotonic() < deadline
     assert value(client, "housing_predictions_total", version="v2", outcome="ok") == 1
     assert value(client, "housing_reloads_total", outcome="loaded") == 2
+
+
+def test_what_an_alert_asks_for_is_there_from_the_first_scrape_on(client: TestClient) -> None:
+    assert value(client, "housing_canary_left", version="none") == 0
