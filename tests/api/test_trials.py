@@ -357,6 +357,8 @@ def test_a_house_is_recorded_where_its_client_names_it(
     (row,) = served_rows(client, 1)
     assert (row.id, row.house_id) == (answer["id"], "Calle Mayor, 3")
     assert (row.arm, row.shadow_version) == (None, None)
+    client.post("/predict", json={**ROW, "house_id": "a\nb\u2028,\x00"})
+    assert served_rows(client, 2)[-1].house_id == "a\\u000ab\\u2028,\\u0000"
 
 
 def test_what_waits_is_recorded_at_the_end(

@@ -39,7 +39,8 @@ _feedback = msgspec.json.Decoder(FeedbackBody)
 HOUSE: Final = "house_id"
 """The key of a row that says which house it is, where no feature has that name."""
 MOST_CHARACTERS: Final = 64
-_INT64 = Meta(ge=-(2**63), le=2**63 - 1)
+HIGHEST_NUMBER: Final = 2**53 - 1
+"""Of a house, either way: beyond it not every program reads an integer in JSON as it is."""
 
 
 Unknown = Callable[[str, str], None]
@@ -75,10 +76,7 @@ class Bodies:
             return None
 
     def parted(self, values: Sequence[Any]) -> tuple[Row, str | None]:
-        """Return the features of a row, and which house it is, where its client says so.
-
-        Raises ValueError for a house that is no name.
-        """
+        """Return the features of a row, and which house it is, where its client says so."""
         width = self._width
         if len(values) == width or values[width] is None:
             return tuple(values[:width]), None
@@ -152,11 +150,11 @@ class Coded:
 
 
 def house_name(value: str | int) -> str:
-    """Return what a client calls a house. Raises ValueError for what is no name of one."""
+    """Return what a client calls a house, as one line; what cannot be printed is escaped."""
     text = str(value)
-    if not (text.isprintable() and 0 < len(text) <= MOST_CHARACTERS):
-        raise ValueError(f"use 1 to {MOST_CHARACTERS} printable characters")
-    return text
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def feedback(body: bytes) -> FeedbackBody | None:
@@ -192,7 +190,9 @@ def _row_type(schema: FeatureSchema, *, refuse: bool) -> type[msgspec.Struct]:
         fields.append((f"f{position}", value | None))
     rename = {f"f{position}": name for position, name in enumerate(schema.features)}
     if HOUSE not in schema.features:
-        fields.append((HOUSE, str | Annotated[int, _INT64] | None, None))
+        text = Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
+        number = Annotated[int, Meta(ge=-HIGHEST_NUMBER, le=HIGHEST_NUMBER)]
+        fields.append((HOUSE, text | number | None, None))
     return msgspec.defstruct("RowBody", fields, rename=rename, forbid_unknown_fields=True, gc=False)
 
 

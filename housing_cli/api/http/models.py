@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from housing_cli.api.http.bodies import HOUSE, MOST_CHARACTERS, bounds, house_name
+from housing_cli.api.http.bodies import HIGHEST_NUMBER, HOUSE, MOST_CHARACTERS, bounds
 from housing_cli.data.kinds import Boolean, Category, Date, Kind, coder
 from housing_cli.prediction_log import HIGHEST_PRICE
 
@@ -210,15 +210,26 @@ _WHICH = (
 )
 
 
-def _named(value: str | int) -> str | int:
-    house_name(value)
-    return value
+def _whole(value: float) -> int:
+    """Return 7 for 7.0, as a table with gaps has it. Raises ValueError."""
+    if not value.is_integer():
+        raise ValueError("use text or a whole number")
+    return int(value)
 
 
+_NUMBER = Field(ge=-HIGHEST_NUMBER, le=HIGHEST_NUMBER)
 _HOUSE = Annotated[
     Annotated[str, Strict(), Field(min_length=1, max_length=MOST_CHARACTERS)]
-    | Annotated[int, Strict(), Field(ge=-(2**63), le=2**63 - 1)],
-    AfterValidator(_named),
+    | Annotated[int, Strict(), _NUMBER]
+    | Annotated[float, Strict(), AllowInfNan(False), _NUMBER, AfterValidator(_whole)],
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS},
+                {"type": "integer", "minimum": -HIGHEST_NUMBER, "maximum": HIGHEST_NUMBER},
+            ]
+        }
+    ),
 ]
 
 

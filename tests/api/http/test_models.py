@@ -32,13 +32,16 @@ def test_a_row_is_made_of_the_schemas_own_names() -> None:
     assert described["required"] == ["Med Inc", "class"]
 
 
-@pytest.mark.parametrize("house", ["Calle Mayor, 3", "x" * 64, 7, -(2**63), 0])
+@pytest.mark.parametrize("house", ["Calle Mayor, 3", "x" * 64, "a\nb", 7, -(2**53) + 1, 0])
 def test_a_row_may_say_which_house_it_is(house: str | int) -> None:
     read = ROW.model_validate({"class": 1, "Med Inc": 2, "house_id": house})
     assert list(read.__dict__.values())[-1] == house
+    if isinstance(house, int):
+        again = ROW.model_validate({"class": 1, "Med Inc": 2, "house_id": float(house)})
+        assert repr(list(again.__dict__.values())[-1]) == repr(house)
 
 
-@pytest.mark.parametrize("house", ["", "x" * 65, "a\nb", 1.5, True, [], 2**63, "\ud800"])
+@pytest.mark.parametrize("house", ["", "x" * 65, 1.5, True, [], 2**53, "\ud800"])
 def test_what_is_no_name_of_a_house_is_refused(house: object) -> None:
     with pytest.raises(ValidationError):
         ROW.model_validate({"class": 1, "Med Inc": 2, "house_id": house})
