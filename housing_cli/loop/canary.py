@@ -13,7 +13,7 @@ from housing_cli.api.served import same_meaning
 from housing_cli.config import Settings
 from housing_cli.config.window import parse_window
 from housing_cli.data.metrics import METRICS
-from housing_cli.errors import HousingError, VersionNotFound
+from housing_cli.errors import HousingError
 from housing_cli.judging.canary import (
     FEWEST_PAIRS,
     Decision,
@@ -31,15 +31,14 @@ from housing_cli.judging.houses import crowding
 from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.labels import counting, counts_of, doubts_of
 from housing_cli.judging.reference import load_reference
+from housing_cli.loop.promotion import both_sides
 from housing_cli.loop.shadow import in_order
 from housing_cli.loop.verify import load_verified
 from housing_cli.model.compiled import CompiledModel
 from housing_cli.prediction_log import Labeled, PredictionLog, open_log
 from housing_cli.prediction_log.tried import Tried, TriedQuery
 from housing_cli.registry import ModelRegistry, Trial, Version, open_registry
-from housing_cli.registry.audit import verify_metadata, verify_move, verify_trial
 from housing_cli.registry.names import CANARY
-from housing_cli.registry.store import PRODUCTION
 
 Floats = NDArray[np.float64]
 
@@ -94,14 +93,7 @@ class Canary:
 def judge_canary(settings: Settings) -> Canary:
     """Judge the canary. Raises `VersionNotFound` where there is none, or no production."""
     registry = open_registry(settings)
-    trial = registry.trial(CANARY)
-    if trial is None:
-        raise VersionNotFound("there is no canary to judge", _BEGIN)
-    version, production = registry.get(trial.version), registry.get(PRODUCTION)
-    for one in (version, production):
-        verify_metadata(registry, one)
-    verify_trial(registry, trial, version)
-    verify_move(registry, PRODUCTION, production)
+    trial, version, production = both_sides(registry, CANARY, _BEGIN)
     began = datetime.fromisoformat(trial.since)
     since = max(began, parse_window(settings.evaluate.window).since() or began)
     log = open_log(settings.log.url, production.metadata.schema, fsync=settings.log.fsync)

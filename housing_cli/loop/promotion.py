@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from housing_cli.errors import VersionCorrupt, VersionUntrusted
-from housing_cli.registry import Event, ModelRegistry, Version
-from housing_cli.registry.audit import verify_move
-from housing_cli.registry.names import PASSING
+from housing_cli.errors import VersionCorrupt, VersionNotFound, VersionUntrusted
+from housing_cli.registry import Event, ModelRegistry, Trial, Version
+from housing_cli.registry.audit import verify_metadata, verify_move, verify_trial
+from housing_cli.registry.names import PASSING, PRODUCTION
 from housing_cli.registry.trials import TRIALS
 
 
@@ -58,3 +58,19 @@ def told(registry: ModelRegistry, version: Version) -> dict[str, object]:
             with suppress(VersionCorrupt):
                 found.append(msgspec.to_builtins(registry.trial(alias)))
     return {"trials": found} if found else {}
+
+
+def both_sides(registry: ModelRegistry, alias: str, begin: str) -> tuple[Trial, Version, Version]:
+    """Return the trial that `alias` names, its version and production, all checked.
+
+    begin: how one is begun, for the hint. Raises `VersionNotFound` where either is missing.
+    """
+    trial = registry.trial(alias)
+    if trial is None:
+        raise VersionNotFound(f"there is no {alias} to judge", begin)
+    version, production = registry.get(trial.version), registry.get(PRODUCTION)
+    for one in (version, production):
+        verify_metadata(registry, one)
+    verify_trial(registry, trial, version)
+    verify_move(registry, PRODUCTION, production)
+    return trial, version, production

@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 from housing_cli.api.served import same_meaning
 from housing_cli.config import Settings
 from housing_cli.data.metrics import METRICS
-from housing_cli.errors import HousingError, VersionNotFound
+from housing_cli.errors import HousingError
 from housing_cli.judging.houses import crowding, newest_of_each, repeats
 from housing_cli.judging.label_rule import Rule
 from housing_cli.judging.labels import counts_of, doubts_of, kinds
 from housing_cli.judging.reference import Reference, load_reference
 from housing_cli.judging.shadow import Contest, Verdict, contest, training_of, verdict_of
+from housing_cli.loop.promotion import both_sides
 from housing_cli.prediction_log import HIGHEST_PRICE, open_log
 from housing_cli.prediction_log.records import Kind, Labeled
 from housing_cli.prediction_log.tried import Tried, TriedQuery
 from housing_cli.registry import ModelRegistry, Version, open_registry
-from housing_cli.registry.audit import verify_metadata, verify_move, verify_trial
 from housing_cli.registry.names import SHADOW
-from housing_cli.registry.store import PRODUCTION
 from housing_cli.words import counted, figure
 
 USUAL_CONFIDENCE = 0.95
@@ -67,14 +66,7 @@ class Shadowed:
 def judge_shadow(settings: Settings) -> Shadowed:
     """Judge the shadow. Raises `VersionNotFound` where there is none, or no production."""
     registry = open_registry(settings)
-    trial = registry.trial(SHADOW)
-    if trial is None:
-        raise VersionNotFound("there is no shadow to judge", _BEGIN)
-    version, production = registry.get(trial.version), registry.get(PRODUCTION)
-    for one in (version, production):
-        verify_metadata(registry, one)
-    verify_trial(registry, trial, version)
-    verify_move(registry, PRODUCTION, production)
+    trial, version, production = both_sides(registry, SHADOW, _BEGIN)
     log = open_log(settings.log.url, production.metadata.schema, fsync=settings.log.fsync)
     try:
         since = datetime.fromisoformat(trial.since)
