@@ -74,6 +74,20 @@ class Verdict:
     min_samples: int
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some judged rows that came one after the other.
+
+    at: when, in epoch seconds. value: the metric. bias: the mean error, predicted - real. n: how
+    many rows.
+    """
+
+    at: float
+    value: float
+    bias: float
+    n: int
+
+
 def metrics(real: Floats, predicted: Floats) -> dict[str, float]:
     """Return every metric of n rows, R² and the mean error (bias)."""
     error = predicted - real
@@ -85,14 +99,15 @@ def metrics(real: Floats, predicted: Floats) -> dict[str, float]:
     }
 
 
-def over_time(
-    real: Floats, predicted: Floats, times: Floats, metric: str, most: int
-) -> list[tuple[float, float]]:
-    """Return mean time and metric of at most `most` equal parts of n rows (n,), in their order."""
+def over_time(real: Floats, predicted: Floats, times: Floats, metric: str, most: int) -> list[Part]:
+    """Return at most `most` equal parts of n rows (n,), in their order, each at its mean time."""
     loss = METRICS[metric].loss(real, predicted)
     parts = max(1, min(most, len(loss) // ROWS_A_PART))
-    split = zip(np.array_split(times, parts), np.array_split(loss, parts), strict=True)
-    return [(float(at.mean()), METRICS[metric].value(part.mean())) for at, part in split]
+    split = (np.array_split(column, parts) for column in (times, loss, predicted - real))
+    return [
+        Part(float(at.mean()), METRICS[metric].value(lost.mean()), float(error.mean()), len(at))
+        for at, lost, error in zip(*split, strict=True)
+    ]
 
 
 def recent_rows(real: Floats, predicted: Floats, metric: str) -> Recent | None:

@@ -182,17 +182,15 @@ def quantiles(
     return found_at
 
 
-def over_days(
-    sums: Sums, metric: str, most: int, version: str | None = None
-) -> list[tuple[str, float]]:
-    """Return at most `most` runs of days with about equally many labels: first day and metric."""
+def over_days(sums: Sums, most: int, version: str | None = None) -> list[tuple[str, Totals]]:
+    """Return at most `most` runs of days with about equally many labels: first day and totals."""
     picked = _of(sums, version) & (sums.labeled > 0)
     (days,), table = _grouped([np.asarray(sums.days)[picked]], _figures(sums)[picked])
     labels = table[:, _FIGURES.index("labeled")]
     runs = ((np.cumsum(labels) - labels) * most // max(labels.sum(), 1)).astype(np.int64)
     (numbers,), table = _grouped([runs], table)
     firsts = days[np.searchsorted(runs, numbers)].tolist()
-    return [(f, Totals(*row).metric(metric)) for f, row in zip(firsts, table, strict=True)]
+    return [(first, Totals(*row)) for first, row in zip(firsts, table.tolist(), strict=True)]
 
 
 def band_edges(values: Floats) -> tuple[float, ...]:

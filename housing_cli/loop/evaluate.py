@@ -11,6 +11,7 @@ import numpy as np
 from housing_cli.config import Settings
 from housing_cli.config.window import Window, parse_window
 from housing_cli.data.metrics import METRICS
+from housing_cli.errors import RegistryError
 from housing_cli.judging import gate
 from housing_cli.judging.budget import BudgetVerdict
 from housing_cli.judging.drift import Drift, compare_columns
@@ -30,6 +31,7 @@ from housing_cli.prediction_log import Labeled, Predictions, open_log
 from housing_cli.prediction_log.records import PREDICTED, Broken, Knots
 from housing_cli.registry import ModelRegistry, Version, open_registry
 from housing_cli.registry.audit import verify_metadata, verify_move
+from housing_cli.registry.history import promotions
 
 SHARES = (0.1, 0.5, 0.9)
 USUAL_CONFIDENCE = 0.95
@@ -72,6 +74,7 @@ def evaluate(
         budget=read.budget,
         whom=whom,
         broken=read.broken,
+        moves=_moves(registry),
         **_figures(registry, version, known, read),
     )
 
@@ -138,6 +141,17 @@ def _decided(
         reasons.append("unlabeled")
         verdict = replace(verdict, verdict="insufficient")
     return verdict, tuple(reasons)
+
+
+def _moves(registry: ModelRegistry) -> tuple[tuple[float, str], ...]:
+    """Return what became production when; nothing where a later line of the history is broken.
+
+    That the judged version is told of was seen to before; these are marks on a chart.
+    """
+    try:
+        return tuple(promotions(registry.history()))
+    except RegistryError:
+        return ()
 
 
 def _figures(

@@ -14,7 +14,7 @@ from housing_cli.judging.labels import Doubts
 from housing_cli.judging.power import Power
 from housing_cli.judging.reference import Reference
 from housing_cli.judging.segments import SegmentError, worst_segment
-from housing_cli.judging.sums import Segment, over_days
+from housing_cli.judging.sums import Segment, Totals, over_days
 from housing_cli.loop.late import LateLabels
 from housing_cli.loop.whom import Speaking
 from housing_cli.prediction_log import Labeled
@@ -63,12 +63,11 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The metric over time: values, oldest first, when each was (epoch seconds), and from when to
-    when they are.
+    """Metric and bias over time: parts of the judged rows, oldest first, and from when to when
+    (epoch seconds) they are.
     """
 
-    values: list[float]
-    times: list[float]
+    parts: tuple[gate.Part, ...]
     start: float
     end: float
 
@@ -88,7 +87,8 @@ class Evaluation:
     what made it degraded: `error`, `drift`, or channels of the budget. budget: where one was set.
     whom: the labels speak for; healthy is `insufficient`, for the reason `unlabeled`, where they
     say nothing of a relevant part of the predictions. broken: the first line of each file of the
-    log that is no row. advice: where it was asked for (`loop.advice`).
+    log that is no row. moves: when (epoch seconds) which version became production, oldest first.
+    advice: where it was asked for (`loop.advice`).
     """
 
     version: Version
@@ -110,20 +110,20 @@ class Evaluation:
     budget: BudgetVerdict | None = None
     whom: Speaking | None = None
     broken: tuple[Broken, ...] = ()
+    moves: tuple[tuple[float, str], ...] = ()
     advice: Advice | None = None
 
     def over_time(self, most: int) -> Course:
-        """Return the metric of at most `most` parts of the judged rows, of which there is one."""
+        """Return at most `most` parts of the judged rows, of which there is one."""
         rows, metric = self.rows, self.verdict.metric
         if self.verdict.n > len(rows):
-            days = over_days(self.sums, metric, most, self.version.name)
+            days = over_days(self.sums, most, self.version.name)
             if len(days) > 1:
-                times = [datetime.fromisoformat(d).replace(tzinfo=UTC).timestamp() for d, _ in days]
-                end = float(rows.timestamps[-1])
-                return Course([value for _, value in days], times, times[0], end)
+                parts = [_part(day, found, metric) for day, found in days]
+                return Course(tuple(parts), parts[0].at, float(rows.timestamps[-1]))
         parts = gate.over_time(rows.real, rows.predicted, rows.timestamps, metric, most)
         start, end = rows.timestamps[[0, -1]].tolist()
-        return Course([value for _, value in parts], [at for at, _ in parts], start, end)
+        return Course(tuple(parts), start, end)
 
     @property
     def worst_segment(self) -> SegmentError | None:
@@ -139,3 +139,9 @@ class Evaluation:
     def biased(self) -> tuple[Drift, ...]:
         """Return in what the labeled rows differ from the others."""
         return tuple(column for column in self.selection if column.drifted)
+
+
+def _part(day: str, found: Totals, metric: str) -> gate.Part:
+    """Return a run of days, from the beginning of its first one on."""
+    at = datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+    return gate.Part(at, found.metric(metric), found.error / found.labeled, int(found.labeled))

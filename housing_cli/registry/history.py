@@ -7,7 +7,9 @@ gives the versions and aliases that there must be.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -141,6 +143,19 @@ def _not_last(raw: bytes, file: Path) -> VersionCorrupt:
         f"(SHA-256 differs from `{DIGEST}`)",
         RESTORE,
     )
+
+
+def promotions(events: Iterable[Event]) -> list[tuple[float, str]]:
+    """Return when (epoch seconds) production became another version, and which, oldest first.
+
+    An event whose time is none is left out: it cannot be drawn.
+    """
+    found = []
+    for event in events:
+        if event.alias == PRODUCTION and event.to and event.to != event.from_:
+            with suppress(ValueError, OverflowError):
+                found.append((datetime.fromisoformat(event.when).timestamp(), event.to))
+    return sorted(found)
 
 
 def replay(events: Sequence[Event]) -> Recorded:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from housing_cli.data.metrics import METRICS
 from housing_cli.errors import ExitCode
-from housing_cli.show.advice import advice_blocks, advice_notes, advice_payload
+from housing_cli.show.advice import advice_blocks, advice_notes, advice_payload, iso
 from housing_cli.show.budget import alarm_lines, budget_payload
 from housing_cli.show.drift import drift_table
 from housing_cli.show.labels import MOST_NAMED
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from housing_cli.loop.evaluation import Evaluation
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_FEWEST_CHARTED, _MOST_CHARTED = 30, 24
+_FEWEST_CHARTED = 30
+MOST_PARTS = 24
+"""Into how many parts, at most, the judged rows are split over time."""
 
 
 def result_of(
@@ -100,8 +102,21 @@ def payload(judged: Evaluation, carried: str = "") -> dict[str, Any]:
         "budget": None if judged.budget is None else budget_payload(judged.budget),
         "worst_segment": judged.worst_segment and segment_payload(judged.worst_segment),
         "feature_segments": [segment_payload(segment) for segment in judged.segment_errors],
+        "over_time": _course(judged),
         **whom_payload(judged.whom),
         **advice_payload(judged.advice, carried),
+    }
+
+
+def _course(judged: Evaluation) -> dict[str, Any] | None:
+    """Return metric and bias over time; `None` where no rows were judged."""
+    if not len(judged.rows):
+        return None
+    course = judged.over_time(MOST_PARTS)
+    return {
+        "points": [{**asdict(part), "at": iso(part.at)} for part in course.parts],
+        "start": iso(course.start),
+        "end": iso(course.end),
     }
 
 
@@ -158,7 +173,7 @@ def explains(judged: Evaluation) -> bool:
 def _chart(judged: Evaluation) -> str:
     """Return the metric over time in one line, oldest first."""
     verdict = judged.verdict
-    values = judged.over_time(_MOST_CHARTED).values
+    values = [part.value for part in judged.over_time(MOST_PARTS).parts]
     top = max([*values, verdict.baseline * (1 + verdict.threshold)])
     drawn = "".join(_BLOCKS[min(int(v / top * len(_BLOCKS)), len(_BLOCKS) - 1)] for v in values)
     limit = verdict.baseline * (1 + verdict.threshold)

@@ -23,7 +23,7 @@ from housing_cli.show.advice import (
     worst_rows,
 )
 from housing_cli.show.drift import drift_rows
-from housing_cli.show.evaluate import explains, version_rows
+from housing_cli.show.evaluate import MOST_PARTS, explains, version_rows
 from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
 from housing_cli.show.result import Result, span, warned
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift
     from housing_cli.loop.evaluation import Evaluation
 
-MOST_POINTS = 24
 _WORDS = {"healthy": "Healthy", "degraded": "Degraded", "insufficient": "Not judged"}
 
 
@@ -163,8 +162,8 @@ def _figures(judged: Evaluation) -> dict[str, Any]:
 
 
 def _over_time(judged: Evaluation) -> str:
-    verdict, course = judged.verdict, judged.over_time(MOST_POINTS)
-    points = list(zip(course.times, course.values, strict=True))
+    verdict, course = judged.verdict, judged.over_time(MOST_PARTS)
+    points = [(part.at, part.value) for part in course.parts]
     marks = [
         charts.Line(verdict.baseline, "baseline", "base"),
         charts.Line(verdict.baseline * (1 + verdict.threshold), "limit", "limit"),

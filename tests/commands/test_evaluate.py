@@ -93,7 +93,7 @@ def test_the_json_keys_are_a_contract(loop: Loop, housing: Housing) -> None:
         "repeated_lines",
         "broken",
         "versions", "drift", "drifted", "selection_bias", "power", "segments",
-        "price_quantiles", "budget", "worst_segment", "feature_segments", "unlabeled",
+        "price_quantiles", "budget", "worst_segment", "feature_segments", "over_time", "unlabeled",
             "corrected", "expected", "next", "since", "worst_rows", "other_versions",
         "better_version", "warnings", "json_format",
     ]  # fmt: skip
@@ -101,6 +101,11 @@ def test_the_json_keys_are_a_contract(loop: Loop, housing: Housing) -> None:
     assert data["ratio"] == pytest.approx(data["current"] / data["baseline"])
     assert data["interval"][0] < data["ratio"] < data["interval"][1]
     assert data["confidence"] is None
+    course = data["over_time"]
+    assert sum(point["n"] for point in course["points"]) == data["n"]
+    assert len(course["points"]) == data["n"] // 10
+    times = [point["at"] for point in course["points"]]
+    assert times == sorted(times) and course["start"] <= times[0] <= times[-1] <= course["end"]
 
 
 def test_insufficient_has_the_same_keys(workshop: Path, housing: Housing) -> None:
@@ -108,6 +113,7 @@ def test_insufficient_has_the_same_keys(workshop: Path, housing: Housing) -> Non
     data = housing("evaluate", "--json").json["data"]
     assert (data["n"], data["current"], data["ratio"], data["interval"]) == (0, None, None, None)
     assert data["verdict"] == "insufficient"
+    assert data["over_time"] is None
 
 
 def test_github_gets_outputs_and_a_summary(

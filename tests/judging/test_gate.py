@@ -160,3 +160,15 @@ def test_one_row_is_never_significant_and_has_no_interval() -> None:
     assert (verdict.verdict, verdict.interval, verdict.p_value) == ("healthy", None, None)
     assert judged(far, min_samples=1).verdict == "degraded", "the plain rule is literal"
     assert judged(far).verdict == "insufficient"
+
+
+def test_rows_in_their_order_are_parts_with_metric_and_bias() -> None:
+    real, times = np.full(45, 20.0), np.arange(45.0)
+    errors = np.where(times < 22, -1.0, 3.0)
+    first, *between, last = gate.over_time(real, real + errors, times, "rmse", 24)
+    assert len(between) == 2
+    assert first == gate.Part(at=5.5, value=1.0, bias=-1.0, n=12)
+    assert last == gate.Part(at=39.0, value=3.0, bias=3.0, n=11)
+    (whole,) = gate.over_time(real, real + errors, times, "mae", 1)
+    assert (whole.n, whole.value) == (45, pytest.approx(abs(errors).mean()))
+    assert whole.bias == pytest.approx(errors.mean())

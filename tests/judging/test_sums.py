@@ -180,12 +180,15 @@ def test_no_predictions_have_no_quantiles() -> None:
 
 def test_the_course_is_the_metric_of_runs_of_days() -> None:
     rows = rows_of(9_000, 6)
-    course = over_days(sums_of(rows), "rmse", 100)
+    course = over_days(sums_of(rows), 100)
     assert len(course) == 30
     first = rows.timestamps < 20_001 * DAY
+    day, found = course[0]
     expected = METRICS["rmse"].of(rows.real[first], rows.predicted[first])
-    assert course[0] == ("2024-10-04", pytest.approx(expected, rel=EXACT))
-    short = over_days(sums_of(rows), "rmse", 8)
+    assert (day, found.labeled) == ("2024-10-04", first.sum())
+    assert found.metric("rmse") == pytest.approx(expected, rel=EXACT)
+    assert sum(run.labeled for _, run in course) == len(rows)
+    short = over_days(sums_of(rows), 8)
     assert 6 <= len(short) <= 8
     assert [day for day, _ in short] == sorted(day for day, _ in short)
 
@@ -195,7 +198,7 @@ def test_no_rows_are_no_figures() -> None:
     assert len(sums) == 0
     assert total(sums).figures() == {}
     assert total(sums).recent("rmse") is None
-    assert over_days(sums, "rmse", 10) == []
+    assert over_days(sums, 10) == []
 
 
 def test_the_edges_of_few_values_lie_between_them() -> None:

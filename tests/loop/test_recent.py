@@ -108,7 +108,7 @@ def test_a_wide_log_of_one_day_is_charted_by_its_newest_rows(
     both: tuple[Evaluation, Evaluation],
 ) -> None:
     course = both[1].over_time(40)
-    assert len(course.values) == 40
+    assert len(course.parts) == 40
     assert course.start == both[1].rows.timestamps[0]
 
 

@@ -16,6 +16,7 @@ from housing_cli.registry.history import (
     check_head,
     highest_number,
     parse_history,
+    promotions,
     read_history,
     replay,
 )
@@ -71,6 +72,24 @@ def test_what_was_removed_is_gone_and_what_was_promoted_again_is_not_its_own_pre
     assert told.versions == {"v2": "b"}
     assert told.aliases == {"production": "v2", "previous": "v1"}
     assert told.events == 6
+
+
+def test_the_promotions_are_the_moves_of_production_to_another_version() -> None:
+    def moved(hour: int, **fields: object) -> Event:
+        event = {"who": "a@b", "event": "promoted", "alias": "production", **fields}
+        return Event(when=f"2026-11-23T{hour}:00:00.000Z", **event)  # type: ignore[arg-type]
+
+    events = [
+        moved(10, to="v1"),
+        moved(11, alias="canary", to="v2"),
+        moved(12, from_="v1", to="v2"),
+        moved(13, from_="v2", to="v2"),
+        moved(14, alias=None, event="refused", to="v3"),
+        moved(15, from_="v2", to="v1"),
+        moved(99, from_="v1", to="v2"),  # no time
+    ]
+    noon = 1_795_435_200.0
+    assert promotions(events) == [(noon - 7200, "v1"), (noon, "v2"), (noon + 10_800, "v1")]
 
 
 def test_a_history_that_is_not_there_is_empty(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_json_holds_what_the_lines_say_and_the_whole_judgment(found: Status) -> 
     assert data["next"]["command"] == "housing retrain --promote --config x.toml"
     assert (data["verdict"], data["labels"]["waiting"]) == ("degraded", 10)
     assert data["ratio"] == data["evaluation"]["ratio"]
+    assert sum(point["n"] for point in data["evaluation"]["over_time"]["points"]) == data["n"]
 
 
 def test_what_is_tried_and_what_waits_have_lines_of_their_own(found: Status) -> None:
