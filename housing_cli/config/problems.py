@@ -47,7 +47,8 @@ def blame(
     value = merged[section][key]
     found = "" if f"{section}.{key}" in _SECRET else f"is `{_as_toml(value)}` but "
     default = getattr(SECTIONS[section](), key)
-    kept = "it may be left out" if default is None else f"the default is `{_as_toml(default)}`"
+    unsaid = default is None or key == "units"  # those of the shipped table are no help here
+    kept = "it may be left out" if unsaid else f"the default is `{_as_toml(default)}`"
     return error_type(
         f"{source}: `{section}.{key}` {found}must be {_expected(hints(section)[key])}", kept
     )
@@ -70,11 +71,17 @@ def _expected(hint: Any) -> str:
         for word, bound in (("below", meta.lt), ("at most", meta.le)):
             parts += [f"and {word} {bound}"] if bound is not None else []
         return " ".join(parts)
-    if origin is dict and get_origin(arguments[1]) is tuple:
-        return "a table of `NAME = [LOWEST, HIGHEST]`"
     if origin is dict and arguments[1] is not Any:
-        return f"a table of `NAME = KIND`, a kind being {', '.join(NAMES[:-1])} or {NAMES[-1]}"
+        return _table_of(arguments[1])
     return _WORDS[origin or hint]
+
+
+def _table_of(hint: Any) -> str:
+    if hint is str:
+        return 'a table of `NAME = "UNIT"`'
+    if get_origin(hint) is tuple:
+        return "a table of `NAME = [LOWEST, HIGHEST]`"
+    return f"a table of `NAME = KIND`, a kind being {', '.join(NAMES[:-1])} or {NAMES[-1]}"
 
 
 def _as_toml(value: object) -> str:

@@ -13,7 +13,8 @@ from housing_cli.config.window import parse_window
 from housing_cli.data.header import look
 from housing_cli.data.kinds import Kind, KindName
 from housing_cli.data.metrics import METRICS
-from housing_cli.data.schema import FeatureSchema, Limits, check_names
+from housing_cli.data.schema import FeatureSchema, Limits, Units, check_names, check_units
+from housing_cli.data.shipped import UNITS
 from housing_cli.errors import UsageError
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     Metric = str
 else:
     Metric = Literal[tuple(METRICS)]
+
+
+_SHIPPED_TARGET = "MEDV"
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,18 +50,27 @@ class Data(Struct, frozen=True, forbid_unknown_fields=True):
         "B",
         "LSTAT",
     )
-    target: Text = "MEDV"
+    target: Text = _SHIPPED_TARGET
     limits: Limits = {}
     kinds: dict[str, KindName | Kind] = {}
+    units: Units = msgspec.field(default_factory=lambda: dict(UNITS))
 
     def __post_init__(self) -> None:
         """Refuse names that cannot be columns; msgspec turns it into a validation error."""
         check_names(self.features, self.target, self.limits)
+        if self.units == UNITS:  # by default, or as the shipped settings file has it
+            msgspec.structs.force_setattr(self, "units", self._shipped_units())
+        check_units(self.features, self.target, self.units)
         if lost := [name for name in self.kinds if name not in self.features]:
             raise ValueError(f"a kind for `{lost[0]}`, which is not a feature")
         columns = [*self.features, self.target]
         if alike := next((n for n in columns if [look(c) for c in columns].count(look(n)) > 1), ""):
             raise ValueError(f"two columns look the same, as {alike!a} does")
+
+    def _shipped_units(self) -> Units:
+        """Return the shipped units as far as they hold: `AGE` of another table may be years."""
+        columns = {*self.features, self.target} if self.target == _SHIPPED_TARGET else {}
+        return {name: unit for name, unit in UNITS.items() if name in columns}
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True):
@@ -240,7 +253,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     def schema(self) -> FeatureSchema:
         """Return the feature schema of the configured table, with the kinds that were learned."""
         known = {k: v for k, v in self.data.kinds.items() if not isinstance(v, str)}
-        return FeatureSchema(self.data.features, self.data.target, self.data.limits, known)
+        data = self.data
+        return FeatureSchema(data.features, data.target, data.limits, known, data.units)
 
     def learned(self, kinds: Mapping[str, Kind]) -> Settings:
         """Return these settings with what a table's features turned out to be."""

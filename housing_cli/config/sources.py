@@ -101,7 +101,7 @@ def settings_with_sources(
         sets,
         key=lambda text: (
             not text.startswith("model.regressor"),
-            text.startswith(("data.kinds", "data.limits")),
+            text.startswith(("data.kinds", "data.limits", "data.units")),
         ),
     ):
         layer, deep = _parse_set(text)
@@ -259,7 +259,8 @@ def _apply(
     check_finite(layer, source, error_type)
     for section, values in layer.items():
         target = merged.setdefault(section, {})
-        before = {**msgspec.structs.asdict(SECTIONS[section]()), **target}
+        # What was laid so far is valid; a default may depend on it.
+        before = msgspec.structs.asdict(msgspec.convert(target, SECTIONS[section]))
         for key, value in values.items():
             if deep and isinstance(before[key], dict) and isinstance(value, dict):
                 target[key] = {**before[key], **value}

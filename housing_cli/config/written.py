@@ -81,6 +81,10 @@ def settings_text(table: Described) -> str:
     )
     lines += ["", "[data.limits]                       # allowed range of a feature:"]
     lines += ["# rooms = [1, 20]"]
+    lines += ["", "[data.units]                        # shown beside names, nothing is converted:"]
+    lines += [
+        _commented(f'# {quoted(table.target.name)} = "EUR"', "of the target, and of features")
+    ]
     text = "\n".join(lines) + "\n"
     model = [_LOGARITHM] if table.spread > DECADES else []
     model += [_BOOSTING] if table.rows > VERY_MANY_ROWS else []

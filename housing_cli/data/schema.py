@@ -10,19 +10,25 @@ from housing_cli.data.kinds import Kind, name_of
 
 Bound = float | None
 Limits = dict[str, tuple[Bound, Bound]]
+Units = dict[str, str]
+
+LONGEST_UNIT = 40
+"""Characters: a unit stands beside a name, in forms and tables."""
 
 
 class FeatureSchema(msgspec.Struct, frozen=True):
     """Names and order of the features, the target, and the allowed range of single features.
 
     `limits` maps a feature to `(low, high)`, both inclusive, `None` for open. `kinds` says of what
-    is no number what it is, once a table was read (`data/kinds.py`).
+    is no number what it is, once a table was read (`data/kinds.py`). `units` says of features and
+    target what they are counted in: for people alone, nothing is converted.
     """
 
     features: tuple[str, ...]
     target: str
     limits: Limits = {}
     kinds: dict[str, Kind] = {}
+    units: Units = {}
 
     def kind(self, name: str) -> Kind | None:
         """Return what a feature is, `None` for a number."""
@@ -35,6 +41,14 @@ class FeatureSchema(msgspec.Struct, frozen=True):
     def kind_names(self) -> tuple[str, ...]:
         """Return the name of each feature's kind, in their order."""
         return tuple(name_of(self.kinds.get(name)) for name in self.features)
+
+    def fits(self, other: FeatureSchema) -> bool:
+        """Return whether both take the same rows: all but the units is the same."""
+        return msgspec.structs.replace(self, units={}) == msgspec.structs.replace(other, units={})
+
+    def other_units(self, other: FeatureSchema) -> tuple[str, ...]:
+        """Return the columns of which both say a unit, and not the same."""
+        return tuple(n for n, unit in self.units.items() if other.units.get(n, unit) != unit)
 
 
 RESERVED = frozenset({"id", "timestamp", "model_version", "predicted_price"})
@@ -70,3 +84,15 @@ def check_names(features: Sequence[str], target: str, limits: Limits) -> None:
             raise ValueError(f"limits for `{name}`, which is not a feature")
         if low is not None and high is not None and low > high:
             raise ValueError(f"limits for `{name}` exclude every value: {low:g} to {high:g}")
+
+
+def check_units(features: Sequence[str], target: str, units: Units) -> None:
+    """Raise ValueError where a unit is of no column, or cannot stand beside a name on one line."""
+    for name, unit in units.items():
+        if name != target and name not in features:
+            raise ValueError(f"a unit for `{name}`, which is neither a feature nor the target")
+        if not 1 <= len(unit) <= LONGEST_UNIT or not unit.isprintable() or unit != unit.strip():
+            raise ValueError(
+                f"the unit of `{name}` is {unit!a}, not 1 to {LONGEST_UNIT} printable characters "
+                "without a blank at either end"
+            )

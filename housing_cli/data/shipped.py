@@ -7,6 +7,12 @@ from pathlib import Path
 from housing_cli.errors import DataError
 
 NAME = "HousingData.csv"
+UNITS = {
+    "CRIM": "crimes per capita", "ZN": "%", "INDUS": "%", "NOX": "parts per 10 million",
+    "RM": "rooms", "AGE": "%", "DIS": "weighted distance index", "RAD": "index, 1 to 24",
+    "TAX": "USD per 10,000 USD", "PTRATIO": "pupils per teacher", "LSTAT": "%", "MEDV": "1000 USD",
+}  # fmt: skip
+"""Of its columns, as far as data/README.md knows them."""
 
 
 def shipped_table() -> str:

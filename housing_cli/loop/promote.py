@@ -160,7 +160,7 @@ def _compare(
 ) -> dict[str, object]:
     """Return the evidence for or against `version`; `refused` says why not, or is empty."""
     metric = settings.evaluate.metric
-    if version.metadata.schema != champion.metadata.schema:
+    if not version.metadata.schema.fits(champion.metadata.schema):
         return {"refused": "its features are not those of the version that is served"}
     comparison = version.metadata.evidence.get("comparison")
     lost = isinstance(comparison, dict) and not comparison["wins"]

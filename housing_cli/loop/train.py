@@ -50,6 +50,7 @@ from housing_cli.registry import (
     open_registry,
 )
 from housing_cli.registry.formats import METADATA
+from housing_cli.registry.names import PRODUCTION
 from housing_cli.registry.store import check_tag, now
 
 Floats = NDArray[np.float64]
@@ -64,7 +65,7 @@ class Trained:
     """A new version, and what was noticed on the way.
 
     refused: why `promote` would not make it production. unsigned: because nobody signed it here.
-    waits: it is the candidate for a first production.
+    waits: it is the candidate for a first production. before: production before it.
     """
 
     version: Version
@@ -75,6 +76,7 @@ class Trained:
     unsigned: bool = False
     reading: Reading = field(default_factory=Reading)
     waits: bool = False
+    before: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,9 @@ def train(
     metadata, files, difference = build_version(
         settings, rows, tag=tag, progress=progress, tuned=tuned
     )
+    before = registry.readable(PRODUCTION)
     version, waits = add_version(settings, registry, metadata, files, promote=promote)
-    production = registry.aliases().get("production") == version.name
+    production = registry.aliases().get(PRODUCTION) == version.name
     return Trained(
         version,
         production,
@@ -137,6 +140,7 @@ def train(
         unsigned=registry.trust is not None and registry.signer is None,
         reading=table.reading,
         waits=waits,
+        before=before,
     )
 
 

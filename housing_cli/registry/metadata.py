@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from housing_cli.data.metrics import METRICS
-from housing_cli.data.schema import FeatureSchema, check_names
+from housing_cli.data.schema import FeatureSchema, check_names, check_units
 
 _HIGHEST = 1e39
 """No error of prices that float32 holds is larger."""
@@ -79,7 +79,9 @@ class Metadata(Struct, frozen=True):
 def parse_metadata(raw: bytes) -> Metadata:
     """Return what `metadata.json` says. Raises ValueError or RecursionError where it is none."""
     metadata = msgspec.json.decode(raw, type=Metadata)
-    check_names(metadata.schema.features, metadata.schema.target, metadata.schema.limits)
+    schema = metadata.schema
+    check_names(schema.features, schema.target, schema.limits)
+    check_units(schema.features, schema.target, schema.units)
     for name, value in metadata.metrics.items():
         if abs(value) > _HIGHEST or (name in METRICS and value < 0):
             raise ValueError(f"its `{name}` is {value:g}")

@@ -55,6 +55,7 @@ def render(registry: ModelRegistry, version: Version) -> str:
         ),
         data=metadata.data,
         columns=_columns(version, reference),
+        units=bool(metadata.schema.units),
         # By the columns that give the shipped data away.
         boston={"B", "LSTAT"} <= set(metadata.schema.features),
         comparison=compared and _comparison(compared),
@@ -142,7 +143,8 @@ def _columns(version: Version, reference: Reference) -> Rows:
         else:
             ends = [float(f(known)) if len(known) else None for f in (np.min, np.median, np.max)]
             figures = [end if kind is None or end is None else shown(kind, end) for end in ends]
-        rows.append([name, *figures, f"{np.isnan(column).mean():.1%}"])
+        unit = [schema.units.get(name, "")] if schema.units else []
+        rows.append([name, *unit, *figures, f"{np.isnan(column).mean():.1%}"])
     return rows
 
 

@@ -80,7 +80,7 @@ def _brought_forward(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_short(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema with each category in a few words, and of many features the first."""
+    """Return a schema with each category in a few words, and of many features and units some."""
     features, kinds = schema["features"], {}
     for name, kind in schema.get("kinds", {}).items():
         kinds[name] = kind
@@ -90,7 +90,11 @@ def _in_short(schema: dict[str, Any]) -> dict[str, Any]:
     if len(features) > MANY_FEATURES:
         more = len(features) - MOST_IMPORTANT
         features = [*features[:MOST_IMPORTANT], f"and {more} more"]
-    return {**schema, "features": features, **({"kinds": kinds} if kinds else {})}
+    short = {**schema, "features": features, **({"kinds": kinds} if kinds else {})}
+    units = [f"{name}: {unit}" for name, unit in schema.get("units", {}).items()]
+    if len(units) > MANY_FEATURES:
+        units[MOST_IMPORTANT:] = [f"and {len(units) - MOST_IMPORTANT} more"]
+    return {**short, "units": "; ".join(units)} if units else short
 
 
 def difference(first: Version, second: Version) -> Result:

@@ -11,6 +11,7 @@ from housing_cli.show.advice import command_of, next_note
 from housing_cli.show.promote import NEXT, moved_words
 from housing_cli.show.refusal import reason_lines, unlearned
 from housing_cli.show.result import Cell, Result, Table
+from housing_cli.show.train import units_note
 from housing_cli.show.tuning import tuning_notes
 from housing_cli.words import counted, share
 
@@ -126,6 +127,7 @@ def _notes(done: Retrained, carried: str) -> list[str]:
     notes += unlearned(told, "data.feedback_beyond_float32_rows")
     if done.reused:
         notes.append(f"note: {name} was already made of the same real prices")
+    notes += units_note(done.champion, done.version)
     notes += tuning_notes(done.version.metadata.evidence)
     if done.promoted:
         return notes

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _MOST_KINDS = 12
 """Features that are no numbers, each told in a line."""
+_MOST_UNITS = 5
+"""Columns whose unit is another one, each with both units."""
 
 
 def result_of(trained: Trained, carried: str = "") -> Result:
@@ -61,6 +63,7 @@ def result_of(trained: Trained, carried: str = "") -> Result:
             *reading_notes(trained.reading),
             *(f"note: left out {why}: {n}" for why, n in trained.dropped.items()),
             *_kinds_note(schema),
+            *units_note(trained.before, version),
             *model_notes(version),
             *following,
         ],
@@ -117,6 +120,20 @@ def _kinds_note(schema: FeatureSchema) -> list[str]:
     if (more := len(schema.kinds) - _MOST_KINDS) > 0:
         said.append(f"  and {more} more, which `--json` has")
     return ["\n".join(said)]
+
+
+def units_note(before: Version | None, version: Version) -> list[str]:
+    """Warn of columns that are counted in another unit than in the version before."""
+    if before is None:
+        return []
+    now, then = version.metadata.schema, before.metadata.schema
+    other = now.other_units(then)
+    said = [f"{name} (`{then.units[name]}`, now `{now.units[name]}`)" for name in other]
+    if (more := len(said) - _MOST_UNITS) > 0:
+        said[_MOST_UNITS:] = [f"and {more} more (`housing registry diff`)"]
+    why = "nothing is converted: requests and real prices must come in the new units, too"
+    told = f"warning: other units than those of {before.name}: {', '.join(said)}; {why}"
+    return [folded(told)] if other else []
 
 
 def _copies_note(data: DataInfo) -> list[str]:

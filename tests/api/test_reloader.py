@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from fastapi.testclient import TestClient
 
@@ -182,6 +183,17 @@ def test_other_limits_are_taken_over(client: TestClient, registry: ModelRegistry
     until(lambda: client.post("/predict", json=ROW).status_code == 422)
     schema = client.get("/openapi.json").json()["components"]["schemas"]["Features"]
     assert schema["properties"]["RM"]["anyOf"][0]["maximum"] == 5.0
+
+
+def test_other_units_are_taken_over(client: TestClient, registry: ModelRegistry) -> None:
+    made = add_version(registry, 1, promote=False)
+    files = {name: (made.directory / name).read_bytes() for name in made.metadata.files}
+    schema = msgspec.structs.replace(made.metadata.schema, units={"RM": "rooms"})
+    registry.add(msgspec.structs.replace(made.metadata, schema=schema), files, promote=True)
+    until(lambda: version(client) == "v3")
+    told = client.get("/openapi.json").json()["components"]["schemas"]["Features"]
+    assert told["properties"]["RM"]["description"] == "Unit: rooms."
+    assert client.post("/predict", json=ROW).status_code == 200
 
 
 def test_a_server_whose_first_version_is_corrupt_starts_and_recovers(

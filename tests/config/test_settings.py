@@ -12,6 +12,7 @@ import pytest
 from housing_cli.config import SECTIONS, Data, Settings, load_settings
 from housing_cli.config.settings import hints
 from housing_cli.data.schema import FeatureSchema
+from housing_cli.data.shipped import UNITS
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "configs" / "housing.toml"
@@ -84,6 +85,8 @@ def test_a_range_ends_where_it_says(section: str, key: str, good: object, bad: o
         ({"features": ()}, "no feature at all"),
         ({"limits": {"POOL": (0, 1)}}, "`POOL`, which is not a feature"),
         ({"limits": {"RM": (9, 1)}}, "exclude every value: 9 to 1"),
+        ({"units": {"POOL": "m²"}}, "`POOL`, which is neither a feature nor the target"),
+        ({"units": {"MEDV": ""}}, "the unit of `MEDV` is '', not 1 to 40 printable characters"),
     ],
 )
 def test_columns_that_would_collide_are_refused(data: dict[str, Any], said: str) -> None:
@@ -108,6 +111,25 @@ def test_no_two_settings_share_what_may_be_changed() -> None:
 def test_the_schema_is_that_of_the_configured_table() -> None:
     data = Data(features=("a", "b"), target="y", limits={"a": (0, None)})
     assert Settings(data=data).schema() == FeatureSchema(("a", "b"), "y", {"a": (0, None)})
+
+
+def test_the_shipped_table_has_its_units_and_another_has_none() -> None:
+    assert Settings().schema().units == UNITS
+    assert UNITS.keys() < {*Data().features, "MEDV"}
+    assert UNITS["MEDV"] == "1000 USD"
+    # Columns may be called the same: AGE is a share there, and years elsewhere.
+    assert Data(features=("AGE", "rooms"), target="price").units == {}
+    own = {"AGE": "years", "price": "EUR"}
+    assert Data(features=("AGE", "rooms"), target="price", units=own).units == own
+
+
+@pytest.mark.parametrize("columns", [("RM", "AGE"), ("RM", "AGE", "area")])
+def test_other_features_of_the_shipped_table_keep_its_units(columns: tuple[str, ...]) -> None:
+    expected = {"RM": "rooms", "AGE": "%", "MEDV": "1000 USD"}
+    assert Data(features=columns).units == expected
+    sets = [f"data.features=[{', '.join(map(repr, columns))}]"]
+    for file in (FILE, None):
+        assert load_settings(file, sets=sets, environ={}).data.units == expected
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from housing_cli.config import SECTIONS, load_settings
 from housing_cli.config.sources import _all_keys
+from housing_cli.data.shipped import UNITS
 from housing_cli.errors import ConfigError, HousingError
+from tests.conftest import ROOT
 
 
 def test_an_option_beats_a_variable_beats_the_file_beats_the_default(tmp_path: Path) -> None:
@@ -86,6 +88,22 @@ def test_what_is_said_of_features_comes_after_their_list() -> None:
     data = load_settings(sets=sets, environ={}).data
     assert data.features == ("area", "built")
     assert data.kinds == {"built": "date"} and set(data.limits) == {"area"}
+
+
+def test_a_unit_joins_those_that_hold_for_the_columns(tmp_path: Path) -> None:
+    def units(*sets: str, file: Path | None = None) -> dict[str, str]:
+        return load_settings(file, sets=sets, environ={}).data.units
+
+    assert units("data.units.RM=sqft") == {**UNITS, "RM": "sqft"}
+    assert units('data.units={RM = "sqft"}') == {"RM": "sqft"}
+    other = ("data.units.area=m²", 'data.features=["area", "AGE"]', "data.target=price")
+    for file in (ROOT / "configs" / "housing.toml", None):
+        assert units(*other, file=file) == {"area": "m²"}
+    own = tmp_path / "own.toml"
+    own.write_text('[data]\nfeatures = ["area", "AGE"]\ntarget = "price"\nunits.AGE = "years"\n')
+    assert units("data.units.price=EUR", file=own) == {"AGE": "years", "price": "EUR"}
+    variables = {"HOUSING_DATA_UNITS": '{price = "EUR"}'}
+    assert load_settings(own, environ=variables).data.units == {"price": "EUR"}
 
 
 def test_another_regressor_starts_without_the_parameters_of_the_first() -> None:

@@ -59,6 +59,14 @@ def test_prices_that_spread_over_decades_are_learned_by_their_logarithm(
         assert read.model.regressor.startswith("Hist") == (rows > 5_000)
 
 
+def test_units_are_a_comment_that_can_be_filled_in(tmp_path: Path) -> None:
+    text = settings_text(described(NAMES))
+    assert settings(tmp_path, text).data.units == {}
+    filled = text.replace('# "Sale Price" = "EUR"', '"Sale Price" = "EUR"\n"1st Flr SF" = "sqft"')
+    read = settings(tmp_path, filled).data.units
+    assert read == {"Sale Price": "EUR", "1st Flr SF": "sqft"}
+
+
 def test_what_is_left_out_is_a_comment_that_can_be_moved_up(tmp_path: Path) -> None:
     text = settings_text(described(["a"]))
     line = next(line for line in text.splitlines() if '"PID"' in line)

@@ -74,6 +74,18 @@ def test_other_features_are_refused(loop: Loop, tmp_path: Path) -> None:
         promote(loop.settings(), "small")
 
 
+def test_other_units_are_the_same_features_and_the_same_model(loop: Loop) -> None:
+    loop.sets = (*loop.sets, "data.units.MEDV=USD")
+    made = train(loop.settings(), tag="dollars")
+    twin = loop.registry.get("twin").metadata
+    known = made.version.metadata
+    assert (twin.schema.units["MEDV"], known.schema.units["MEDV"]) == ("1000 USD", "USD")
+    assert made.before is not None and made.before.name == "v1"
+    # Of the pipeline, too: no file of a version holds a unit.
+    assert known.files == twin.files
+    assert promote(loop.settings(), "dollars").version.name == made.version.name
+
+
 def test_a_damaged_version_is_refused_even_by_force(loop: Loop) -> None:
     path = loop.registry.get("v2").directory / "model.onnx"
     path.write_bytes(path.read_bytes()[:-1] + b"x")

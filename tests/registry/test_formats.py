@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from housing_cli.errors import NewerFormat, RegistryError
+from housing_cli.errors import NewerFormat, RegistryError, VersionCorrupt
 from housing_cli.registry import ModelRegistry
 from housing_cli.registry.digests import DIGEST, digest_line
 from tests.conftest import Housing
-from tests.registry.versions import add, metadata, registry_of
+from tests.registry.versions import FILES, add, metadata, registry_of
 
 # The fields that programs of format 1 know; they skip all others.
 OLD_EVENT = {"when", "who", "event", "from", "to", "why", "alias", "evidence", "prev"}
@@ -109,6 +109,24 @@ def test_an_older_program_reads_what_this_one_writes(tmp_path: Path) -> None:
     written = json.loads((registry.directory("v1") / "metadata.json").read_text())
     assert written.keys() - OLD_METADATA == NEW_METADATA  # which it skips
     assert written.keys() >= OLD_METADATA
+
+
+def test_units_are_within_the_schema_and_change_no_format(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path / "artifacts")
+    told = metadata()
+    schema = msgspec.structs.replace(told.schema, units={"a": "m²", "y": "EUR"})
+    registry.add(msgspec.structs.replace(told, schema=schema), FILES)
+    file = registry.directory("v1") / "metadata.json"
+    data = json.loads(file.read_text())
+    assert (data["format"], data["schema"]["units"]) == (1, {"a": "m²", "y": "EUR"})
+    assert registry.get("v1").metadata.schema.units == {"a": "m²", "y": "EUR"}
+    del data["schema"]["units"]  # as an older program wrote it
+    file.write_text(json.dumps(data))
+    assert registry.get("v1").metadata.schema == told.schema
+    for wrong in ({"b": "m²"}, {"a": "m\n"}, {"a": ""}, {"a": 1}):
+        file.write_text(json.dumps({**data, "schema": {**data["schema"], "units": wrong}}))
+        with pytest.raises(VersionCorrupt):
+            registry.get("v1")
 
 
 def test_what_has_no_number_has_format_1(tmp_path: Path) -> None:

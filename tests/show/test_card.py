@@ -40,6 +40,26 @@ def test_a_card_explains_the_price_of_a_house_in_the_middle(artifacts: Path) -> 
     assert f"{middle:g}" in next(one for one in cells if one[0] == "RM")
 
 
+def test_a_card_names_the_units_where_there_are_any(artifacts: Path) -> None:
+    registry = ModelRegistry(artifacts)
+    version = registry.get("v1")
+    for units in ({}, {"RM": "rooms", "MEDV": "<1000> USD"}):
+        schema = msgspec.structs.replace(version.metadata.schema, units=units)
+        metadata = msgspec.structs.replace(version.metadata, schema=schema)
+        text = render(registry, msgspec.structs.replace(version, metadata=metadata))
+        rows = re.findall(r"<tr[^>]*>(.*?)</tr>", text[text.index(">Data<") :], re.DOTALL)
+        cells = [re.findall(r"<t[hd][^>]*>\s*(.*?)\s*</t[hd]>", row) for row in rows[:15]]
+        assert {len(row) for row in cells} == {6 if units else 5}
+        by_name = {row[0]: row for row in cells}
+        if units:
+            assert by_name["column"][1] == "unit"
+            assert by_name["RM"][1] == "rooms"
+            assert by_name["MEDV"][1] == "&lt;1000&gt; USD"
+            assert by_name["ZN"][1] == ""
+        else:
+            assert "unit" not in by_name["column"]
+
+
 def test_a_card_of_a_version_that_explains_nothing_is_one_all_the_same(artifacts: Path) -> None:
     registry = ModelRegistry(artifacts)
     version = registry.get("v1")

@@ -190,6 +190,23 @@ def test_many_features_and_their_words_are_told_in_short_and_whole_in_json(
     assert len(result.data["schema"]["kinds"][names[0]]["codes"]) == 40
 
 
+def test_units_are_told_on_one_line_and_those_of_many_columns_in_short(
+    registry: ModelRegistry,
+) -> None:
+    def shown(units: dict[str, str]) -> Result:
+        schema = FeatureSchema(tuple(f"x{k}" for k in range(30)), "y", {}, {}, units)
+        metadata = msgspec.structs.replace(registry.get("v1").metadata, schema=schema)
+        return show.described(msgspec.structs.replace(registry.get("v1"), metadata=metadata), {})
+
+    assert not [row for row in table(shown({})) if "units" in str(row["key"])]
+    few = shown({"x1": "m²", "y": "EUR"})
+    assert {"key": "schema.units", "value": "x1: m²; y: EUR"} in table(few)
+    assert few.data["schema"]["units"] == {"x1": "m²", "y": "EUR"}
+    many = table(shown({f"x{k}": "%" for k in range(30)}))
+    (told,) = (row["value"] for row in many if row["key"] == "schema.units")
+    assert told == "x0: %; x1: %; x2: %; x3: %; x4: %; and 25 more"
+
+
 def test_a_band_of_a_category_is_shown_by_its_word_and_a_moment_as_a_time(
     registry: ModelRegistry,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.show.printer import emit
 from housing_cli.show.retrain import comparison_rows, result_of
 from housing_cli.words import WIDTH
@@ -21,16 +22,22 @@ def test_a_comparison_has_a_row_for_each_side_that_was_looked_at() -> None:
     assert comparison_rows(SIDE | {"base": SIDE}) == [recent, ["base", *recent[1:]]]
 
 
-def retrained(overlap: dict[str, float] | None) -> Any:
-    """Return an accepted challenger with what matters to what is said of it."""
+def retrained(overlap: dict[str, float] | None, **units: str) -> Any:
+    """Return an accepted challenger with what matters to what is said of it.
+
+    units: the champion's.
+    """
     found = SIDE | {"metric": "rmse", "wins": True, "interval": (-2.0, -0.5), "difference": -1.0,
                     "level": 1.0, "reasons": ()}  # fmt: skip
     data = SimpleNamespace(feedback_rows=40, path="t.csv")
+    schema = FeatureSchema(("RM",), "MEDV", {}, {}, {"MEDV": "USD"})
     version = SimpleNamespace(
-        name="v2", metadata=SimpleNamespace(evidence={}, data=data, metrics={})
+        name="v2", metadata=SimpleNamespace(evidence={}, data=data, metrics={}, schema=schema)
     )
+    before = FeatureSchema(("RM",), "MEDV", {}, {}, units)
+    champion = SimpleNamespace(name="v1", metadata=SimpleNamespace(schema=before))
     return SimpleNamespace(
-        version=version, champion=SimpleNamespace(name="v1"), comparison=found, left_out=0, equal=0,
+        version=version, champion=champion, comparison=found, left_out=0, equal=0,
         unfit=(0, ()), promoted=True, reused=False, base=None, moved=None,
         evidence={} if overlap is None else {"overlap": overlap},
     )  # fmt: skip
@@ -51,6 +58,11 @@ def test_real_prices_of_houses_unlike_the_base_data_are_said() -> None:
     assert result.data["overlap"] == new
     for usual in ({"auc": 0.5, "share": 1.0}, None):
         assert result_of(cast("Any", retrained(usual))).notes == []
+
+
+def test_other_units_than_the_champions_are_said() -> None:
+    (note,) = result_of(retrained(None, MEDV="1000 USD", RM="rooms")).notes
+    assert note.startswith("warning: other units than those of v1: MEDV (`1000 USD`, now `USD`);")
 
 
 def test_the_part_of_the_stock_that_got_worse_is_said() -> None:

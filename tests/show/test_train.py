@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from housing_cli.data.kinds import Category, Kind
+from housing_cli.data.schema import FeatureSchema
 from housing_cli.loop.train import Trained
+from housing_cli.registry import Version
 from housing_cli.show.result import Table
-from housing_cli.show.train import result_of
+from housing_cli.show.train import result_of, units_note
 from tests.registry.versions import add, registry_of
 
 TUNING = {
@@ -71,6 +73,27 @@ def test_of_many_features_that_are_no_numbers_the_first_are_said(trained: Traine
     (note, *_) = result_of(Trained(version, True, {}, 0.0)).notes
     assert len(note.splitlines()) == 14
     assert note.endswith("  and 32 more, which `--json` has")
+
+
+def test_other_units_than_those_of_production_are_warned_of(trained: Trained) -> None:
+    def in_units(**units: str) -> Version:
+        schema = FeatureSchema(tuple(f"x{k}" for k in range(9)), "y", {}, {}, units)
+        metadata = msgspec.structs.replace(trained.version.metadata, schema=schema)
+        return msgspec.structs.replace(trained.version, name="v2", metadata=metadata)
+
+    before, same = in_units(x1="m²", y="EUR"), in_units(x2="%", y="EUR")
+    assert units_note(None, before) == units_note(before, same) == units_note(same, before) == []
+    (note,) = units_note(before, in_units(x1="ft²", y="USD"))
+    assert " ".join(note.split()) == (
+        "warning: other units than those of v2: x1 (`m²`, now `ft²`), y (`EUR`, now `USD`); "
+        "nothing is converted: requests and real prices must come in the new units, too"
+    )
+    assert max(map(len, note.splitlines())) <= 80
+    made = replace(trained, before=before, version=in_units(x1="ft²", y="USD"))
+    assert note in result_of(made).notes
+    many = [in_units(**{f"x{k}": unit for k in range(9)}) for unit in ("m", "ft")]
+    (note,) = units_note(*many)
+    assert "x4 (`m`, now `ft`), and 4 more" in " ".join(note.split()) and "x5" not in note
 
 
 def test_what_was_left_out_is_said_before_what_comes_next(trained: Trained) -> None:

@@ -44,6 +44,12 @@ CORRECT = "correct it or leave it out; then `housing status --settings` shows ev
          CORRECT),
         (b"[data.limits]\nRM = [9]", "`s.toml`: `data.limits` is `{RM = [9]}` but must be a table "
          "of `NAME = [LOWEST, HIGHEST]`", "the default is `{}`"),
+        (b"[data.units]\nPOOL = 'm'", "`s.toml`: a unit for `POOL`, which is neither a feature nor "
+         "the target", CORRECT),
+        (b"[data.units]\nRM = ''", "`s.toml`: the unit of `RM` is '', not 1 to 40 printable "
+         "characters without a blank at either end", CORRECT),
+        (b"[data]\nunits = 'm'", "`s.toml`: `data.units` is `\"m\"` but must be a table of "
+         "`NAME = \"UNIT\"`", "it may be left out"),
         (b"[api]\nkeys = 5", "`s.toml`: `api.keys` must be a list of names", "the default is `[]`"),
         (b"[model.params]\nn_estimator = 5", "`model.params.n_estimator` is not a parameter of "
          "RandomForestRegressor", "did you mean `n_estimators`?"),

@@ -187,17 +187,19 @@ def row_model(
 
     Every feature is required; `null` is a missing one. A number is one that float32 holds, no text,
     NaN or infinity. refuse: a category is a word of its vocabulary. Unknown keys are validation
-    errors. example: the body that OpenAPI shows.
+    errors. example: the body that OpenAPI shows; beside it stands the unit of a feature.
     """
     fields: dict[str, Any] = {}
     for position, name in enumerate(schema.features):
+        unit = schema.units.get(name)
+        told = Field(alias=name, description=None if unit is None else f"Unit: {unit}.")
         if (kind := schema.kinds.get(name)) is not None:
-            fields[f"f{position}"] = (_value(kind, refuse=refuse) | None, Field(alias=name))
+            fields[f"f{position}"] = (_value(kind, refuse=refuse) | None, told)
             continue
         low, high = bounds(schema, name)
         number = Annotated[float, Strict(), AllowInfNan(False), Field(ge=low, le=high)]
         # Columns of other tables may be no Python identifiers: they are aliases of f0, f1, ...
-        fields[f"f{position}"] = (number | None, Field(alias=name))
+        fields[f"f{position}"] = (number | None, told)
     if HOUSE not in schema.features:
         fields[HOUSE] = (_HOUSE | None, Field(default=None, description=_WHICH))
     config = ConfigDict(extra="forbid", title="Features", json_schema_extra=_shown(example))

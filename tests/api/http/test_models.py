@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from housing_cli.api.http.bodies import Bodies
 from housing_cli.api.http.models import FeedbackRequest, batch_model, row_model
+from housing_cli.data.kinds import Boolean
 from housing_cli.data.schema import FeatureSchema
 
 SCHEMA = FeatureSchema(("Med Inc", "class"), "y", {"class": (0.0, 9.0)})
@@ -30,6 +32,19 @@ def test_a_row_is_made_of_the_schemas_own_names() -> None:
     described = ROW.model_json_schema()
     assert list(described["properties"]) == ["Med Inc", "class", "house_id"]
     assert described["required"] == ["Med Inc", "class"]
+
+
+def test_each_field_tells_its_unit() -> None:
+    units = {"class": "stars", "sea": "1 yes, 0 no", "y": "EUR"}
+    schema = FeatureSchema(("Med Inc", "class", "sea"), "y", {}, {"sea": Boolean()}, units)
+    told = row_model(schema).model_json_schema()["properties"]
+    assert [told[name].get("description") for name in schema.features] == [
+        None, "Unit: stars.", "Unit: 1 yes, 0 no.",
+    ]  # fmt: skip
+    plain = row_model(msgspec.structs.replace(schema, units={})).model_json_schema()["properties"]
+    for name in units.keys() - {"y"}:
+        del told[name]["description"]
+    assert told == plain
 
 
 @pytest.mark.parametrize("house", ["Calle Mayor, 3", "x" * 64, "a\nb", 7, -(2**53) + 1, 0])
