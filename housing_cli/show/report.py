@@ -154,21 +154,38 @@ def _figures(judged: Evaluation) -> dict[str, Any]:
     at_training = (reference.out_of_fold - reference.target).ravel()
     return {
         "metric": METRICS[judged.verdict.metric].label,
-        "over_time": _over_time(judged),
+        **_over_time(judged),
         "scores": scores,
         "scatter": figures.prices(rows.predicted, rows.real, judged.version.metadata.schema.target),
         "errors": figures.errors(rows.predicted - rows.real, at_training),
     }
 
 
-def _over_time(judged: Evaluation) -> str:
+def _over_time(judged: Evaluation) -> dict[str, str]:
+    """Return error and bias over time, on one time axis, with promotions as marks."""
     verdict, course = judged.verdict, judged.over_time(MOST_PARTS)
-    points = [(part.at, part.value) for part in course.parts]
+    start = charts.reach(judged.moves, course.start, course.end)
+    span, n = (start, course.end), counted(len(course.parts), "point")
     marks = [
         charts.Line(verdict.baseline, "baseline", "base"),
         charts.Line(verdict.baseline * (1 + verdict.threshold), "limit", "limit"),
     ]
-    return charts.over_time(points, marks, course.start, course.end)
+    errors = [(part.at, part.value) for part in course.parts]
+    biases = [(part.at, part.bias) for part in course.parts]
+    said = f"bias over time, {n}"
+    return {
+        "over_time": charts.over_time(errors, marks, *span, moves=judged.moves),
+        "bias": charts.over_time(
+            biases, [], *span, moves=judged.moves, signed=True, description=said
+        ),
+        "promoted": _promoted(judged, *span),
+    }
+
+
+def _promoted(judged: Evaluation, start: float, end: float) -> str:
+    """Return what the vertical marks of a chart over time are, nothing where there are none."""
+    marked = any(start <= at <= end for at, _ in judged.moves)
+    return "Vertical: a version became production." if marked else ""
 
 
 def _drift(columns: Sequence[Drift]) -> dict[str, Any]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from xml.etree import ElementTree
 
 import pytest
 
 from housing_cli.pages import charts
+from housing_cli.pages.wording import Words
 
 BASE, LIMIT = charts.Line(2.0, "baseline", "base"), charts.Line(3.0, "limit", "limit")
 EVERY = [
     charts.over_time([(0.0, 1.0), (9e5, 4.0)], [BASE, LIMIT], 0.0, 9e5),
     charts.over_time([(0.0, 1.0), (0.1, 2.0)], [], 0.0, 0.2),
     charts.over_time([(0.0, 1.0)], [], 0.0, 0.0),
+    charts.over_time([(0.0, -1.0), (9e5, 4.0)], [], 0.0, 9e5, moves=[(4e5, "v<2>")]),
+    charts.over_time([(0.0, 0.0)], [], 0.0, 9e5, signed=True),
     charts.scatter([(1.0, 2.0), (3.0, 3.5)], "predicted", "real <MEDV>"),
     charts.histogram([-1.0, 0.0, 1.0], [0.4, 0.6], [0.5, 0.5], "error"),
     charts.bars([("RM & more", 0.5, "0.50", True), ("B", 0.0, "0.00", False)], LIMIT),
@@ -29,6 +33,7 @@ def test_a_chart_is_one_sound_drawing_that_describes_itself(drawn: str) -> None:
     assert root.tag == "svg"
     assert root.get("aria-label")
     assert "nan" not in drawn
+    assert "style" not in drawn and "<script" not in drawn  # a strict policy refuses them
 
 
 @pytest.mark.parametrize(
@@ -86,3 +91,126 @@ def test_rows_of_one_moment_stand_side_by_side() -> None:
 def test_the_gauge_says_its_numbers() -> None:
     drawn = charts.gauge(1.234, (1.05, 1.42), 1.1)
     assert "1.23 (1.05 to 1.42)" in drawn and "limit 1.10" in drawn
+
+
+def moved(drawn: str) -> list[tuple[float, str, str | None]]:
+    """Return where each vertical mark stands, its name, and the label that is drawn, if any."""
+    found = []
+    for group in ElementTree.fromstring(drawn).iter("g"):
+        assert group.get("class") == "move"
+        line, text = group.find("line"), group.find("text")
+        assert line is not None and line.get("x1") == line.get("x2")
+        found.append((
+            float(line.get("x1", "nan")),
+            group.findtext("title") or "",
+            None if text is None else (text.text or "").strip(),
+        ))  # fmt: skip
+    return found
+
+
+POINTS = [(NOON + k * DAY, 2.0) for k in range(30)]
+END = POINTS[-1][0]
+
+
+def course(moves: list[tuple[float, str]]) -> str:
+    return charts.over_time(POINTS, [BASE], NOON, END, moves=moves)
+
+
+def test_a_move_is_marked_where_it_was_and_left_out_where_it_was_not() -> None:
+    moves = [(NOON - 1, "v1"), (NOON, "v2"), (NOON + 14.5 * DAY, "v3"), (END + 1, "v4")]
+    (first, *named), (second, *_) = moved(course(moves))
+    assert named == ["v2", "v2"]
+    dots = [float(x) for x in re.findall(r'class="dot" cx="([\d.]+)"', course(moves))]
+    assert first == dots[0] and dots[14] < second < dots[15]
+    assert 'aria-label="error over time, 30 points, v2, v3"' in course(moves)
+
+
+def test_labels_of_moves_are_not_drawn_over_each_other() -> None:
+    close = [(NOON + 14 * DAY + k * DAY / 4, f"v{k}") for k in range(8)]
+    found = moved(course(close))
+    assert [name for _, name, _ in found] == [f"v{k}" for k in range(8)]
+    shown = [label for _, _, label in found if label]
+    assert shown[-1] == "v7" and 1 < len(shown) < 8
+    spans = []
+    for text in ElementTree.fromstring(course(close)).iterfind("g/text"):
+        x, width = float(text.get("x", "nan")), 6.5 * 2
+        spans.append((x - width, x) if text.get("text-anchor") == "end" else (x, x + width))
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(sorted(spans)))
+
+
+def test_a_label_at_the_right_edge_stands_before_its_mark() -> None:
+    (drawn,) = ElementTree.fromstring(course([(END - 60, "v1234")])).iterfind("g/text")
+    assert drawn.get("text-anchor") == "end"
+    assert float(drawn.get("x", "nan")) < charts.RIGHT
+
+
+def test_moves_among_rows_of_one_moment_stand_between_them() -> None:
+    points = [(NOON + k / 10, 2.0) for k in range(5)]
+    moves = [(NOON - 9.0, "v1"), (NOON + 0.25, "v2")]
+    start = charts.reach(moves, NOON, NOON + 0.4)
+    drawn = charts.over_time(points, [], start, NOON + 0.4, moves=moves)
+    (first, _, _), (second, _, _) = moved(drawn)
+    dots = [float(x) for x in re.findall(r'class="dot" cx="([\d.]+)"', drawn)]
+    assert charts.LEFT <= first < dots[0] and dots[2] < second < dots[3]
+
+
+def test_a_chart_reaches_back_to_a_move_shortly_before() -> None:
+    moves = [(NOON - 9 * DAY, "v1"), (NOON - 2 * DAY, "v2"), (NOON + DAY, "v3")]
+    assert charts.reach(moves, NOON, NOON + 10 * DAY) == NOON - 2 * DAY
+    assert charts.reach(moves, NOON, NOON + 2 * DAY) == NOON
+    assert charts.reach([], NOON, NOON + DAY) == NOON
+    assert charts.reach([(NOON - 50, "v1")], NOON, NOON + 5) == NOON - 50
+    assert charts.reach([(NOON - 58, "v1")], NOON, NOON + 5) == NOON
+
+
+def zero_and_dots(drawn: str) -> tuple[float, list[float]]:
+    (zero,) = re.findall(r'class="mark zero" x1="[\d.]+" x2="[\d.]+" y1="([\d.]+)"', drawn)
+    return float(zero), [float(y) for y in re.findall(r'class="dot" cx="[\d.]+" cy="(.+?)"', drawn)]
+
+
+@pytest.mark.parametrize("values", [(-3.0, -1.0), (1.0, 3.0), (-2.0, 2.0), (0.0, 0.0)])
+def test_values_on_both_sides_have_a_line_at_zero_within_the_chart(
+    values: tuple[float, float],
+) -> None:
+    points = list(zip((NOON, NOON + DAY), values, strict=True))
+    drawn = charts.over_time(points, [], NOON, NOON + DAY, signed=True)
+    zero, dots = zero_and_dots(drawn)
+    assert charts.TOP + 5 < zero < charts.BOTTOM - 5
+    assert all(charts.TOP < y < charts.BOTTOM for y in dots)
+    for value, y in zip(values, dots, strict=True):
+        assert (value > 0, value < 0) == (y < zero, y > zero)
+    assert ("mark zero" in charts.over_time(points, [], NOON, NOON + DAY)) == (values[0] < 0)
+
+
+SPANISH = Words(
+    as_trained="al entrenar", limit="límite", between="{} (de {} a {})", percent="{} %",
+    decimal_mark=",",
+    months=("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"),
+)  # fmt: skip
+
+
+def test_a_chart_can_speak_another_language() -> None:
+    points = [(NOON, 0.25), (NOON + 3 * DAY, 0.5)]
+    line = charts.over_time(
+        points, [charts.Line(0.4, "base", "base")], NOON, NOON + 3 * DAY,
+        description="error, 2 puntos", words=SPANISH,
+    )  # fmt: skip
+    assert 'aria-label="error, 2 puntos"' in line and "<title>0,25</title>" in line
+    assert "1 feb" in line and ">0,2</text>" in line
+    gauge = charts.gauge(1.234, (1.05, 1.42), 1.1, description="razón 1,23", words=SPANISH)
+    for said in ('"razón 1,23"', "1,23 (de 1,05 a 1,42)", "al entrenar 1,00", "límite 1,10"):
+        assert said in gauge
+    histogram = charts.histogram([-1.0, 0.0, 1.0], [0.4, 0.6], [0.5, 0.5], "error",
+                                 description="reparto", words=SPANISH)  # fmt: skip
+    assert 'aria-label="reparto"' in histogram and "20 %" in histogram and "-0,5" in histogram
+    spots = charts.scatter([(1.0, 2.5)], "predicho", "real", description="a b", words=SPANISH)
+    assert 'aria-label="a b"' in spots and "predicho" in spots
+    assert 'aria-label="deriva"' in charts.bars([("RM", 0.5, "0,50", True)], description="deriva")
+
+
+def test_prices_of_any_size_fit_into_the_margin() -> None:
+    points = [(NOON, -450_000.0), (NOON + DAY, 1.2e6)]
+    drawn = charts.over_time(points, [], NOON, NOON + DAY)
+    labels = re.findall(r'text-anchor="end">(.*?)</text>', drawn)
+    assert labels == ["-500k", "0", "500k", "1M"]
+    assert "<title>-450000</title>" in drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def outside(text: str) -> list[str]:
 def test_a_report_loads_nothing(loop: Loop) -> None:
     text = render(loop.evaluate())
     assert outside(text) == []
-    assert text.count("<svg") == 5
+    assert text.count("<svg") == 6
     assert "Healthy" in text and "nan" not in text.lower().replace("nans", "")
 
 
@@ -47,3 +48,24 @@ def test_a_degraded_report_says_what_to_do_and_which_rows(tmp_path: Path) -> Non
     assert "70 labels, RMSE" in text
     assert all(row.id in text for row in judged.advice.worst_rows)
     assert "Other versions" not in text and "Worst rows" not in render(loop.evaluate())
+
+
+def test_error_and_bias_over_time_show_when_a_version_became_production(loop: Loop) -> None:
+    judged = loop.evaluate()
+    last = float(judged.rows.timestamps[-1])
+    marked = render(replace(judged, moves=((last - 1e6, "v7"), (last - 0.001, "v8"))))
+    assert marked.count('<g class="move"><title>v8</title>') == 2  # in either chart
+    assert "v7" not in marked
+    assert "a version became production" in marked
+    assert 'aria-label="bias over time, 15 points"' in marked
+    assert marked.count('class="mark zero"') == 1
+    bare = render(replace(judged, moves=()))
+    assert "a version became production" not in bare and "<g" not in bare
+
+
+def test_a_version_that_became_production_just_before_its_rows_is_marked(loop: Loop) -> None:
+    judged = loop.evaluate()
+    first = float(judged.rows.timestamps[0])
+    text = render(replace(judged, moves=((first - 1e6, "v7"), (first - 5, "v8"))))
+    assert text.count('<g class="move"><title>v8</title>') == 2
+    assert "v7" not in text

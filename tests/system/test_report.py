@@ -134,8 +134,8 @@ def test_a_degraded_report_shows_what_it_should(pages: Path, browser: Any) -> No
     page.goto((pages / "degraded.html").as_uri())
     titles = page.locator("h2").all_inner_texts()
     assert titles == [
-        "RMSE over time", "Figures", "Predicted and real prices", "Errors", "Segments",
-        "Drift against the training data", "Drift in words", "Versions", "Real prices",
+        "RMSE over time", "Bias over time", "Predicted and real prices", "Errors", "Figures",
+        "Segments", "Drift against the training data", "Drift in words", "Versions", "Real prices",
     ]  # fmt: skip
     assert "RM moved up by" in page.locator(".warning").first.inner_text()
     page.close()
