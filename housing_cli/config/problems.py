@@ -45,6 +45,8 @@ def blame(
         # The check of a whole section says in its own words what is wrong.
         return error_type(f"{source}: {problem}", _CORRECT)
     value = merged[section][key]
+    if key == "units" and isinstance(value, dict):  # of many the one that is meant
+        value = {name: unit for name, unit in value.items() if not isinstance(unit, str)}
     found = "" if f"{section}.{key}" in _SECRET else f"is `{_as_toml(value)}` but "
     default = getattr(SECTIONS[section](), key)
     unsaid = default is None or key == "units"  # those of the shipped table are no help here

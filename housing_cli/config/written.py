@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MANY_ROWS, VERY_MANY_ROWS = 1_000, 5_000
 """From the first on one shuffle of the folds will do, from the second on a forest is large."""
@@ -43,9 +43,9 @@ class Line:
 class Described:
     """What a settings file says of a table of so many rows.
 
-    title: comments at its top, a line each. kinds: what the table would tell otherwise. unit: of
-    the target, empty where it has none. spread: the price that 1 % are above by the one that 1 %
-    are below.
+    title: comments at its top, a line each. kinds: what the table would tell otherwise. spread: the
+    price that 1 % are above by the one that 1 % are below. units: of features and target, as far as
+    the table tells them.
     """
 
     title: Sequence[str]
@@ -58,6 +58,7 @@ class Described:
     registry: str
     log: str
     spread: float = 1.0
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
 def settings_text(table: Described) -> str:
@@ -81,10 +82,9 @@ def settings_text(table: Described) -> str:
     )
     lines += ["", "[data.limits]                       # allowed range of a feature:"]
     lines += ["# rooms = [1, 20]"]
-    lines += ["", "[data.units]                        # shown beside names, nothing is converted:"]
-    lines += [
-        _commented(f'# {quoted(table.target.name)} = "EUR"', "of the target, and of features")
-    ]
+    lines += ["", "[data.units]                        # of features and target, for people:"]
+    lines += [f"{quoted(name)} = {quoted(unit)}" for name, unit in table.units.items()]
+    lines += [] if table.units else [f'# {quoted(table.target.name)} = "EUR"']
     text = "\n".join(lines) + "\n"
     model = [_LOGARITHM] if table.spread > DECADES else []
     model += [_BOOSTING] if table.rows > VERY_MANY_ROWS else []

@@ -218,6 +218,7 @@ def _described(found: Initiated) -> Described:
         title.append(f"Every command takes them by `--config {shlex.quote(str(found.config))}`.")
     title.append("What is not named here has its default: `housing status --settings` shows it.")
     units = found.reading.units
+    own = {found.target, *(c.name for c in found.columns if not c.left_out)}
     return Described(
         title,
         found.path,
@@ -229,6 +230,7 @@ def _described(found: Initiated) -> Described:
         found.registry,
         found.log,
         found.spread,
+        {name: unit for name, unit in units.items() if name in own},
     )
 
 

@@ -38,7 +38,13 @@ def blamed(section: str, key: str, value: object) -> ConfigError | UsageError:
             "`{}`",
         ),
         ("data", "limits", {"RM": 1}, "`{RM = 1}` but must be a table of `NAME = [", "`{}`"),
-        ("data", "units", {"RM": 1}, '`{RM = 1}` but must be a table of `NAME = "', "be left out"),
+        (
+            "data",
+            "units",
+            {"AGE": "%", "RM": 1},
+            '`{RM = 1}` but must be a table of `NAME = "',
+            "be left out",
+        ),
         ("model", "params", True, "`true` but must be a table", "n_estimators = 300"),
     ],
 )

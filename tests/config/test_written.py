@@ -65,6 +65,10 @@ def test_units_are_a_comment_that_can_be_filled_in(tmp_path: Path) -> None:
     filled = text.replace('# "Sale Price" = "EUR"', '"Sale Price" = "EUR"\n"1st Flr SF" = "sqft"')
     read = settings(tmp_path, filled).data.units
     assert read == {"Sale Price": "EUR", "1st Flr SF": "sqft"}
+    told = {name: f"m² {number}" for number, name in enumerate(NAMES)}
+    text = settings_text(replace(described(NAMES), units=told))
+    assert settings(tmp_path, text).data.units == told
+    assert '"EUR"' not in text
 
 
 def test_what_is_left_out_is_a_comment_that_can_be_moved_up(tmp_path: Path) -> None:

@@ -145,6 +145,7 @@ def test_an_index_without_a_name_names_and_a_leak_of_madrid(workshop: Path) -> N
     assert left_out.keys() == {"", "título", "precio_m2"}
     assert found.reading.encoding == "Windows-1252"
     assert {"superficie": "m²", "precio": "€"}.items() <= found.reading.units.items()
+    assert load_settings().data.units == {"superficie": "m²", "precio": "€"}
 
 
 def test_rows_that_say_nothing_new_are_counted(workshop: Path) -> None:
