@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from housing_cli.api.served import Served, load_served, same_columns
+from housing_cli.api.served import Served, load_served, same_columns, same_meaning
 from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import VersionCorrupt, VersionNotFound
 from housing_cli.model.intervals import IntervalModel
@@ -111,5 +111,7 @@ def test_damaged_intervals_are_refused(tmp_path: Path) -> None:
 def test_columns_are_the_same_whatever_their_limits() -> None:
     one = FeatureSchema(("a", "b"), "y")
     assert same_columns(one, FeatureSchema(("a", "b"), "y", {"a": (0, 1)}))
+    in_units = msgspec.structs.replace(one, units={"a": "m²", "y": "EUR"})
+    assert same_columns(one, in_units) and same_meaning(one, in_units)
     assert not same_columns(one, FeatureSchema(("b", "a"), "y"))
     assert not same_columns(one, FeatureSchema(("a", "b"), "z"))

@@ -68,12 +68,17 @@ def test_the_same_labels_are_not_learned_twice(tmp_path: Path) -> None:
     loop.live(rows[300:360], MOVED)
     first = loop.retrain()
     assert (first.version.name, first.promoted, first.reused) == ("v2", False, False)
+    loop.sets = (*loop.sets, "data.units.MEDV=USD")  # which makes no other experiment
     again = loop.retrain(promote=True)
     assert (again.version.name, again.promoted, again.reused) == ("v2", True, True)
     with pytest.raises(GateRefused, match="the same 60 real prices already"):
         loop.retrain(promote=True)
     assert loop.registry.names() == ["v1", "v2"]
-    assert loop.retrain(force=True).version.name == "v3"
+    forced = loop.retrain(force=True)
+    assert forced.version.name == "v3"
+    schemas = [one.metadata.schema for one in (forced.champion, forced.version)]
+    assert [schema.units["MEDV"] for schema in schemas] == ["1000 USD", "USD"]
+    assert schemas[0].fits(schemas[1])
 
 
 @pytest.mark.slow

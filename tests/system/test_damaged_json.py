@@ -17,7 +17,6 @@ import pytest
 
 from housing_cli.api.served import load_served
 from housing_cli.config import Settings
-from housing_cli.data.schema import FeatureSchema
 from housing_cli.errors import HousingError
 from housing_cli.loop.evaluate import evaluate
 from housing_cli.loop.promote import promote
@@ -176,6 +175,4 @@ def test_the_damage_is_made_to_fit(pristine: Loop, tmp_path: Path) -> None:
         put(registry, name, (registry.directory("v2") / name).read_bytes())
     audit(registry)
     load_verified(registry, registry.get("v2"))
-    assert load_served(registry, "v2").schema == FeatureSchema(
-        pristine.settings().data.features, "MEDV"
-    )
+    assert load_served(registry, "v2").schema == pristine.settings().schema()
