@@ -59,6 +59,14 @@ def short_time(when: str) -> str:
         return when
 
 
+def span(seconds: float) -> str:
+    """Return a time span for people: `2.5 h`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def in_one_line(text: str) -> str:
     """Return text of several lines, the first and what more it says, as one sentence."""
     return "; ".join(line.strip() for line in text.splitlines())

@@ -9,11 +9,10 @@ that fails or hangs leaves the intervals as they are.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import threading
 from typing import TYPE_CHECKING
 
+from housing_cli.api.daemon import in_daemon
 from housing_cli.api.served import factors_of
 from housing_cli.prediction_log import open_log
 
@@ -60,35 +59,10 @@ class Adapter:
         loaded = self._loaded
         if before is None or loaded is None or loaded.intervals is None:
             return
-        factors = await self._factors(loaded)
+        factors = await in_daemon("adapt", lambda: self._read(loaded))
         if factors != before.factors:
             self._adapted = loaded.adapted(*factors)
             self._predictor.adapt(before, self._adapted)
-
-    async def _factors(self, loaded: Served) -> tuple[float, float]:
-        """Return the factors, read in a thread of its own: one that hangs must hold no exit."""
-        loop = asyncio.get_running_loop()
-        found: asyncio.Future[tuple[float, float]] = loop.create_future()
-
-        def settle(factors: tuple[float, float] | None, error: Exception | None) -> None:
-            if found.done():
-                return
-            if error is not None:
-                found.set_exception(error)
-            elif factors is not None:
-                found.set_result(factors)
-
-        def read() -> None:
-            factors, error = None, None
-            try:
-                factors = self._read(loaded)
-            except Exception as problem:
-                error = problem
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
-                loop.call_soon_threadsafe(settle, factors, error)
-
-        threading.Thread(target=read, name="adapt", daemon=True).start()
-        return await found
 
     def _read(self, loaded: Served) -> tuple[float, float]:
         """Return the factors after a look into the log, over a connection of its own."""

@@ -21,6 +21,8 @@ from starlette.middleware import Middleware
 
 from housing_cli import __version__, garbage
 from housing_cli.api.adapter import Adapter
+from housing_cli.api.dashboard.answers import Dashboard
+from housing_cli.api.dashboard.routes import add_dashboard
 from housing_cli.api.explaining import Explanations
 from housing_cli.api.http.auth import ApiKeys
 from housing_cli.api.http.bodies import Bodies
@@ -72,12 +74,13 @@ def create_app(
     settings: Settings | None = None,
     early: EarlyLoad | None = None,
     keys: ApiKeys | None = None,
+    carried: Sequence[str] = (),
 ) -> FastAPI:
     """Return the application that serves `settings.serve.version`.
 
     It starts without a model too, and answers 503 until one is promoted. `early`: the version that
     is being loaded already. `keys`: as the supervisor read them, for a worker that is started while
-    their file is away.
+    their file is away. `carried`: options with which a command comes to the same settings.
 
     Raises:
         ConfigError: a setting is wrong, for instance the URL of the log.
@@ -92,6 +95,7 @@ def create_app(
     log = open_log(settings.log.url, settings.schema(), fsync=settings.log.fsync)
     predictor = Predictor(settings, log, metrics)
     explanations = Explanations(predictor, registry, comparables=settings.explain.comparables)
+    dashboard = Dashboard(predictor, explanations, registry, settings, keys, carried)
     direct: dict[str, Answer] = {}
     app = _application(settings, _stack(settings, keys, predictor, direct))
     # The guard enforces the keys; these let OpenAPI say so.
@@ -106,6 +110,7 @@ def create_app(
         silent = Bodies(schema, refuse=refuse)  # what is explained was not asked to be priced
         direct.update(answers(predictor, readers) | explains(explanations, silent))
         example = usual_row(schema, learned)
+        dashboard.use(schema, readers, example)
         features = row_model(schema, refuse=refuse, example=example)
         routes = app.router.routes
         others = [route for route in routes if getattr(route, "path", None) not in POSTED]
@@ -119,6 +124,7 @@ def create_app(
     app.include_router(operations_router(predictor))
     app.include_router(metrics_router(predictor, secured if api.protect_metrics else []))
     add_docs(app)
+    add_dashboard(app, dashboard)
     reloader = Reloader(predictor, registry, settings, use_schema, early)
     reloader.load()
     if predictor.served is None:
@@ -130,6 +136,7 @@ def create_app(
     app.state.reloader = reloader
     app.state.trials = trials
     app.state.adapter = Adapter(predictor, settings)
+    app.state.dashboard = dashboard
     return app
 
 
@@ -203,9 +210,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Follow promotions while the application runs; at the end write what waits."""
     sys.setswitchinterval(SWITCH_SECONDS)
     garbage.resume()
+    state = app.state
     watches = [
         asyncio.create_task(part.watch())
-        for part in (app.state.reloader, app.state.trials, app.state.adapter)
+        for part in (state.reloader, state.trials, state.adapter, state.dashboard)
     ]
     with drain_on_sigterm(app.state.predictor), end_with_supervisor():
         yield
@@ -214,8 +222,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watch
-    await asyncio.to_thread(app.state.explanations.close)
-    await asyncio.to_thread(app.state.predictor.close)
+    for part in (state.explanations, state.dashboard, state.predictor):
+        await asyncio.to_thread(part.close)
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

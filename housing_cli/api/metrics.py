@@ -15,6 +15,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from housing_cli.api.process import worker_metrics
+from housing_cli.api.totals import totals_of
 from housing_cli.registry import MODEL_FILE
 from housing_cli.registry.names import CANARY, SHADOW
 
@@ -279,6 +280,10 @@ class Metrics:
         self.flush()
         found = self._collected()
         return generate_latest(_Collected([*found, *_live_errors(found)]))
+
+    def totals(self) -> dict[str, float]:
+        """Return what people ask first, of all workers (`totals.py`), as it was last flushed."""
+        return totals_of(self._collected())
 
     def _collected(self) -> list[Metric]:
         if self._directory is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import Annotated
 
 import typer
 
 from housing_cli import garbage
-from housing_cli.commands.options import Config, Sets, VersionRef
+from housing_cli.commands.options import Config, Sets, VersionRef, carried
 
 EXAMPLE = "housing serve --host 0.0.0.0 --port 8000 --workers 2"
 
@@ -48,6 +49,6 @@ def command(
     try:
         from housing_cli.api.process.server import run
 
-        return run(settings, early)
+        return run(settings, early, shlex.split(carried(config, sets)))
     finally:
         garbage.resume()

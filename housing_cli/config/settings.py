@@ -168,6 +168,7 @@ class Serve(Struct, frozen=True, forbid_unknown_fields=True):
     split: it answers a canary's part itself. canary_abort: it leaves a canary by itself beyond
     `canary_errors` (share of rows that it fails on), `canary_slower_ms` (of a call, beyond one of
     production's) or `canary_jump` (median |log ratio| of its prices and production's).
+    dashboard: `/` is a page for people at this machine, or for those who have an API key.
     """
 
     host: Text = "127.0.0.1"
@@ -187,6 +188,7 @@ class Serve(Struct, frozen=True, forbid_unknown_fields=True):
     canary_errors: Fraction = 0.01
     canary_slower_ms: Annotated[float, Meta(gt=0)] = 20.0
     canary_jump: Annotated[float, Meta(gt=0)] = 0.5
+    dashboard: bool = True
 
 
 class Api(Struct, frozen=True, forbid_unknown_fields=True):

@@ -199,6 +199,23 @@ def _parse_text(section: str, key: str, text: str) -> object:
     return text
 
 
+def variable_of(section: str, key: str, value: object) -> tuple[str, str]:
+    """Return the variable that gives a setting this value, and its text; value: no `None`."""
+    name = f"{PREFIX}{section}_{key}".upper()
+    return name, value if isinstance(value, str) else _toml_text(value)
+
+
+def _toml_text(value: object) -> str:
+    """Return a value as TOML has it, on one line."""
+    if isinstance(value, Mapping):
+        parts = (f"{_toml_text(k)} = {_toml_text(v)}" for k, v in value.items() if v is not None)
+        return f"{{{', '.join(parts)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml_text, value))}]"
+    # A text of JSON is one of TOML, and so are numbers and the words for yes and no.
+    return msgspec.json.encode(value).decode()
+
+
 def _kinds(hint: Any) -> Iterator[type]:
     """Yield the plain types that a setting may have: `str` and `int` for `str | int`."""
     origin = get_origin(hint)

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages from the templates of this folder: nothing to load, no script.
+"""HTML from the templates of this folder: self-contained reports, and the dashboard's parts.
 
 Everything that is filled in is escaped, except what `fragment` returns.
 """
@@ -14,13 +14,20 @@ from markupsafe import Markup
 
 from housing_cli.errors import ReportError
 from housing_cli.files import write_output
+from housing_cli.pages.languages import LANGUAGES, translations
+from housing_cli.words import chance, figure, share_in_short, span
 
 TEMPLATES = Path(__file__).with_name("templates")
+STATIC = Path(__file__).with_name("static")
+"""What a page loads that is no self-contained one; reports have the style sheet within them."""
 
 
 def render(template: str, **data: Any) -> str:
-    """Return a page; `data` is plain: texts, numbers, lists, and fragments such as charts."""
-    return _environment().get_template(template).render(data)
+    """Return a page; `data` is plain: texts, numbers, lists, and fragments such as charts.
+
+    Its words are those of `data["language"]`, without which they are English.
+    """
+    return _environment(data.get("language", "en")).get_template(template).render(data)
 
 
 def fragment(template: str, **data: Any) -> Markup:
@@ -28,17 +35,34 @@ def fragment(template: str, **data: Any) -> Markup:
     return Markup(render(template, **data))  # noqa: S704 - the template has escaped what it holds
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+@lru_cache(maxsize=len(LANGUAGES))
+def _environment(language: str) -> Environment:
+    made: Any = Environment(
+        loader=FileSystemLoader([TEMPLATES, STATIC]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
-    made.filters.update(cell=_cell, px=lambda value: f"{value:.1f}", g=lambda value: f"{value:g}")
-    return made
+    made.install_gettext_translations(translations(language), newstyle=True)
+    made.filters.update(
+        cell=_cell,
+        px=lambda value: f"{value:.1f}",
+        g=lambda value: f"{value:g}",
+        figure=lambda value: "-" if value is None else figure(value, 3),
+        price=lambda value: "-" if value is None else figure(value, 4),
+        moment=_moment,
+        span=span,
+        share=lambda value: "-" if value is None else share_in_short(value),
+        chance=chance,
+    )
+    return made  # type: ignore[no-any-return]
+
+
+def _moment(when: str | None) -> str:
+    """Return a time in ISO 8601, which is UTC, without its seconds."""
+    return "-" if not when else when[:16].replace("T", " ")
 
 
 def _cell(value: object) -> str:

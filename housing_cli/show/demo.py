@@ -9,7 +9,8 @@ from typing import Any
 
 from housing_cli.errors import ExitCode
 from housing_cli.show.printer import print_text, text_of_result, unwritten
-from housing_cli.show.result import Result, span
+from housing_cli.show.result import Result
+from housing_cli.words import span
 
 
 class UnheardError(Exception):

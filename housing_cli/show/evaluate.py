@@ -16,10 +16,10 @@ from housing_cli.show.labels import MOST_NAMED
 from housing_cli.show.labels import payload as labels_payload
 from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
-from housing_cli.show.result import Cell, Result, Table, span
+from housing_cli.show.result import Cell, Result, Table
 from housing_cli.show.segments import segment_payload, worst_line
 from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line, whom_payload
-from housing_cli.words import are, counted, figure, in_one_line, share
+from housing_cli.words import are, counted, figure, in_one_line, share, span
 
 if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift

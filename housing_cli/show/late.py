@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from housing_cli.show.result import span
+from housing_cli.words import span
 
 if TYPE_CHECKING:
     from housing_cli.loop.late import LateLabels

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from housing_cli.errors import ExitCode
 from housing_cli.show import github
-from housing_cli.show.result import JSON_FORMAT, Result, Table, span, text_of
+from housing_cli.show.result import JSON_FORMAT, Result, Table, text_of
+from housing_cli.words import span
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -26,10 +26,10 @@ from housing_cli.show.drift import drift_rows
 from housing_cli.show.evaluate import MOST_PARTS, explains, version_rows
 from housing_cli.show.labels import warnings as label_warnings
 from housing_cli.show.late import late_line
-from housing_cli.show.result import Result, span, warned
+from housing_cli.show.result import Result, warned
 from housing_cli.show.segments import segment_rows, worst_line
 from housing_cli.show.whom import corrected_words, expected_line, unlabeled_line
-from housing_cli.words import chance, counted, in_one_line
+from housing_cli.words import chance, counted, in_one_line, span
 
 if TYPE_CHECKING:
     from housing_cli.judging.drift import Drift

@@ -109,11 +109,3 @@ def text_of(cell: Cell) -> str:
         return "yes" if cell else "no"
     text = str(cell)
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-
-
-def span(seconds: float) -> str:
-    """Return a time span for people: `2.5 h`."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"

@@ -256,7 +256,7 @@ def file(page: Path, words: str) -> Iterator[str]:
 
 def route(path: str) -> Iterator[str]:
     """Yield whether the API has no such route."""
-    if path.rstrip("/") not in _routes():
+    if (path.rstrip("/") or "/") not in _routes():
         yield f"the API has no route `{path}`"
 
 
@@ -340,4 +340,5 @@ def _routes() -> frozenset[str]:
     from housing_cli.config import Settings
 
     app = create_app(Settings())
-    return frozenset({*app.openapi()["paths"], "/docs", str(app.openapi_url)})
+    pages = {"/", "/docs", str(app.openapi_url)}  # for people: no part of the API's description
+    return frozenset({*app.openapi()["paths"], *pages})

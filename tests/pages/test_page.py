@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 
 from housing_cli.errors import ReportError
 from housing_cli.pages import charts
-from housing_cli.pages.page import TEMPLATES, fragment, render, write_page
+from housing_cli.pages.page import STATIC, TEMPLATES, fragment, render, write_page
 
 EVIL = "<script>alert(1)</script>"
 CARD = {
@@ -17,7 +17,8 @@ CARD = {
     "scatter": charts.scatter([(1, 2)], EVIL, EVIL),
     "importances": charts.bars([(EVIL, 1.0, EVIL, False)], charts.Line(1.0, EVIL, "limit")),
     "data": {"rows": 1, "copies": 1, "path": EVIL, "feedback_rows": 2, "dropped": {EVIL: 1}},
-    "columns": [[EVIL, None, 1, 2.5, EVIL]], "boston": True, "making": [[EVIL, EVIL]],
+    "columns": [[EVIL, None, 1, 2.5, EVIL]], "units": False, "boston": True,
+    "making": [[EVIL, EVIL]],
     "explained": {"exact": True, "rows": [[EVIL, EVIL, 1.0]]},
     "comparison": {"metric": EVIL, "rows": [[EVIL]], "wins": False, "reasons": [EVIL]},
 }  # fmt: skip
@@ -44,7 +45,8 @@ def test_what_is_not_given_is_an_error_and_no_gap() -> None:
 
 def test_every_template_ships_with_the_package_and_can_be_read() -> None:
     names = {str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("*.*")}
-    assert {"page.html", "report.html", "card.html", "style.css", "charts/gauge.svg"} <= names
+    assert {"page.html", "report.html", "card.html", "charts/gauge.svg"} <= names
+    assert {"style.css", "dashboard.css", "htmx.min.js"} <= {f.name for f in STATIC.iterdir()}
     assert fragment("style.css").count("{") == fragment("style.css").count("}")
 
 

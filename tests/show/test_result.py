@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from housing_cli.errors import DataError, ExitCode
-from housing_cli.show.result import Cell, failure, span, text_of
+from housing_cli.show.result import Cell, failure, text_of
+from housing_cli.words import span
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ inside the application, FastAPI's layers behind this one (routing, exceptions, e
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +14,7 @@ import msgspec
 
 from housing_cli.api.gatherer import UNMARKED, Mark
 from housing_cli.api.http import bodies
+from housing_cli.pages.languages import preferred
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,7 +27,6 @@ MESSAGES = {"es": "Valor real actualizado correctamente", "en": "Real price upda
 JSON_TYPES = frozenset(
     (b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
 )
-_WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 _JSON = (b"content-type", b"application/json")
 
 Answer = Callable[[bytes, bytes | None], Awaitable[bytes | None]]
@@ -88,19 +87,7 @@ async def label(
 
 def spoken(languages: str) -> str:
     """Return the key of `MESSAGES` that a header `Accept-Language` asks for most."""
-    asked: list[tuple[float, str]] = []
-    for choice in languages.split(","):
-        tag, *parameters = (part.strip().lower() for part in choice.split(";"))
-        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-        language = tag.partition("-")[0]
-        if language in MESSAGES and (share := _share(weight)) > 0:
-            asked.append((share, language))
-    # Of equals the first that was named.
-    return max(asked, key=lambda one: one[0])[1] if asked else next(iter(MESSAGES))
-
-
-def _share(weight: str) -> float:
-    return float(weight) if _WEIGHT.fullmatch(weight) else 0.0
+    return preferred(languages, list(MESSAGES))
 
 
 class Direct:

@@ -35,7 +35,9 @@ logger = logging.getLogger("housing.serve")
 
 POSTED = frozenset(("/predict", "/predict/batch", "/feedback", "/explain"))
 """The routes that take a body and may need a key."""
-_ROUTES = POSTED | {"/version", "/metrics", "/healthz", "/readyz", "/docs", "/openapi.json"}
+_ROUTES = POSTED | {
+    "/version", "/metrics", "/healthz", "/readyz", "/docs", "/openapi.json", "/",
+}  # fmt: skip
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),

@@ -14,7 +14,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -47,11 +47,11 @@ _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL})
 logger = logging.getLogger("housing.serve")
 
 
-def run(settings: Settings, early: EarlyLoad | None = None) -> int:
+def run(settings: Settings, early: EarlyLoad | None = None, carried: Sequence[str] = ()) -> int:
     """Serve until a signal says stop; return 0.
 
-    `early` is for a lone process. Workers get `settings` through the pipe that starts them: API
-    keys are in no environment.
+    carried: options with which a command comes to the same settings. `early` is for a lone process.
+    Workers get `settings` through the pipe that starts them: API keys are in no environment.
 
     Raises:
         ServeError: the port is taken, the log cannot be written, or the server failed to start.
@@ -59,7 +59,7 @@ def run(settings: Settings, early: EarlyLoad | None = None) -> int:
     keys = check(settings)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with _listening(settings) as listener, _quiet_signals(), _shared_metrics(settings):
-        config = _config(settings, early, keys)
+        config = _config(settings, early, keys, carried)
         # Port 0 means any free one, so that only the socket knows which.
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -145,9 +145,13 @@ def _run_workers(config: uvicorn.Config, listener: socket.socket) -> bool:
     return all(process.exitcode != STARTUP_FAILURE for process in workers.processes)
 
 
-def _config(settings: Settings, early: EarlyLoad | None, keys: ApiKeys) -> uvicorn.Config:
+def _config(
+    settings: Settings, early: EarlyLoad | None, keys: ApiKeys, carried: Sequence[str]
+) -> uvicorn.Config:
     serve = settings.serve
-    factory: functools.partial[FastAPI] = functools.partial(create_app, settings, early, keys)
+    factory: functools.partial[FastAPI] = functools.partial(
+        create_app, settings, early, keys, list(carried)
+    )
     return uvicorn.Config(
         factory,
         factory=True,
