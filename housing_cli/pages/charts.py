@@ -160,14 +160,15 @@ def bars(
     *,
     description: str = "bars",
 ) -> Markup:
-    """Return horizontal bars: name, value (0 or more), what stands behind, whether it stands out.
+    """Return horizontal bars: name, value, what stands behind, whether it stands out.
 
-    limit: a vertical mark.
+    Where a value is below 0, all begin at a line at 0. limit: a vertical mark.
     """
     height = TOP + _BAR * len(rows) + (20 if limit else 4)
     most = max([value for _, value, _, _ in rows] + [limit.value * 1.25 if limit else 1e-9, 1e-9])
     name_room = min(160.0, 12.0 + 7.6 * max((len(name) for name, *_ in rows), default=0))
-    x = Axis(0.0, most, name_room, WIDTH - 58)
+    least = min([value for _, value, _, _ in rows] + [0.0])
+    x = Axis(least, most, name_room, WIDTH - 58)
     return _draw("bars", description, x, None, height, rows=rows, limit=limit, step=_BAR)
 
 

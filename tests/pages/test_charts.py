@@ -214,3 +214,15 @@ def test_prices_of_any_size_fit_into_the_margin() -> None:
     labels = re.findall(r'text-anchor="end">(.*?)</text>', drawn)
     assert labels == ["-500k", "0", "500k", "1M"]
     assert "<title>-450000</title>" in drawn
+
+
+def test_bars_of_both_signs_begin_at_zero() -> None:
+    drawn = charts.bars([("a", 2.0, "+2", False), ("b", -1.0, "-1", False)])
+    (up, width_up), (down, width_down) = [
+        (float(x), float(w))
+        for x, w in re.findall(r'<rect class="bar" x="([\d.]+)".*?width="([\d.]+)"', drawn)
+    ]
+    assert down + width_down == pytest.approx(up, abs=0.2)
+    assert width_up == pytest.approx(2 * width_down, abs=0.2)
+    assert "mark zero" in drawn
+    assert "mark zero" not in charts.bars([("a", 2.0, "+2", False)])

@@ -158,7 +158,7 @@ class Dashboard:
         answer = served.answer(prices[0], spreads[0], tried.id, served.outside(tuple(row)))
         tried = house.predicted(answer, schema)
         tried.recorded, tried.made_by = False, made_by if made_by != served.name else ""
-        await house.explain(tried, self._explanations, row, schema)
+        await house.explain(tried, self._explanations, row, schema, say)
         return await self._tried(request, language, tried)
 
     async def _predict(
@@ -183,7 +183,7 @@ class Dashboard:
             return tried, {}
         tried = house.predicted(answer, schema)
         tried.unknown = house.unknown_words(schema, values)
-        await house.explain(tried, self._explanations, row, schema)
+        await house.explain(tried, self._explanations, row, schema, say)
         await self.live.look(now=True)
         return tried, {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -25,8 +25,9 @@ class Tried(msgspec.Struct):
     """A house as the template shows it.
 
     price, interval: in the target's unit. base: what the contributions start from. factor: they
-    multiply and do not add. error: what somebody did wrong, in words; detail: what the server says
-    of it. recorded: this is its prediction, not a later look at it. made_by: the version that
+    multiply and do not add. chart: what moved the price, drawn. error: what somebody did wrong, in
+    words; detail: what the server says of it. recorded: this is its prediction, not a later look
+    at it. made_by: the version that
     predicted it, where that is not `version`.
     """
 
@@ -46,6 +47,7 @@ class Tried(msgspec.Struct):
     more: int = 0
     rest: float = 0.0
     factor: bool = False
+    chart: str = ""
     exact: bool = True
     not_explained: str = ""
     error: str = ""
@@ -81,9 +83,13 @@ def unit_of(schema: FeatureSchema) -> str:
 
 
 async def explain(
-    tried: Tried, explanations: Explanations, row: Sequence[float | None], schema: FeatureSchema
+    tried: Tried,
+    explanations: Explanations,
+    row: Sequence[float | None],
+    schema: FeatureSchema,
+    say: Callable[[str], str] = str,
 ) -> None:
-    """Add to `tried` what moved its price, or why that is not known."""
+    """Add to `tried` what moved its price, or why that is not known; say: translates."""
     words = [
         "" if value is None else shown(schema.kinds.get(name), value)
         for name, value in zip(schema.features, row, strict=True)
@@ -106,6 +112,20 @@ async def explain(
     tried.base, tried.exact = told["base"], told["exact"]
     tried.contributions, tried.more = listed[:MOST_SHOWN], len(rest)
     tried.rest = math.prod(rest) if tried.factor else sum(rest)
+    tried.chart = _chart(tried, say("What moved the price"))
+
+
+def _chart(tried: Tried, description: str) -> str:
+    """Return a bar for each contribution; of factors their logarithms, so that 1 is nothing."""
+    from housing_cli.pages import charts
+
+    rows = []
+    for one in tried.contributions:
+        moves = one["moves"]
+        value = math.log(moves) if tried.factor else moves
+        said = f"\N{MULTIPLICATION SIGN}{moves:.3f}" if tried.factor else f"{moves:+.3g}"
+        rows.append((one["feature"], value, said, False))
+    return charts.bars(rows, description=description)
 
 
 def unknown_words(schema: FeatureSchema, values: Sequence[Value]) -> list[str]:

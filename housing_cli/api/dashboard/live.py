@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 
 from housing_cli.api.daemon import in_daemon
-from housing_cli.data.kinds import shown
 from housing_cli.errors import HousingError
 from housing_cli.prediction_log import open_log
 from housing_cli.registry.history import promotions
@@ -68,7 +67,6 @@ class PredictionLine(msgspec.Struct, frozen=True):
     price: float
     real: float | None
     interval: tuple[float, float] | None
-    values: dict[str, str]
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -199,16 +197,16 @@ class LiveReader:
         return line
 
     def _of_log(self) -> dict[str, Any]:
-        log, schema = self._open()
+        log = self._open()
         rows = log.predictions(newest=NEWEST)
         labeled = log.labeled(newest=POINTS, features=False)
         pairs = np.column_stack([labeled.real, labeled.predicted]).tolist()
         return {
-            "predictions": self._lines(rows, labeled, schema),
+            "predictions": self._lines(rows, labeled),
             "points": [(real, predicted) for real, predicted in pairs],
         }
 
-    def _open(self) -> tuple[PredictionLog, FeatureSchema]:
+    def _open(self) -> PredictionLog:
         served = self._predictor.served
         schema = served.schema if served is not None else self._settings.schema()
         if self._log is not None and self._log[0] is not schema:
@@ -217,26 +215,18 @@ class LiveReader:
         if self._log is None:
             log = self._settings.log
             self._log = (schema, open_log(log.url, schema, fsync=log.fsync))
-        return self._log[1], schema
+        return self._log[1]
 
-    def _lines(
-        self, rows: Predictions, labeled: Labeled, schema: FeatureSchema
-    ) -> list[PredictionLine]:
+    def _lines(self, rows: Predictions, labeled: Labeled) -> list[PredictionLine]:
         real = dict(zip(labeled.ids, labeled.real.tolist(), strict=True))
         ends = self._intervals(rows)
-        found = []
-        for place in reversed(range(len(rows))):
-            values = {
-                name: shown(schema.kinds.get(name), value)
-                for name, value in zip(schema.features, rows.features[place].tolist(), strict=True)
-            }
-            found.append(
-                PredictionLine(
-                    rows.ids[place], _iso(rows.timestamps[place]), rows.versions[place],
-                    float(rows.predicted[place]), real.get(rows.ids[place]), ends[place], values,
-                )
-            )  # fmt: skip
-        return found
+        return [
+            PredictionLine(
+                rows.ids[place], _iso(rows.timestamps[place]), rows.versions[place],
+                float(rows.predicted[place]), real.get(rows.ids[place]), ends[place],
+            )
+            for place in reversed(range(len(rows)))
+        ]  # fmt: skip
 
     def _intervals(self, rows: Predictions) -> list[tuple[float, float] | None]:
         """Return the interval of each row whose version is loaded."""
@@ -259,7 +249,7 @@ class LiveReader:
         return [one for one in (served, *tried) if one is not None]
 
     def _find(self, prediction_id: str) -> tuple[str, list[float | None]] | None:
-        log, _ = self._open()
+        log = self._open()
         rows = log.predictions(newest=SEARCHED)
         if prediction_id not in rows.ids:
             return None

@@ -244,8 +244,8 @@ def _shared_file(settings: Settings, carried: Sequence[str]) -> Path | None:
     asked = [told[name] for name in ("data", "registry", "log", "evaluate", "promote")]
     words = msgspec.json.encode([os.getcwd(), __version__, list(carried), asked])  # noqa: PTH109
     name = hashlib.sha256(words).hexdigest()[:24]
-    folder = Path(tempfile.gettempdir(), f"housing-{os.getuid()}")
     try:
+        folder = Path(tempfile.gettempdir(), f"housing-{os.getuid()}")
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
         ours = status.st_uid == os.getuid() and not status.st_mode & 0o077
