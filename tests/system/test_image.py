@@ -299,6 +299,21 @@ def test_what_only_learning_needs_is_not_in_the_serving_image(
     assert done.stdout.strip() == "[]"
 
 
+def test_the_serving_image_shows_what_can_be_known_without_learning(
+    built: Built, with_artifacts: Path
+) -> None:
+    built.engine.build(with_artifacts, "housing-api:serving", target="serving")
+    options = [*SEALED, *PUBLISHED, "--tmpfs", "/app/logs", "--env", "HOUSING_API_KEYS=key"]
+    with built.engine.running(*options, "housing-api:serving") as container:
+        url = built.engine.address(container)
+        wait_until_ready(url)
+        assert httpx.get(url).status_code == 401
+        text = httpx.get(url, auth=("operator", "key")).text
+    assert 'data-verdict="unknown"' in text
+    assert "This installation only serves: the judgment needs pandas, scipy, sklearn" in text
+    assert '<span class="alias production">production</span>' in text
+
+
 def test_the_bill_of_materials_names_what_is_in_the_image(built: Built) -> None:
     script = built.context / "configs/image/sbom.py"
     done = built.engine(

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from housing_cli import __version__
+from housing_cli.config.memory import free_memory
 from housing_cli.files import read_file, replace_file
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ LOOKED: Final = 90.0
 """Seconds for which somebody who asked once counts as looking."""
 PATIENCE: Final = 600.0
 """Seconds that a child may take; then it is ended."""
+MEMORY: Final = 320 * 1024 * 1024
+"""Bytes that a child takes at a million rows. Where a container has less, none is started: the
+kernel may end all of a container whose memory is used up, and not the child alone."""
 MOST_BYTES: Final = 32 * 1024 * 1024
 STALE: Final = 180.0
 """Seconds after which a judgment is called old, beside three times what it took."""
@@ -149,8 +153,12 @@ class Snapshots:
                 return
             before = self.newest()
             began, clock = time.time(), time.monotonic()
-            out, failed = await self._run()
-            found = _snapshot(began, time.monotonic() - clock, out, failed)
+            free = free_memory()
+            if free < MEMORY:
+                found = Snapshot(began, 0.0, began, None, *_too_small(free))
+            else:
+                out, failed = await self._run()
+                found = _snapshot(began, time.monotonic() - clock, out, failed)
             if found.data is None and before is not None and before.data is not None:
                 found = msgspec.structs.replace(
                     found, data=before.data, judged=before.judged or before.began
@@ -193,6 +201,16 @@ class Snapshots:
                 await child.wait()
         told = errors.decode(errors="replace").strip().splitlines()
         return out, told[-1] if child.returncode and told else ""
+
+
+def _too_small(free: float) -> tuple[str, str]:
+    """Return why nothing is judged in a container of `free` bytes, and what helps."""
+    mib = 1024 * 1024
+    return (
+        f"the container has {free / mib:.0f} MiB of memory left, and a judgment needs "
+        f"{MEMORY / mib:.0f}",
+        "give it more, or run `housing status` elsewhere",
+    )
 
 
 def _snapshot(began: float, took: float, out: bytes, failed: str) -> Snapshot:

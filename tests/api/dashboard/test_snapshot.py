@@ -221,3 +221,20 @@ def test_the_child_comes_to_the_settings_of_the_server(
     assert not {"HOUSING_LOG_URL", "HOUSING_EVALUATE_THRESHOLD"} & set(found)
     again = load_settings(file, {}, sets, found)
     assert msgspec.structs.replace(again, api=settings.api) == settings
+
+
+def test_a_container_without_room_is_not_put_at_risk(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[float] = []
+    monkeypatch.setattr(Snapshots, "_run", answering({"data": DATA}, calls=calls))
+    monkeypatch.setattr(snapshot, "free_memory", lambda: 100 * 1024 * 1024)
+    snapshots = Snapshots(Settings())
+
+    async def look() -> None:
+        snapshots.look()
+        await until(snapshots.newest)
+
+    while_it_watches(snapshots, look)
+    found = snapshots.newest()
+    assert found is not None
+    assert (found.data, calls) == (None, [])
+    assert found.failure == "the container has 100 MiB of memory left, and a judgment needs 320"
