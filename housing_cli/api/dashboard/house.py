@@ -108,9 +108,10 @@ async def explain(
         {"feature": one["feature"], "value": one["value"], "moves": one[key]}
         for one in told["contributions"]
     ]
-    rest = [one["moves"] for one in listed[MOST_SHOWN:]]
+    shown_first = MOST_SHOWN if len(listed) > MOST_SHOWN + 1 else len(listed)
+    rest = [one["moves"] for one in listed[shown_first:]]
     tried.base, tried.exact = told["base"], told["exact"]
-    tried.contributions, tried.more = listed[:MOST_SHOWN], len(rest)
+    tried.contributions, tried.more = listed[:shown_first], len(rest)
     tried.rest = math.prod(rest) if tried.factor else sum(rest)
     tried.chart = _chart(tried, say("What moved the price"))
 
