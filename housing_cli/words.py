@@ -12,6 +12,7 @@ WIDTH = 80
 
 _PERCENT = 0.01
 _SMALL_CHANCE = 0.001
+_LARGE = 10_000
 
 
 def counted(n: int, one: str, many: str = "") -> str:
@@ -41,6 +42,16 @@ def share_in_short(value: float) -> str:
 def figure(value: float, digits: int = 4) -> str:
     """Return a number of so many digits, without an exponent where it is large."""
     return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+
+
+def grouped(value: float, digits: int = 4) -> str:
+    """Return a number as `figure` does; from 10,000 on its digits stand in groups of three.
+
+    Between them is a narrow space, which no language takes for a decimal mark.
+    """
+    if abs(value) < _LARGE:
+        return figure(value, digits)
+    return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def chance(p_value: float) -> str:

@@ -13,6 +13,7 @@ from housing_cli.words import (
     counted,
     figure,
     folded,
+    grouped,
     in_one_line,
     install_hint,
     share,
@@ -81,3 +82,10 @@ def test_times_are_told_to_the_minute_by_the_clock_on_the_wall(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_large_numbers_stand_in_groups() -> None:
+    values = (3.14159, 9999.4, 10_000, 1234567.8, -45_000.4, 0)
+    assert [grouped(value) for value in values] == [
+        "3.142", "9999", "10\u202f000", "1\u202f234\u202f568", "-45\u202f000", "0",
+    ]  # fmt: skip

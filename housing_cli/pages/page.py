@@ -15,7 +15,7 @@ from markupsafe import Markup
 from housing_cli.errors import ReportError
 from housing_cli.files import write_output
 from housing_cli.pages.languages import LANGUAGES, translations
-from housing_cli.words import chance, figure, share_in_short, span
+from housing_cli.words import chance, grouped, share_in_short, span
 
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).with_name("static")
@@ -50,14 +50,19 @@ def _environment(language: str) -> Environment:
         cell=_cell,
         px=lambda value: f"{value:.1f}",
         g=lambda value: f"{value:g}",
-        figure=lambda value: "-" if value is None else figure(value, 3),
-        price=lambda value: "-" if value is None else figure(value, 4),
+        figure=lambda value: "-" if value is None else grouped(value, 3),
+        price=lambda value: "-" if value is None else grouped(value),
+        signed=_signed,
         moment=_moment,
         span=span,
         share=lambda value: "-" if value is None else share_in_short(value),
         chance=chance,
     )
     return made  # type: ignore[no-any-return]
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{grouped(value, 3)}"
 
 
 def _moment(when: str | None) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from housing_cli.data.kinds import Category, shown, word_of
 from housing_cli.errors import HousingError
+from housing_cli.words import grouped
 
 if TYPE_CHECKING:
     from housing_cli.api.explaining import Explanations
@@ -124,7 +125,11 @@ def _chart(tried: Tried, description: str) -> str:
     for one in tried.contributions:
         moves = one["moves"]
         value = math.log(moves) if tried.factor else moves
-        said = f"\N{MULTIPLICATION SIGN}{moves:.3f}" if tried.factor else f"{moves:+.3g}"
+        said = (
+            f"\N{MULTIPLICATION SIGN}{moves:.3f}"
+            if tried.factor
+            else f"{'+' if moves > 0 else ''}{grouped(moves, 3)}"
+        )
         rows.append((one["feature"], value, said, False))
     return charts.bars(rows, description=description)
 
