@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from housing_cli.prediction_log.glance import Glance
 from housing_cli.prediction_log.records import (
     Arrivals,
     ArrivalsQuery,
@@ -90,6 +91,13 @@ class PredictionLog(Protocol):
         since: datetime | None = None,
     ) -> Predictions:
         """Return predictions whether or not they are labeled; arguments as in `labeled`."""
+
+    def glance(self, *, predictions: int, labeled: int) -> Glance:
+        """Return the newest rows for people to look at, at a cost that no log makes larger.
+
+        So many of the newest predictions, and of the labeled ones. Where labels came in later
+        than the last thousands of them, or a csv log is out of order, it may miss some.
+        """
 
     def sums(self, query: SumsQuery) -> Sums:
         """Return sums over predictions and their real prices, added up where the rows lie.

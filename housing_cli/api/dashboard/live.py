@@ -198,8 +198,8 @@ class LiveReader:
 
     def _of_log(self) -> dict[str, Any]:
         log = self._open()
-        rows = log.predictions(newest=NEWEST)
-        labeled = log.labeled(newest=POINTS, features=False)
+        found = log.glance(predictions=NEWEST, labeled=POINTS)
+        rows, labeled = found.predictions, found.labeled
         pairs = np.column_stack([labeled.real, labeled.predicted]).tolist()
         return {
             "predictions": self._lines(rows, labeled),
@@ -250,7 +250,7 @@ class LiveReader:
 
     def _find(self, prediction_id: str) -> tuple[str, list[float | None]] | None:
         log = self._open()
-        rows = log.predictions(newest=SEARCHED)
+        rows = log.glance(predictions=SEARCHED, labeled=0).predictions
         if prediction_id not in rows.ids:
             return None
         place = list(rows.ids).index(prediction_id)

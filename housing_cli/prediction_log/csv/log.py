@@ -31,6 +31,7 @@ from housing_cli.prediction_log.csv.rows import (
     prediction_row,
     quoted,
 )
+from housing_cli.prediction_log.glance import Glance
 from housing_cli.prediction_log.ids import (
     TOLERATED_MS,
     Clock,
@@ -237,6 +238,13 @@ class CsvLog:
             from housing_cli.prediction_log.csv import wide as csv_wide
 
             return csv_wide.predictions(query)
+
+    def glance(self, *, predictions: int, labeled: int) -> Glance:
+        """Return the newest rows, from the ends of the files alone."""
+        from housing_cli.prediction_log.csv import glance as csv_glance
+
+        with self._read() as rows, self._read_feedback() as prices:
+            return csv_glance.glance(self._query(rows, prices, None), predictions, labeled)
 
     def sums(self, query: SumsQuery) -> Sums:
         """Return sums; DuckDB adds up."""

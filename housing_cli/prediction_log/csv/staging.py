@@ -123,6 +123,8 @@ class Staged:
             )
             with self._refusing():
                 self._database.execute("SET TimeZone = 'UTC'")
+                # In a notebook or `python -c` it draws one on stdout, in the middle of our output.
+                self._database.execute("SET enable_progress_bar = false")
                 self.stage()
             self._open = stack.pop_all()
         return self

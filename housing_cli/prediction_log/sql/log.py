@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from housing_cli.errors import ConfigError, LogBusy, UnknownPrediction
 from housing_cli.prediction_log import formats, redacted, urls
+from housing_cli.prediction_log.glance import Glance
 from housing_cli.prediction_log.ids import (
     Clock,
     IdSource,
@@ -214,6 +215,17 @@ class SqlLog:
         question = sql_query.Question(self._tables, version, newest, since)
         found = self._place.read(lambda connection: sql_query.predictions(connection, question))
         return sql_query.no_predictions(self.width) if found is None else found
+
+    def glance(self, *, predictions: int, labeled: int) -> Glance:
+        """Return the newest rows, which the primary keys give, in a short transaction."""
+        from housing_cli.prediction_log.sql import query as sql_query
+
+        found = self._place.read(
+            lambda c: sql_query.glance(c, self._tables, predictions, labeled), briefly=True
+        )
+        if found is not None:
+            return found
+        return Glance(sql_query.no_predictions(self.width), sql_query.no_labeled(0))
 
     def sums(self, query: SumsQuery) -> Sums:
         """Return sums; the database adds up."""

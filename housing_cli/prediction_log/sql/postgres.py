@@ -117,7 +117,13 @@ class PostgresPlace:
         self._readers = sa.create_engine(
             url, poolclass=sa.pool.NullPool, connect_args=arguments, hide_parameters=True
         )
-        sa.event.listen(self._readers, "connect", _set_up_reader)
+        self._brief = sa.create_engine(
+            url, poolclass=sa.pool.NullPool, connect_args=arguments, hide_parameters=True
+        )
+        sa.event.listen(self._brief, "do_connect", _bounded)
+        sa.event.listen(self._brief, "connect", _limit_statements)
+        for readers in (self._readers, self._brief):
+            sa.event.listen(readers, "connect", _set_up_reader)
         self.statements = sql_tables.statements_for(tables, self._engine.dialect)
         self._creating = threading.Lock()
         self._ready = False
@@ -160,10 +166,13 @@ class PostgresPlace:
             told = self._unavailable(error)
             raise NoConnection(told.message, told.hint) from error
 
-    def read(self, work: Callable[[Connection], T]) -> T | None:
-        """Return what `work` returns in one snapshot, None if there are no tables."""
+    def read(self, work: Callable[[Connection], T], *, briefly: bool = False) -> T | None:
+        """Return what `work` returns in one snapshot, None if there are no tables.
+
+        briefly: raise rather than wait for longer than a write may.
+        """
         try:
-            with self._readers.connect() as connection:
+            with (self._brief if briefly else self._readers).connect() as connection:
                 connection.execution_options(isolation_level="REPEATABLE READ")
                 if not sql_tables.format_of(connection, self.tables, self._shown):
                     return None
@@ -255,6 +264,7 @@ class PostgresPlace:
         """Close the connections."""
         self._engine.dispose()
         self._readers.dispose()
+        self._brief.dispose()
 
     def _prepare(self) -> None:
         """See once that the tables are there, and create them if not."""

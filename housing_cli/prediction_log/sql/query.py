@@ -10,6 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from housing_cli.prediction_log import statements, tried_statements
+from housing_cli.prediction_log.glance import Glance
 from housing_cli.prediction_log.ids import ceil_ms, epoch, milliseconds, prefix_of
 from housing_cli.prediction_log.records import (
     Arrivals,
@@ -99,6 +100,14 @@ def predictions(connection: Connection, question: Question) -> Predictions:
         features=found.numbers[:, :width],
         predicted=found.numbers[:, width],
         labeled=found.numbers[:, width + 1] > 0,
+    )
+
+
+def glance(connection: Connection, tables: Tables, newest: int, labeled_: int) -> Glance:
+    """Return the newest predictions and labeled rows."""
+    return Glance(
+        predictions(connection, Question(tables, None, newest, None)),
+        labeled(connection, Question(tables, None, labeled_, None), features=False),
     )
 
 

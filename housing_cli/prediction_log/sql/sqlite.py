@@ -114,7 +114,12 @@ class SqlitePlace:
                     raise self._unavailable(error) from error
                 time.sleep(_BUSY_POLL_S)
 
-    def read(self, work: Callable[[Connection], T]) -> T | None:
+    def read(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        briefly: bool = False,  # noqa: ARG002 - nobody waits here
+    ) -> T | None:
         """Return what `work` returns on a connection of its own, None if there are no tables."""
         try:
             if not self.path.exists():

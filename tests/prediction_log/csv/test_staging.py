@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -15,6 +17,7 @@ from housing_cli.prediction_log.csv import wide as csv_wide
 from housing_cli.prediction_log.csv.query import Query
 from housing_cli.prediction_log.csv.reader import LineReader
 from housing_cli.prediction_log.records import SumsQuery
+from tests.conftest import ROOT
 from tests.prediction_log.csv.small import SMALL, add
 
 COLUMNS = ("id", "timestamp", "model_version", "RM", "LSTAT", "predicted_price")
@@ -124,3 +127,29 @@ def test_a_file_that_cannot_be_read_to_its_end_is_unavailable(
         with pytest.raises(LogUnavailable, match="Input/output"):
             csv_wide.predictions(query)
         assert len(list(Path("/dev/fd").iterdir())) == descriptors
+
+
+def test_no_progress_is_drawn_into_the_output_of_an_interactive_program(tmp_path: Path) -> None:
+    add(open_log(f"csv:{tmp_path}", SMALL))
+    # DuckDB takes `python -c` for an interactive session, in which it would draw.
+    program = f"""
+from housing_cli.prediction_log import open_log
+from housing_cli.prediction_log.csv import window
+from housing_cli.prediction_log.csv.staging import Staged
+from tests.prediction_log.csv.small import SMALL
+
+entered = Staged.__enter__
+
+def asking(staged):
+    entered(staged)
+    print(staged._ask("SELECT current_setting('enable_progress_bar')::INT"))
+    return staged
+
+Staged.__enter__ = asking
+window.predictions = lambda query: None
+print(len(open_log("csv:{tmp_path}", SMALL).predictions()))
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["0", "1"]

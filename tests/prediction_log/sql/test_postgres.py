@@ -354,6 +354,25 @@ def test_a_probe_that_met_a_lock_keeps_no_row_away(url: str, log: SqlLog) -> Non
         log.append("v1", [ROW], [1.0])
 
 
+def test_a_glance_waits_for_no_lock_and_no_silent_server(
+    url: str, log: SqlLog, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append("v1", [ROW], [1.0])
+    with locked(url, "log_schema"), pytest.raises(LogUnavailable, match="statement timeout"):
+        log.glance(predictions=1, labeled=1)
+    monkeypatch.setattr(bounded, "SILENCE_S", 0.3)
+    proxy = Proxy(postgres.port)
+    other = open_log(url.replace(f":{postgres.port}", f":{proxy.port}"), BOSTON)
+    try:
+        assert len(other.glance(predictions=1, labeled=1).predictions) == 1
+        proxy.silent.set()
+        with pytest.raises(LogUnavailable, match=r"time|did not answer"):
+            other.glance(predictions=1, labeled=1)
+    finally:
+        other.close()
+        proxy.close()
+
+
 def test_predictions_prove_nothing_of_prices_once_one_failed(
     url: str, log: SqlLog, postgres: PostgresServer
 ) -> None:
