@@ -1,4 +1,4 @@
-"""What the delivery tests share: one Docker engine and one set of images a session."""
+"""What tests share: one Docker engine, one set of images, one browser, one of each state."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.system.container_registry import ContainerRegistry
+from tests.system.dashboard import Stages
 from tests.system.docker_engine import DockerEngine, clean_copy, why_not
 from tests.system.runner import ImageRunner, act, without_checks
+from tests.system.watched import CHROMIUM, chromium
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +105,20 @@ def published(new_runner: Callable[..., ImageRunner]) -> ImageRunner:
     run = runner.run("pipeline", "push")
     assert run.code == 0, run.output
     return runner
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    """The states that the dashboard shows; each is made where it is first asked for."""
+    return Stages(tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium."""
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    with chromium() as started:
+        yield started

@@ -19,6 +19,20 @@ from typing import Any
 import httpx
 
 HOUSING = [sys.executable, "-m", "housing_cli"]
+FAKETIME = next(
+    iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), Path("/nonexistent")
+)
+
+
+def wrong_clock(file: Path) -> dict[str, str]:
+    """Return variables of a process whose clock is wrong by what `file` says, as `-24h`."""
+    return {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(file),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -25,14 +25,11 @@ from tests.conftest import FEATURES
 from tests.postgres import running
 from tests.system.faults.proxy import Proxy
 from tests.system.faults.traffic import NO_ANSWER, Traffic
-from tests.system.processes import Server, serving
+from tests.system.processes import FAKETIME, Server, serving, wrong_clock
 from tests.system.test_faults import workers_of
 
 SCHEMA = FeatureSchema(tuple(FEATURES), "MEDV")
 POWERS = "-dac_override,-dac_read_search"
-FAKETIME = next(
-    iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), Path("/nonexistent")
-)
 
 
 @dataclass(frozen=True)
@@ -110,13 +107,7 @@ class Place:
         """Run a server of two workers with this log."""
         env = {"HOUSING_LOG_URL": self.url, "HOUSING_SERVE_REQUEST_TIMEOUT": "2"}
         if self.clock is not None:
-            env |= {
-                "LD_PRELOAD": str(FAKETIME),
-                "FAKETIME_TIMESTAMP_FILE": str(self.clock),
-                "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                "NO_FAKE_STAT": "1",
-            }
+            env |= wrong_clock(self.clock)
         return serving(self.folder, "--workers", "2", env=env, prefix=self._prefix)
 
     def prepare(self, fault: str) -> None:
