@@ -45,6 +45,7 @@ Reason = Annotated[
 
 _LEARNING = ("model.", "train.", "retrain.")
 """Settings that no command reads which only serves, judges or promotes."""
+_SECRETS = ("api.", "registry.signing_key")
 
 
 def carried(config: Path | None, sets: Sequence[str] | None = None) -> str:
@@ -58,6 +59,16 @@ def carried(config: Path | None, sets: Sequence[str] | None = None) -> str:
 def served_with(config: Path | None, sets: Sequence[str] | None = None) -> str:
     """Return what `carried` does for a command that learns nothing: without how to learn."""
     return carried(config, [text for text in sets or () if not text.startswith(_LEARNING)])
+
+
+def shown_with(config: Path | None, sets: Sequence[str] | None = None) -> str:
+    """Return what `carried` does for everybody to see: without keys, and URLs with a password."""
+    from housing_cli.prediction_log.urls import redacted
+
+    def is_secret(text: str) -> bool:
+        return text.startswith(_SECRETS) or redacted(text.partition("=")[2]) not in text
+
+    return carried(config, [text for text in sets or () if not is_secret(text)])
 
 
 def first_step(config: Path | None, sets: Sequence[str] | None = None) -> str:

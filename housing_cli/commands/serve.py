@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from housing_cli import garbage
-from housing_cli.commands.options import Config, Sets, VersionRef, carried
+from housing_cli.commands.options import Config, Sets, VersionRef, shown_with
 
 EXAMPLE = "housing serve --host 0.0.0.0 --port 8000 --workers 2"
 
@@ -49,6 +49,6 @@ def command(
     try:
         from housing_cli.api.process.server import run
 
-        return run(settings, early, shlex.split(carried(config, sets)))
+        return run(settings, early, shlex.split(shown_with(config, sets)))
     finally:
         garbage.resume()

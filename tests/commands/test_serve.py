@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from housing_cli.api.process import server
 from housing_cli.config import Settings
 from tests.conftest import Housing
 
-Started = list[tuple[Settings, EarlyLoad | None]]
+Started = list[tuple[Settings, EarlyLoad | None, list[str]]]
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     """What the server was started with, which ends at once."""
     found: Started = []
 
-    def run(settings: Settings, early: EarlyLoad | None = None) -> int:
-        found.append((settings, early))
+    def run(settings: Settings, early: EarlyLoad | None = None, carried: Sequence[str] = ()) -> int:
+        found.append((settings, early, list(carried)))
         return 0
 
     monkeypatch.setattr(server, "run", run)
@@ -50,10 +50,25 @@ def test_a_lone_process_loads_the_model_while_it_imports_and_workers_do_not(
 ) -> None:
     housing("serve")
     housing("serve", "--workers", "2")
-    (_, early), (_, none) = started
+    (_, early, _), (_, none, _) = started
     assert isinstance(early, EarlyLoad)
     assert early.take("v1") is None  # there is no version, and nobody was told yet
     assert none is None
+
+
+def test_the_dashboard_shows_the_options_that_commands_need_and_no_secret(
+    housing: Housing, workshop: Path, started: Started
+) -> None:
+    (workshop / "s.toml").write_text("")
+    sets = [
+        "evaluate.threshold=0.2", "api.keys=secret", "log.url=postgresql+psycopg://me:secret@h/d",
+        "registry.path=models", "registry.signing_key=secret",
+    ]  # fmt: skip
+    words = [word for text in sets for word in ("--set", text)]
+    assert housing("serve", "--config", "s.toml", *words).code == 0
+    assert started[0][2] == [
+        "--config", "s.toml", "--set", "evaluate.threshold=0.2", "--set", "registry.path=models",
+    ]  # fmt: skip
 
 
 def test_the_process_is_as_it_was_when_the_server_ends(

@@ -196,12 +196,18 @@ class Dashboard:
         typed: Mapping[str, str] | None = None,
         wrong: Mapping[str, str] | None = None,
     ) -> Response:
-        """Answer with one house: alone to htmx, within the page to others."""
-        partial = b"hx-request" in request.scope["housing.headers"] and not wrong
-        if partial:
-            data = {"tried": tried, **self._frame(request, language)}
+        """Answer with one house: to htmx alone, or in the form that it is to be corrected in."""
+        from housing_cli.api.dashboard.view import commands
+
+        if b"hx-request" not in request.scope["housing.headers"]:
+            return await self._page(request, tried=tried, typed=typed, wrong=wrong)
+        data = {"tried": tried, **self._frame(request, language)}
+        if not wrong:
             return await _html("dashboard/tried.html", language, data, tried.status)
-        return await self._page(request, tried=tried, typed=typed, wrong=wrong)
+        data |= self._form(typed, wrong) | {"commands": commands(self._carried, address(request))}
+        answer = await _html("dashboard/try.html", language, data, tried.status)
+        answer.headers.update({"hx-retarget": "#try", "hx-reswap": "outerHTML"})
+        return answer
 
     async def _page(
         self,
@@ -213,24 +219,25 @@ class Dashboard:
     ) -> Response:
         language = language_of(request)
         data = await self._loop(request, language)
-        asked = self._fields()
-        given = {field.name: field.example for field in asked}
         data |= {
             "title": _title(data["verdict"], translations(language).gettext),
             "sections": _sections(translations(language).gettext),
-            "fields": asked,
-            "typed": {name: (typed or given).get(name, "") for name in given},
-            "wrong": wrong or {},
             "tried": tried,
+            **self._form(typed, wrong),
         }
         status = tried.status if tried is not None else 200
         return await _html("dashboard/page.html", language, data, status)
 
-    def _fields(self) -> list[form.Field]:
-        served = self._predictor.served
-        if self._schema is None or served is None:
-            return []
-        return form.fields(self._schema, self._example, served.version.metadata.ranges)
+    def _form(
+        self, typed: Mapping[str, str] | None, wrong: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        """Return the data of the form; what nobody typed is a usual house."""
+        served, fields = self._predictor.served, list[form.Field]()
+        if self._schema is not None and served is not None:
+            fields = form.fields(self._schema, self._example, served.version.metadata.ranges)
+        given = {field.name: field.example for field in fields}
+        filled = {name: (typed or given).get(name, "") for name in given}
+        return {"fields": fields, "typed": filled, "wrong": wrong or {}}
 
     async def _loop(self, request: Request, language: str) -> dict[str, Any]:
         from housing_cli.api.dashboard.view import loop_view
@@ -240,7 +247,7 @@ class Dashboard:
         predictor = self._predictor
         served = predictor.served
         facts = {
-            "address": str(request.base_url).rstrip("/"),
+            "address": address(request),
             "served": predictor.shown().name if served is not None else None,
             "reasons": await predictor.reasons(),
             "warnings": [*filter(None, [predictor.why_not_newer]), *predictor.warnings()],
@@ -275,6 +282,11 @@ class Dashboard:
         for file in sorted(FILES.iterdir()):
             digest.update(file.read_bytes())
         return digest.hexdigest()[:12]
+
+
+def address(request: Request) -> str:
+    """Return the URL of this server, as it was asked."""
+    return str(request.base_url).rstrip("/")
 
 
 def language_of(request: Request) -> str:

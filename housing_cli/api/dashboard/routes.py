@@ -29,9 +29,16 @@ _FOREVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 
 
 class _Kept(StaticFiles):
-    """Files whose address changes with them."""
+    """Files whose address changes with them, for those who may see the page."""
+
+    def __init__(self, access: Access) -> None:
+        super().__init__(directory=_FILES)
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if refused := _refusal(self._access, scope):
+            return await refused(scope, receive, send)
+
         async def send_kept(message: Any) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:  # noqa: PLR2004
                 message["headers"] = [*message["headers"], _FOREVER]
@@ -53,7 +60,7 @@ def add_dashboard(app: FastAPI, dashboard: Dashboard) -> None:
         app.add_route(
             path, _guarded(dashboard.access, answer), methods=[method], include_in_schema=False
         )
-    app.mount(STATIC, _Kept(directory=_FILES), name="dashboard-static")
+    app.mount(STATIC, _Kept(dashboard.access), name="dashboard-static")
 
 
 def _guarded(
@@ -62,15 +69,19 @@ def _guarded(
     """Return a route that answers those who may see it."""
 
     async def guarded(request: Request) -> Response:
-        if why := access.why_off(request.scope):
-            return json_response({"detail": why}, 404)
-        headers = request.scope["housing.headers"]
-        if refused := access.refuses(headers):
-            client = request.client.host if request.client is not None else None
-            said = {"reason": refused, "client": client, "path": request.scope["housing.path"]}
-            logger.warning("key_refused", extra=said)
-            detail = "an API key is required: any user name, and the key as the password"
-            return json_response({"detail": detail}, 401, www_authenticate=CHALLENGE)
-        return await answer(request)
+        return _refusal(access, request.scope) or await answer(request)
 
     return guarded
+
+
+def _refusal(access: Access, scope: Scope) -> Response | None:
+    """Return the answer to who may not see the page."""
+    if why := access.why_off(scope):
+        return json_response({"detail": why}, 404)
+    if refused := access.refuses(scope["housing.headers"]):
+        client, _ = scope.get("client") or (None, None)
+        said = {"reason": refused, "client": client, "path": scope["housing.path"]}
+        logger.warning("key_refused", extra=said)
+        detail = "an API key is required: any user name, and the key as the password"
+        return json_response({"detail": detail}, 401, www_authenticate=CHALLENGE)
+    return None

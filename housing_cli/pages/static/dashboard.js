@@ -38,7 +38,7 @@
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, xhr } = event.detail;
-    if (target.id === "tried" && xhr.status >= 400 && xhr.getResponseHeader("content-type")?.startsWith("text/html")) {
+    if (["tried", "try"].includes(target.id) && xhr.status >= 400 && xhr.getResponseHeader("content-type")?.startsWith("text/html")) {
       event.detail.shouldSwap = true; // it says what is wrong
       event.detail.isError = false;
     }
@@ -57,6 +57,10 @@
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     ready(document);
+    if (event.detail.target.id === "try" || event.detail.elt.id === "try") {
+      document.querySelector("#house [aria-invalid]")?.focus();
+      return;
+    }
     if (event.detail.target.id === "tried" || event.detail.elt.id === "tried") {
       document.getElementById("tried").focus({ preventScroll: true });
       return;

@@ -27,7 +27,7 @@ def test_by_any_of_its_own_names(registry: ModelRegistry, show: Show, base_url: 
     assert show(base_url).get("/").status_code == 200
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, "/dashboard/static/style.css"])
 @pytest.mark.parametrize(
     ("base_url", "sections"),
     [

@@ -83,6 +83,9 @@ def test_what_is_wrong_is_said_where_it_is_and_nothing_is_predicted(page: TestCl
         assert found.status_code == 422
         assert "This is no number." in found.text
         assert "<script>x" not in found.text
+        assert found.text.count("aria-invalid") == found.text.count('id="house"') == 1
+    assert found.headers["hx-retarget"] == "#try", "the form again, instead of the one before"
+    assert found.text.lstrip().startswith('<section class="card" id="try"')
     assert "No prediction is on record yet." in page.get("/").text
 
 
