@@ -213,7 +213,7 @@ def hostile(stage: Stage) -> None:
     file.write_text(json.dumps(metadata))
     with stage.serving() as server:
         unknown = table[:3].assign(street=f"unknown {SCRIPT}{IMAGE}")
-        ids = predict(server, pd.concat([table, unknown]))
+        ids = predict(server, pd.concat([table, unknown, table[:1]]))
         label(server, ids[: len(table)], table["MEDV"])
 
 

@@ -138,7 +138,7 @@ def test_markup_of_others_is_text(stages: Stages, browser: Any) -> None:
         assert IMAGE in history, "who it was, and another reason"
         page.locator("#newest a").first.click()
         page.wait_for_selector("#tried[data-id]")
-        assert f"unknown {SCRIPT}{IMAGE}" in page.locator("#tried").inner_text(), "a feature"
+        assert SCRIPT in page.locator("#tried").inner_text(), "a feature"
         assert "<b>zone</b>" in page.locator("#try").inner_text()
         assert page.locator("script:not([src])").count() == 0
         assert page.locator("img, main b, [onerror]").count() == 0
@@ -154,7 +154,7 @@ def test_a_promotion_is_seen_on_an_open_page(stages: Stages, browser: Any, tmp_p
     ):
         page = watched.page
         judged(page, "degraded")
-        assert page.locator("#over-time .move").count() == 0
+        assert page.locator("#over-time .move", has_text="v2").count() == 0
         stage.run("promote", "v2", "--reason", "large houses cost more")
         row = page.locator("#versions tr", has_text="large-houses")
         row.filter(has_text="production").wait_for()
@@ -163,7 +163,7 @@ def test_a_promotion_is_seen_on_an_open_page(stages: Stages, browser: Any, tmp_p
         rows = shuffled()[400:]
         label(server, predict(server, rows), moved(rows))
         judged(page, "healthy", 2 * JUDGED)  # the judgment may have begun before
-        assert page.locator("#over-time .move").count() >= 1
+        assert page.locator("#over-time .move", has_text="v2").count() == 2, "error and bias"
         watched.sound()
 
 
