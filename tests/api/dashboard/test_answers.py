@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from housing_cli.api.dashboard.snapshot import Snapshot, Snapshots
+from housing_cli.loop.status import status
+from housing_cli.prediction_log import open_log
 from housing_cli.registry import ModelRegistry
+from housing_cli.show.status import result_of
 from tests.api.dashboard.conftest import ORIGIN
 from tests.api.serving import ROW, add_version
+from tests.in_process import Loop, shuffled
 
 Show = Callable[..., TestClient]
 HTMX = {"hx-request": "true"}
@@ -148,3 +156,27 @@ def test_it_asks_for_the_features_of_what_is_served(tmp_path: Path, show: Show) 
     assert 'name="a"' in text
     assert 'name="b &amp; &lt;c&gt;"' in text
     assert 'name="RM"' not in text
+
+
+def test_labels_in_doubt_are_counted(
+    page: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The judgment is that of the command, of real prices that are predictions, or absurd."""
+    folder = tmp_path / "judged"
+    folder.mkdir()
+    known = shuffled(0)
+    loop = Loop(folder, known[:200])
+    loop.live(known[200:300])
+    ids = loop.predict(known[300:340])
+    log = open_log(loop.settings().log.url, loop.settings().schema())
+    rows = log.predictions(newest=40)
+    log.close()
+    assert list(rows.ids) == ids
+    loop.label(ids, np.where(np.arange(40) < 30, rows.predicted, rows.predicted * 1000))
+    found = result_of(status(loop.settings()), first="init").data
+    judged = Snapshot(time.time(), 1.0, time.time(), msgspec.to_builtins(found))
+    monkeypatch.setattr(Snapshots, "newest", lambda _: judged)
+    shown = page.get("/")
+    assert shown.status_code == 200
+    for words, count in (("equal to the prediction, in doubt", 30), ("far off, in doubt", 10)):
+        assert f"<dt>{words}</dt><dd>{count}</dd>" in shown.text
