@@ -63,6 +63,7 @@ def main(to: Path, names: list[str]) -> None:
                         url = str(server.client.base_url)
                         with opened(browser, url, width=width, color_scheme=scheme) as watched:
                             judged(watched.page, state.verdict)
+                            watched.page.wait_for_selector('#age:not([data-at=""])')
                             picture = small(top(watched.page, width))
                         file = to / f"{name}-{width}-{scheme}.png"
                         file.write_bytes(picture)
