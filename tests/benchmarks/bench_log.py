@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -64,14 +64,21 @@ def _back_end(url: str) -> None:
     log.close()
 
 
-def generate(folder: Path, rows: int) -> list[str]:
-    """Write predictions 3 s apart; every other gets its price a day or so later. Return ids."""
+def generate(
+    folder: Path, rows: int, houses: Sequence[tuple[str, str]] = (), delay_days: float = 1.0
+) -> list[str]:
+    """Write predictions 3 s apart; every other gets its price `delay_days` or so later. Return ids.
+
+    houses: a line's end (features and predicted price) and its real price, of each house in turn;
+    without them it is one house at different prices.
+    """
     folder.mkdir(parents=True)
     source, clock = IdSource(), Clock()
     real, now = time.time_ns, (int(time.time()) - 3 * rows - 100_000) * 1000
     tail = "0.00632,18.0,2.31,,0.538,6.575,65.2,4.09,1.0,296.0,15.3,396.9,4.98"
+    houses = houses or [(f"{tail},{15 + number / 37}", "24.5") for number in range(1000)]
     ids: list[str] = []
-    waiting: list[tuple[int, str]] = []
+    waiting: list[tuple[int, str, str]] = []
     chance = np.random.default_rng(1)
     try:
         with (
@@ -83,21 +90,26 @@ def generate(folder: Path, rows: int) -> list[str]:
             feedback.write("id,timestamp,real_price\n")
             for start in range(0, rows, 100_000):
                 lines = []
-                delays = (chance.exponential(86_400_000, 100_000) + 1000).astype(int).tolist()
+                delays = (
+                    (chance.exponential(86_400_000 * delay_days, 100_000) + 1000)
+                    .astype(int)
+                    .tolist()
+                )
                 for number in range(start, min(rows, start + 100_000)):
                     now += 3000
                     time.time_ns = lambda: now * 1_000_000  # noqa: B023
                     ms, (one,) = source.issue()
-                    lines.append(f"{one},{clock.iso(ms)},v1,{tail},{15 + number % 1000 / 37}\n")
+                    house, real_price = houses[number % len(houses)]
+                    lines.append(f"{one},{clock.iso(ms)},v1,{house}\n")
                     ids.append(one)
                     if number % 2:
-                        waiting.append((now + delays[number - start], one))
+                        waiting.append((now + delays[number - start], one, real_price))
                 predictions.writelines(lines)
                 waiting.sort()
-                due = next((n for n, (at, _) in enumerate(waiting) if at > now), len(waiting))
+                due = next((n for n, (at, *_) in enumerate(waiting) if at > now), len(waiting))
                 last = start + 100_000 >= rows
                 ready = waiting if last else waiting[:due]
-                feedback.writelines(f"{one},{clock.iso(at)},24.5\n" for at, one in ready)
+                feedback.writelines(f"{one},{clock.iso(at)},{price}\n" for at, one, price in ready)
                 waiting = [] if last else waiting[due:]
     finally:
         time.time_ns = real
