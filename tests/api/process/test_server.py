@@ -70,7 +70,8 @@ def test_a_closed_terminal_ends_it_as_sigterm_does(
         assert asked.result().status_code == 200
     assert server.process.wait(20) == 0
     told = server.errors.read_text()
-    assert "draining" in told and "died" not in told
+    # Python's own helper, which the terminal ends as well, may be told of; a worker may not.
+    assert "draining" in told and "Child process" not in told
 
 
 def test_nobody_waits_for_a_server_that_stops() -> None:
