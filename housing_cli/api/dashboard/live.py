@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ logger = logging.getLogger("housing.serve")
 
 KEPT: Final = 2.0
 """Seconds for which what was read is new enough."""
+REST: Final = 20
+"""After reading, times the seconds that it took: a log that is slow to read is read less often."""
 PATIENCE: Final = 3.0
 """Seconds that a page waits for the log; what it knew before is better than nothing."""
 NEWEST: Final = 15
@@ -97,7 +100,8 @@ class LiveReader:
         self._registry = registry
         self._settings = settings
         self._known = Live()
-        self._read_at = -KEPT
+        self._read_at = -math.inf
+        self._took = 0.0
         self._reading: asyncio.Task[Live] | None = None
         self._versions: dict[tuple[str, int], VersionLine] = {}
         self._log: tuple[FeatureSchema, PredictionLog] | None = None
@@ -109,7 +113,7 @@ class LiveReader:
 
         Where the log does not answer in time it is what was known before, and says so.
         """
-        if not now and time.monotonic() - self._read_at < KEPT:
+        if not now and time.monotonic() - self._read_at < max(KEPT, REST * self._took):
             return self._known
         if self._reading is None:
             self._reading = asyncio.ensure_future(self._read())
@@ -136,8 +140,10 @@ class LiveReader:
     async def _read(self) -> Live:
         self._predictor.metrics.flush()  # in the loop, as whatever else counts
         async with self._one:
+            began = time.monotonic()
             self._known = await in_daemon("dashboard", self._read_all)
         self._read_at = time.monotonic()
+        self._took = self._read_at - began
         return self._known
 
     def _read_all(self) -> Live:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -57,7 +58,28 @@ def test_it_is_read_at_most_every_two_seconds(
     again = page.portal.call(reader.look)  # type: ignore[union-attr]
     assert again.predictions == []
     monkeypatch.setattr(live, "KEPT", 0.0)
+    monkeypatch.setattr(live, "REST", 0)
     assert len(page.portal.call(reader.look).predictions) == 1  # type: ignore[union-attr]
+
+
+def test_a_log_that_is_slow_to_read_is_read_less_often(
+    page: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[float] = []
+    monkeypatch.setattr(live, "KEPT", 0.0)
+    reader: LiveReader = page.app.state.dashboard.live  # type: ignore[attr-defined]
+
+    def slowly() -> dict[str, object]:
+        reads.append(0.0)
+        time.sleep(0.5)
+        return {}
+
+    monkeypatch.setattr(reader, "_of_log", slowly)
+    for _ in range(5):
+        page.portal.call(reader.look)  # type: ignore[union-attr]
+    assert len(reads) == 1
+    read(page)  # who changed something sees it
+    assert len(reads) == 2
 
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_shown(
