@@ -178,6 +178,7 @@ def test_at_the_end_no_child_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         await until(lambda: seen.exists() and seen.read_text().strip())
         assert snapshots.running
         assert os.getpriority(os.PRIO_PROCESS, int(seen.read_text())) == 19
+        assert os.sched_getscheduler(int(seen.read_text())) == os.SCHED_IDLE
 
     while_it_watches(snapshots, look)
     with pytest.raises(ProcessLookupError):
