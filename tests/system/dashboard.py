@@ -26,8 +26,8 @@ LARGE = 6.2
 SCRIPT = "<script>document.title = 'stolen'; window.stolen = 1</script>"
 IMAGE = '<img src=x onerror="window.stolen = 1">\'"&'
 KEY = "a key of operators"
-JUDGED = 60_000
-"""Milliseconds: `status` runs at the first look, and then at most once a minute."""
+JUDGED = 240_000
+"""Milliseconds: `status` runs at the first look, at most once a minute, and on an idle core."""
 
 
 @dataclass
