@@ -30,6 +30,13 @@ def render(template: str, **data: Any) -> str:
     return _environment(data.get("language", "en")).get_template(template).render(data)
 
 
+def compiled(folder: str, language: str) -> list[str]:
+    """Make the templates below `folder` ready for a language; return their names."""
+    made = _environment(language)
+    names = [name for name in made.list_templates() if name.startswith((folder, "charts/"))]
+    return [made.get_template(name).name or "" for name in names]
+
+
 def fragment(template: str, **data: Any) -> Markup:
     """Return a part of a page, which other templates take as it is."""
     return Markup(render(template, **data))  # noqa: S704 - the template has escaped what it holds

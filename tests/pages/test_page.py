@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 
 from housing_cli.errors import ReportError
 from housing_cli.pages import charts
-from housing_cli.pages.page import STATIC, TEMPLATES, fragment, render, write_page
+from housing_cli.pages.page import STATIC, TEMPLATES, compiled, fragment, render, write_page
 
 EVIL = "<script>alert(1)</script>"
 CARD = {
@@ -48,6 +48,12 @@ def test_every_template_ships_with_the_package_and_can_be_read() -> None:
     assert {"page.html", "report.html", "card.html", "charts/gauge.svg"} <= names
     assert {"style.css", "dashboard.css", "htmx.min.js"} <= {f.name for f in STATIC.iterdir()}
     assert fragment("style.css").count("{") == fragment("style.css").count("}")
+
+
+def test_templates_are_made_ready_by_folder() -> None:
+    names = compiled("dashboard/", "es")
+    assert {"dashboard/page.html", "dashboard/now.html", "charts/over_time.svg"} <= set(names)
+    assert "report.html" not in names
 
 
 def test_a_page_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ class Access:
         self._on = serve.dashboard
         self._local = is_loopback(serve.host)
 
+    @property
+    def possible(self) -> bool:
+        """Whether anybody may see the page at all."""
+        return self._on and (self._keys.required or self._local)
+
     def why_off(self, scope: Scope) -> str:
         """Return why there is no page for this request; empty where there is one.
 

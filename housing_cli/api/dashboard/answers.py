@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from housing_cli import __version__
 from housing_cli.api.daemon import in_daemon
-from housing_cli.api.dashboard import form, house
+from housing_cli.api.dashboard import form, house, snapshot
 from housing_cli.api.dashboard.access import Access, is_same_origin
 from housing_cli.api.dashboard.house import Tried
 from housing_cli.api.dashboard.live import LiveReader
@@ -78,9 +78,17 @@ class Dashboard:
         self._schema, self._readers, self._example = schema, readers, example
 
     async def watch(self) -> None:
-        """Have the loop judged while the server runs."""
-        if self._settings.serve.dashboard:
-            await self.snapshots.watch()
+        """Have the loop judged while the server runs, where somebody may see it."""
+        if self.access.possible:
+            await asyncio.gather(self.snapshots.watch(), self._warm_up())
+
+    async def _warm_up(self) -> None:
+        """Make the templates ready before the first look, and not while the server starts."""
+        await asyncio.sleep(snapshot.FIRST)
+        from housing_cli.pages.page import compiled
+
+        for language in LANGUAGES:
+            await in_daemon("dashboard", lambda chosen=language: compiled("dashboard/", chosen))  # type: ignore[misc]
 
     def close(self) -> None:
         """Close what was opened."""

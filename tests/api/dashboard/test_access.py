@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from housing_cli.api.dashboard.access import host_of, is_loopback, is_same_origin
+from housing_cli.api.dashboard.access import Access, host_of, is_loopback, is_same_origin
+from housing_cli.api.http.auth import ApiKeys
+from housing_cli.config.settings import Serve
 from housing_cli.registry import ModelRegistry
 
 Show = Callable[..., TestClient]
@@ -44,6 +46,17 @@ def test_elsewhere_there_is_no_page(
     found = show(base_url, **sections).get(path, auth=("me", "k"))
     assert found.status_code == 404
     assert "dashboard" in found.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("host", "on", "keys", "possible"),
+    [("127.0.0.1", True, (), True), ("0.0.0.0", True, (), False), ("0.0.0.0", True, ("k",), True),
+     ("127.0.0.1", False, ("k",), False)],
+)  # fmt: skip
+def test_where_nobody_may_look_nothing_is_judged(
+    host: str, on: bool, keys: tuple[str, ...], possible: bool
+) -> None:
+    assert Access(Serve(host=host, dashboard=on), ApiKeys(keys, None)).possible is possible
 
 
 def test_a_name_that_somebody_let_point_here_reads_nothing(page: TestClient) -> None:

@@ -180,3 +180,18 @@ def test_labels_in_doubt_are_counted(
     assert shown.status_code == 200
     for words, count in (("equal to the prediction, in doubt", 30), ("far off, in doubt", 10)):
         assert f"<dt>{words}</dt><dd>{count}</dd>" in shown.text
+
+
+def test_where_nobody_may_look_no_judgment_is_made(
+    registry: ModelRegistry, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def watch(self: Snapshots) -> None:
+        asked.append("judged")
+
+    monkeypatch.setattr(Snapshots, "watch", watch)
+    show(serve={"host": "0.0.0.0"}).get("/healthz")
+    assert asked == []
+    show().get("/healthz")
+    assert asked == ["judged"]
