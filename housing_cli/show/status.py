@@ -76,6 +76,10 @@ def _next_payload(
     found: Status, first: str, carried: str, evaluation: Mapping[str, Any] | None
 ) -> Any:
     if evaluation is not None:
+        if _waits_instead(found):
+            found_next = _candidate_payload(found.candidate, carried) or {}
+            return {**evaluation["next"], "action": "promote", "labels": None,
+                    "command": found_next["command"], "why": _WAITING, "hint": ""}  # fmt: skip
         return evaluation["next"]
     if found.failed is not None:
         command = f"housing promote --rollback{carried}" if found.previous else None
@@ -84,6 +88,16 @@ def _next_payload(
     action = "promote" if found.waiting else "train"
     command = f"housing {_first_command(found, first, carried)}"
     return {"action": action, "command": command, "why": found.refused, "labels": None, "hint": ""}
+
+
+_WAITING = "what was learned last waits for approval"
+
+
+def _waits_instead(found: Status) -> bool:
+    """Say whether what a retraining would give is there already, and waits for a person."""
+    advice = found.judged.advice if found.judged is not None else None
+    waits = found.candidate is not None and not found.candidate.refused
+    return waits and advice is not None and advice.next.action == "retrain"
 
 
 def _trial_payload(trial: TrialStatus, carried: str) -> dict[str, Any]:
@@ -243,6 +257,8 @@ def _next(found: Status, first: str, carried: str) -> str:
     if found.judged is None:
         why = f"; without force refused: {found.refused}" if found.refused else ""
         return f"housing {_first_command(found, first, carried)}{why}"
+    if found.candidate is not None and _waits_instead(found):
+        return f"housing {found.candidate.command}{carried}; {_WAITING}"
     notes = advice_notes(found.judged.advice, carried)
     return in_one_line("\n".join(notes)).removeprefix("next: ") or "nothing to do"
 

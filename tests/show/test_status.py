@@ -105,6 +105,19 @@ def test_what_is_tried_and_what_waits_have_lines_of_their_own(found: Status) -> 
     assert "housing promote v7 --force; without force refused: it is worse" in said
 
 
+def test_who_waits_for_approval_is_next_and_not_another_retraining(found: Status) -> None:
+    assert result_of(found, first="train").data["next"]["action"] == "retrain"
+    waits = replace(found, candidate=Candidate("v7", None, None, ""))
+    following = result_of(waits, first="train", carried=" --config x.toml").data["next"]
+    assert (following["action"], following["command"]) == (
+        "promote", "housing promote v7 --config x.toml",
+    )  # fmt: skip
+    last = " ".join(" ".join(lines(waits)).split())
+    assert last.endswith("next housing promote v7; what was learned last waits for approval")
+    refused = replace(found, candidate=Candidate("v7", None, None, "it is worse"))
+    assert result_of(refused, first="train").data["next"]["action"] == "retrain"
+
+
 def test_without_a_model_the_first_step_is_named(found: Status) -> None:
     none = replace(found, name=None, production=None, moved=None, judged=None)
     told = lines(none)
