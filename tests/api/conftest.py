@@ -28,8 +28,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     """Start applications over the registry in `tmp_path`, with sections of settings."""
     running: list[TestClient] = []
 
-    def start(**sections: dict[str, Any]) -> TestClient:
-        client = TestClient(create_app(make_settings(tmp_path, **sections)))
+    def start(base_url: str = "http://testserver", **sections: dict[str, Any]) -> TestClient:
+        client = TestClient(create_app(make_settings(tmp_path, **sections)), base_url=base_url)
         client.__enter__()
         running.append(client)
         return client

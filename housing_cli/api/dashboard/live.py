@@ -54,7 +54,6 @@ class VersionLine(msgspec.Struct, frozen=True):
     tag: str | None = None
     created: str = ""
     parent: str | None = None
-    regressor: str = ""
     rows: int = 0
     metrics: dict[str, float] = {}
     aliases: tuple[str, ...] = ()
@@ -79,7 +78,6 @@ class Live(msgspec.Struct, frozen=True):
     by where.
     """
 
-    at: float = 0.0
     versions: Sequence[VersionLine] = ()
     n_versions: int = 0
     production: str | None = None
@@ -148,7 +146,7 @@ class LiveReader:
 
     def _read_all(self) -> Live:
         problems: dict[str, str] = {}
-        found: dict[str, Any] = {"at": time.time(), "problems": problems}
+        found: dict[str, Any] = {"problems": problems}
         for where, read in (("registry", self._of_registry), ("log", self._of_log)):
             try:
                 found |= read()
@@ -267,7 +265,7 @@ class LiveReader:
 def _line(version: Version) -> VersionLine:
     known = version.metadata
     return VersionLine(
-        version.name, known.tag, known.created, known.parent, known.regressor, known.data.rows,
+        version.name, known.tag, known.created, known.parent, known.data.rows,
         known.metrics,
     )  # fmt: skip
 

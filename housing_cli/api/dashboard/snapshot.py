@@ -81,8 +81,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 class Snapshots:
     """The newest judgment of the loop that `settings` name.
 
-    carried: options of the command line as one types them, such as ` --config w.toml`; overrides:
-    variables that let the child see what else the server was told.
+    carried: options with which a command comes to the same settings, such as `--config`, `w.toml`.
     """
 
     def __init__(self, settings: Settings, carried: Sequence[str] = ()) -> None:

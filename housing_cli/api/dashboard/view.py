@@ -18,13 +18,9 @@ from housing_cli.pages.languages import translations
 from housing_cli.pages.wording import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from housing_cli.api.dashboard.live import Live
     from housing_cli.api.dashboard.snapshot import Snapshot
     from housing_cli.registry import Event
-
-    Say = Callable[[str], str]
 
 VERDICTS: Final = frozenset({"healthy", "degraded", "insufficient"})
 MOST_SEGMENTS: Final = 6
@@ -56,7 +52,6 @@ def loop_view(
         "judged": None if data is None else _judged(data, evaluation, language),
         "over_time": _over_time(evaluation, live.moves, language),
         "scatter": _scatter(live, language),
-        "n_points": len(live.points),
         "drift": _drift(evaluation, language),
         "labels": _labels(data, evaluation),
         "versions": _versions(live, evaluation),
@@ -117,7 +112,6 @@ def _judged(
         low, high = interval
         gauge = charts.gauge(ratio, (low, high), 1 + threshold, words=words_of(language))
     return {
-        "version": data.get("version"),
         "tag": data.get("tag"),
         "metric": METRICS[metric].label if metric else "",
         "current": data.get("current"),
@@ -127,8 +121,6 @@ def _judged(
         "limit": None if threshold is None else 1 + threshold,
         "n": data.get("n") or 0,
         "min_samples": data.get("min_samples") or 0,
-        "p_value": (evaluation or {}).get("p_value"),
-        "window": (evaluation or {}).get("window"),
         "reasons": ((evaluation or {}).get("reasons") or []),
         "drifted": ((evaluation or {}).get("drifted") or []),
         "selection": ((evaluation or {}).get("selection_bias") or []),
@@ -136,18 +128,11 @@ def _judged(
         "worst": data.get("worst_segment"),
         "segments": _segments(evaluation),
         "unlabeled": whom,
-        "expected": (evaluation or {}).get("expected"),
-        "corrected": (evaluation or {}).get("corrected"),
         "coverage": ((evaluation or {}).get("recent") or {}).get("interval_coverage"),
         "target": ((evaluation or {}).get("recent") or {}).get("interval_target"),
-        "bias": ((evaluation or {}).get("recent") or {}).get("bias"),
         "gauge": gauge,
         "next": data.get("next") or {"command": None},
-        "production_since": data.get("production_since"),
-        "production_by": data.get("production_by"),
         "last_retrain": data.get("last_retrain"),
-        "better": data.get("better_version"),
-        "log": data.get("log") or {},
     }
 
 

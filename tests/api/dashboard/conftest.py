@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from housing_cli.api.app import create_app
 from housing_cli.api.dashboard import snapshot
 from housing_cli.registry import ModelRegistry
-from tests.api.serving import make_settings
 
 ORIGIN = "http://127.0.0.1:8000"
 
@@ -25,19 +22,9 @@ def no_child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def show(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
+def show(serve: Callable[..., TestClient]) -> Callable[..., TestClient]:
     """Start applications over the registry in `tmp_path`, seen by a browser on this machine."""
-    running: list[TestClient] = []
-
-    def start(base_url: str = ORIGIN, **sections: dict[str, Any]) -> TestClient:
-        client = TestClient(create_app(make_settings(tmp_path, **sections)), base_url=base_url)
-        client.__enter__()
-        running.append(client)
-        return client
-
-    yield start
-    for client in running:
-        client.__exit__(None, None, None)
+    return lambda base_url=ORIGIN, **sections: serve(base_url, **sections)
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_an_old_judgment_says_so(told: dict[str, Any]) -> None:
 
 
 def test_nothing_that_somebody_wrote_is_markup(told: dict[str, Any]) -> None:
-    line = VersionLine("v1", EVIL, EVIL, EVIL, EVIL, 1, {}, (EVIL,))
+    line = VersionLine("v1", EVIL, EVIL, EVIL, 1, {}, (EVIL,))
     live = Live(versions=[line], production=EVIL, problems={"log": EVIL, "registry": EVIL})
 
     def poisoned(value: Any) -> Any:
