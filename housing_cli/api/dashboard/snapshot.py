@@ -157,7 +157,10 @@ class Snapshots:
             if free < MEMORY:
                 found = Snapshot(began, 0.0, began, None, *_too_small(free))
             else:
-                out, failed = await self._run()
+                try:
+                    out, failed = await self._run()
+                except Exception as error:  # noted, so that the next try comes in a minute
+                    out, failed = b"", str(error)
                 found = _snapshot(began, time.monotonic() - clock, out, failed)
             if found.data is None and before is not None and before.data is not None:
                 found = msgspec.structs.replace(
@@ -284,6 +287,7 @@ def _locked(file: Path | None) -> Any:
     if file is None:
         yield True
         return
+    file.parent.mkdir(mode=0o700, exist_ok=True)  # somebody may have tidied up
     handle = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

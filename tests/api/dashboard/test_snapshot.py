@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -163,6 +164,45 @@ def test_a_child_that_fails_leaves_what_was_known(
     assert (found.failure, found.hint, found.data) == (failure, hint, DATA)
     assert found.age(time.time()) == pytest.approx(5000, abs=60)
     assert found.is_stale(time.time())
+
+
+def test_a_child_that_cannot_be_started_is_a_failure_for_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[float] = []
+
+    async def run(self: Snapshots) -> tuple[bytes, str]:
+        calls.append(0.0)
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(Snapshots, "_run", run)
+    snapshots = Snapshots(Settings())
+
+    async def look() -> None:
+        for _ in range(4):
+            snapshots.look()
+            await asyncio.sleep(0.6)
+
+    while_it_watches(snapshots, look)
+    found = snapshots.newest()
+    assert found is not None
+    assert (found.failure, len(calls)) == ("no more processes", 1)
+
+
+def test_who_tidies_up_temporary_files_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, own_place: Path
+) -> None:
+    monkeypatch.setattr(Snapshots, "_run", answering({"data": DATA}))
+    snapshots = Snapshots(Settings())
+    shutil.rmtree(own_place)
+    own_place.mkdir()
+
+    async def look() -> None:
+        snapshots.look()
+        await until(snapshots.newest)
+
+    while_it_watches(snapshots, look)
+    assert len(list(own_place.glob("housing-*/status-*.json"))) == 1
 
 
 def test_at_the_end_no_child_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
